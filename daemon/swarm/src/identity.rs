@@ -1,0 +1,156 @@
+//! Who said what: Ed25519 keys and signed envelopes.
+//!
+//! An [`Envelope`] keeps the bytes that were signed exactly as they arrived, so a hash or a signature never
+//! depends on encoding something twice. Every signature covers a domain label, so a signed card can never be
+//! passed off as a signed status.
+
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use sha2::{Digest, Sha256};
+use std::fmt;
+
+/// A node's Ed25519 public key, 32 bytes. Its libp2p peer id is the identity multihash of this key.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PeerKey(pub [u8; 32]);
+
+impl fmt::Debug for PeerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PeerKey({})", hex(&self.0[..6]))
+    }
+}
+
+/// A SHA-256 digest, 32 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Sha256Hash(pub [u8; 32]);
+
+impl Sha256Hash {
+    /// Hashes `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// Reads 64 hexadecimal digits.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if text.len() != 64 || !text.is_ascii() {
+            return None;
+        }
+        let mut out = [0; 32];
+        for (i, byte) in out.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()?;
+        }
+        Some(Self(out))
+    }
+}
+
+impl fmt::Display for Sha256Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+impl fmt::Debug for Sha256Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sha256({})", hex(&self.0[..6]))
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// What a signature is about; part of what is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Domain {
+    /// A capability card.
+    Card,
+    /// A live status.
+    Status,
+    /// The hash of a finished task's transcript.
+    Transcript,
+}
+
+impl Domain {
+    fn label(self) -> &'static [u8] {
+        match self {
+            Self::Card => b"polymath/1/card\0",
+            Self::Status => b"polymath/1/status\0",
+            Self::Transcript => b"polymath/1/transcript\0",
+        }
+    }
+}
+
+/// Why an envelope was refused.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum EnvelopeError {
+    /// The key is no point of the curve.
+    #[error("the public key is not a valid Ed25519 key")]
+    BadKey,
+    /// The signature does not belong to these bytes, this domain and this key.
+    #[error("the signature is wrong")]
+    BadSignature,
+}
+
+/// Bytes with their signer and signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// The signed bytes.
+    pub payload: Vec<u8>,
+    /// Who signed.
+    pub signer: PeerKey,
+    /// Ed25519 signature (RFC 8032), 64 bytes.
+    pub signature: [u8; 64],
+}
+
+impl Envelope {
+    /// Signs `payload` for `domain`.
+    pub fn seal(key: &SigningKey, domain: Domain, payload: Vec<u8>) -> Self {
+        let signature = key.sign(&message(domain, &payload)).to_bytes();
+        Self { payload, signer: PeerKey(key.verifying_key().to_bytes()), signature }
+    }
+
+    /// Checks the signature (strictly: no small-order keys, no malleable signatures).
+    pub fn verify(&self, domain: Domain) -> Result<(), EnvelopeError> {
+        let key = VerifyingKey::from_bytes(&self.signer.0).map_err(|_| EnvelopeError::BadKey)?;
+        key.verify_strict(&message(domain, &self.payload), &Signature::from_bytes(&self.signature))
+            .map_err(|_| EnvelopeError::BadSignature)
+    }
+
+    /// The hash by which the payload is addressed.
+    pub fn payload_hash(&self) -> Sha256Hash {
+        Sha256Hash::of(&self.payload)
+    }
+}
+
+fn message(domain: Domain, payload: &[u8]) -> Vec<u8> {
+    let label = domain.label();
+    let mut out = Vec::with_capacity(label.len() + payload.len());
+    out.extend_from_slice(label);
+    out.extend_from_slice(payload);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_envelope_verifies_only_unchanged_and_in_its_domain() {
+        let key = SigningKey::from_bytes(&[7; 32]);
+        let sealed = Envelope::seal(&key, Domain::Card, b"card".to_vec());
+        assert_eq!(sealed.verify(Domain::Card), Ok(()));
+        assert_eq!(sealed.verify(Domain::Status), Err(EnvelopeError::BadSignature));
+        let mut changed = sealed.clone();
+        changed.payload.push(0);
+        assert_eq!(changed.verify(Domain::Card), Err(EnvelopeError::BadSignature));
+        let mut other = sealed;
+        other.signer = PeerKey(SigningKey::from_bytes(&[8; 32]).verifying_key().to_bytes());
+        assert_eq!(other.verify(Domain::Card), Err(EnvelopeError::BadSignature));
+    }
+
+    #[test]
+    fn hexadecimal_round_trip() {
+        let hash = Sha256Hash::of(b"x");
+        assert_eq!(Sha256Hash::from_hex(&hash.to_string()), Some(hash));
+        assert_eq!(Sha256Hash::from_hex("zz"), None);
+    }
+}

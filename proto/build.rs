@@ -1,0 +1,14 @@
+//! Compiles the .proto files without a protoc binary (protox) and keeps the descriptor set for its golden test.
+
+use prost::Message as _;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    const FILES: [&str; 3] =
+        ["polymath/v1/advert.proto", "polymath/v1/task.proto", "polymath/v1/node.proto"];
+    println!("cargo:rerun-if-changed=polymath");
+    let descriptors = protox::compile(FILES, ["."])?;
+    let out = std::path::PathBuf::from(std::env::var("OUT_DIR")?);
+    std::fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
+    tonic_prost_build::configure().compile_fds(descriptors)?;
+    Ok(())
+}

@@ -1,0 +1,13 @@
+//! Polymath's wire format: the types and the tonic service generated from `proto/polymath/v1/*.proto`.
+//!
+//! Nothing here has behaviour. Inside the daemon only `network` and `api` may name these types; they convert
+//! to the policy crate's types at their edge, so that a change of the wire stops there.
+
+/// Version 1 of the wire format.
+pub mod v1 {
+    #![allow(missing_docs, clippy::all, unreachable_pub, reason = "generated; documented in the .proto files")]
+    tonic::include_proto!("polymath.v1");
+}
+
+/// The encoded `FileDescriptorSet` of every `.proto` file, for golden tests and reflection.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
