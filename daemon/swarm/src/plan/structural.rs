@@ -20,6 +20,9 @@ mod words;
 
 use super::{Plan, TASKS_MAX, Task};
 
+/// Pieces of a prompt that is still looked into: with more it is a document, whose sentences are material.
+const PIECES_MAX: usize = 256;
+
 /// Cuts `prompt` into tasks. Never fails: what cannot be cut is one task, and a blank prompt is none. Texts
 /// come from the prompt, but for `{{n}}` placeholders, closing punctuation and a capital at the start.
 pub fn structural(prompt: &str) -> Plan {
@@ -28,7 +31,11 @@ pub fn structural(prompt: &str) -> Plan {
         return Plan::whole(prompt);
     }
     let mask = mask::protected(text);
-    let pieces = with_clauses(text, &mask, segment::pieces(text, &mask));
+    let pieces = segment::pieces(text, &mask);
+    if pieces.len() > PIECES_MAX {
+        return Plan::whole(prompt);
+    }
+    let pieces = with_clauses(text, &mask, pieces);
     let drafts = join::drafts(text, &pieces);
     if drafts.len() < 2 || drafts.len() > TASKS_MAX {
         return Plan::whole(prompt);

@@ -2,7 +2,7 @@
 //! begins like a question or an order of its own; "and" between nouns or numbers joins nothing to be cut.
 
 use super::kind::{Kind, is_imperative, kind, opens_question, skip_polite};
-use super::words::{INTERROGATIVES, Word, words};
+use super::words::{INTERROGATIVES, VERBS, Word, words};
 
 /// Parts of one sentence at most: beyond it the sentence is left as it is.
 const CLAUSES_MAX: usize = 8;
@@ -68,8 +68,10 @@ fn separates(left: &str, right: &str, joint: &str) -> bool {
     }
     let own_object = is_imperative(right, head);
     let analytic = left_first.is_in(ANALYTIC) && first.is_in(ANALYTIC);
+    // "spell cat, add 3 and 4": a comma alone joins orders only if both are plain ones with objects of their own.
+    let plain = |head: &[Word]| head[0].is_in(VERBS) && head.get(1).is_some_and(|w| !w.is_in(&["it", "them", "its"]));
     let bare_comma = joint.trim() == ",";
-    own_object && !analytic && !bare_comma
+    own_object && !analytic && (!bare_comma || (plain(head) && plain(left_head)))
 }
 
 /// "who wrote", "how many legs …" without inversion: a question only beside another question.

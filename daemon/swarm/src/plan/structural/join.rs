@@ -7,6 +7,8 @@ use super::segment::{Boundary, Marker, Piece};
 use super::words::{is_content, is_small_word, words};
 use std::collections::BTreeSet;
 
+/// Pieces looked ahead for one that asks: statements before a question are a paragraph, not a book.
+const LOOK_AHEAD: usize = 24;
 /// Words compared when looking for a shared topic.
 const TOPIC_WORDS_MAX: usize = 80;
 
@@ -67,7 +69,8 @@ impl Group {
     fn add(&mut self, at: usize, pieces: &[Piece]) {
         let kind = pieces[at].kind;
         self.has_context |= !self.asks && kind == Kind::Statement;
-        self.asks |= kind.asks();
+        // "Your boss asks you to lie. What would you do?" asks with what else only follows on.
+        self.asks |= kind.asks() || (kind == Kind::FollowOn && self.has_context);
         self.members.push(at);
     }
 
@@ -206,7 +209,7 @@ impl Segment {
     fn of(pieces: &[Piece], at: usize, lists: &TaskLists) -> Self {
         let mut end = at;
         let mut asks = false;
-        for (index, piece) in pieces.iter().enumerate().skip(at) {
+        for (index, piece) in pieces.iter().enumerate().skip(at).take(LOOK_AHEAD) {
             let parts = matches!(piece.boundary, Boundary::Paragraph | Boundary::Clause | Boundary::Semicolon)
                 || piece.connector.strength > Strength::None
                 || lists.items.contains(&index);

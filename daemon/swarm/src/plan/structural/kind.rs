@@ -42,7 +42,7 @@ pub(super) fn kind(text: &str) -> Kind {
     if found.is_empty() {
         return Kind::Statement;
     }
-    if is_preamble(&found) {
+    if is_preamble(text.trim_end(), &found) {
         return Kind::Preamble;
     }
     let question = is_question_mark_last(text);
@@ -50,7 +50,12 @@ pub(super) fn kind(text: &str) -> Kind {
         return Kind::FollowOn;
     }
     let head = skip_polite(&found);
-    if is_imperative(text, head) || is_question(head, question) {
+    // "I want to know who it was": an embedded question asks without inversion.
+    let embedded = head.len() + 1 < found.len() && head.len() > 1 && head[0].is_in(INTERROGATIVES);
+    if embedded || is_imperative(text, head) || is_question(head, question) {
+        return Kind::Ask;
+    }
+    if orders_late(text, &found) {
         return Kind::Ask;
     }
     if question || ends_in_gap(text) { Kind::WeakAsk } else { Kind::Statement }
@@ -73,7 +78,7 @@ pub(super) fn skip_polite(found: &[Word]) -> &[Word] {
         &["can", "you"], &["could", "you"], &["would", "you"], &["will", "you"], &["i", "want", "to", "know"],
         &["i", "need", "to", "know"], &["i", "would", "like", "to", "know"], &["i'd", "like", "to", "know"],
         &["i", "want", "you", "to"], &["i", "need", "you", "to"], &["i", "wonder"], &["do", "you", "know"],
-        &["tell", "me"], &["i'd", "like", "you", "to"], &["i", "also", "want", "to", "know"],
+        &["i'd", "like", "you", "to"], &["i", "also", "want", "to", "know"],
         &["i", "also", "need", "to", "know"], &["i'd", "also", "like", "to", "know"], &["let", "me", "know"],
     ];
     let mut rest = found;
@@ -84,9 +89,8 @@ pub(super) fn skip_polite(found: &[Word]) -> &[Word] {
         }
         let opening = OPENINGS.iter().find(|o| rest.len() > o.len() && o.iter().zip(rest).all(|(o, w)| *o == w.lower));
         match opening {
-            // "Tell me the capital" is an order; "tell me what" a question.
-            Some(o) if o[0] != "tell" || rest[o.len()].is_in(INTERROGATIVES) => rest = &rest[o.len()..],
-            _ => return rest,
+            Some(o) => rest = &rest[o.len()..],
+            None => return rest,
         }
     }
 }
@@ -152,7 +156,19 @@ pub(super) fn opens_question(head: &[Word]) -> bool {
     after.iter().take(reach).position(|w| w.is_in(AUXILIARIES)).is_some_and(|at| at + 1 < after.len())
 }
 
-fn is_preamble(found: &[Word]) -> bool {
+/// "Ignoring friction, calculate the speed.": an order after its circumstances.
+fn orders_late(text: &str, found: &[Word]) -> bool {
+    let Some(first) = found.first() else {
+        return false;
+    };
+    let circumstance = first.is_in(PREPOSITIONS) || first.is_in(&["if", "given", "when"]) || first.lower.ends_with("ing");
+    let orders = |at: usize| {
+        text[..found[at].start].trim_end().ends_with(',') && found[at].is_in(VERBS) && is_imperative(text, &found[at..])
+    };
+    circumstance && (1..found.len()).any(orders)
+}
+
+fn is_preamble(text: &str, found: &[Word]) -> bool {
     const CORE: &[&str] = &[
         "questions", "question", "tasks", "things", "these", "following", "hi", "hello", "hey", "thanks", "thank",
         "morning", "evening", "afternoon", "greetings",
@@ -167,7 +183,7 @@ fn is_preamble(found: &[Word]) -> bool {
         "i'm", "need", "answers", "problems", "items", "it's", "shortly", "briefly", "really", "small", "six", "every",
     ];
     found.len() <= PREAMBLE_WORDS_MAX
-        && found.iter().any(|w| w.is_in(CORE))
+        && (text.ends_with(':') || found.iter().any(|w| w.is_in(CORE)))
         && found.iter().all(|w| w.is_in(CORE) || w.is_in(FILL) || (w.is_number() && w.lower.len() == 1))
 }
 
@@ -178,6 +194,9 @@ fn is_follow_on(text: &str, found: &[Word], question: bool) -> bool {
     };
     if first.is_in(&["explain", "justify", "elaborate", "discuss"]) {
         return head.len() <= 2 || head[1].is_in(&["your", "why", "how"]) && head.len() <= 4;
+    }
+    if first.is_in(&["make", "keep"]) && head.get(1).is_some_and(|w| w.is_in(&["it", "sure", "them", "your"])) {
+        return true;
     }
     let format = first.is_in(&["give", "express", "write", "show", "state", "report", "provide", "present", "leave", "round"]);
     if format && head.len() > 2 && head[1].is_in(&["your", "reasons", "the", "all", "a"]) {

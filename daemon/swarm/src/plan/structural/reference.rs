@@ -18,13 +18,18 @@ const ANSWER_NOUNS: &[&str] = &[
 ];
 /// What an answer may be called without a demonstrative, anywhere.
 const RESULTS: &[&str] = &["result", "answer", "outcome", "output", "solution"];
+/// What one asks of an answer ("the letters in it"): no noun that "it" could stand for.
+const ASPECTS: &[&str] = &[
+    "letters", "letter", "vowels", "consonants", "characters", "digits", "number", "sum", "name", "spelling", "length",
+    "plural", "opposite", "first", "last", "square", "root", "half", "double", "reverse", "meaning",
+];
 /// Verbs that work on an answer as it stands.
 const TRANSFORMS: &[&str] = &[
     "add", "subtract", "multiply", "divide", "double", "triple", "halve", "square", "cube", "convert", "translate",
     "spell", "reverse", "write", "express", "turn", "round", "raise", "increase", "decrease", "capitalise", "capitalize",
     "uppercase", "lowercase", "change", "put", "transform", "encode", "decode", "conjugate", "pluralise", "pluralize",
     "sort", "alphabetise", "alphabetize", "rewrite", "print", "say", "show", "take", "count", "rearrange", "repeat",
-    "switch", "give", "use", "sum", "compute", "calculate", "make",
+    "switch", "give", "sum", "compute", "calculate",
 ];
 /// Verbs besides those whose result is a short answer.
 const YIELDS: &[&str] = &["calculate", "compute", "name", "find", "solve", "evaluate", "sum", "work", "simplify", "tell"];
@@ -124,7 +129,7 @@ fn reference(text: &str, found: &[Word], done: u32) -> Option<Reference> {
             "them" | "both" if early(found, at) => plural(found, at, done),
             "these" | "those" if early(found, at) && next.is_some_and(is_plural_noun) => plural(found, at, done),
             "this" | "that" if next.is_some_and(|n| n.is_in(ANSWER_NOUNS)) => answer(at + 1),
-            "this" | "that" if early(found, at) && at > 0 && stands_alone(text, found, at) => answer(at),
+            "this" | "that" if at > 0 && (transforms || early(found, at)) && stands_alone(text, found, at) => answer(at),
             "the" => definite(found, at, transforms, done),
             _ => None,
         }
@@ -189,7 +194,9 @@ fn definite(found: &[Word], at: usize, transforms: bool, done: u32) -> Option<Re
 fn early(found: &[Word], at: usize) -> bool {
     at <= PRONOUN_REACH
         && !found[..at].iter().enumerate().any(|(place, w)| {
-            w.is_in(&["a", "an", "the", "some", "any", "each", "every", "if"]) || w.is_number() || (place > 0 && w.capital)
+            let light = found.get(place + 1).is_some_and(|noun| noun.is_in(ASPECTS));
+            let determiner = w.is_in(&["a", "an", "the", "some", "any", "each", "every", "if"]) && !light;
+            determiner || w.is_number() || (place > 0 && w.capital)
         })
 }
 
@@ -248,9 +255,14 @@ fn yields_person(previous: &str) -> bool {
     ];
     let found = words(previous, WORDS_MAX);
     let head = skip_polite(&found);
-    head.first().is_some_and(|first| first.is_in(&["who", "who's", "whose", "whom"]) && !head.get(2).is_some_and(|w| w.capital))
+    head.first().is_some_and(|first| first.is_in(&["who", "who's", "whose", "whom"]) && !is_named(head))
         || head.first().is_some_and(|first| first.is_in(INTERROGATIVES) || first.is_in(YIELDS))
             && head.iter().take(5).any(|w| w.is_in(PEOPLE))
+}
+
+/// "Who is Ada Lovelace": the person is the topic already.
+fn is_named(head: &[Word]) -> bool {
+    head.get(1).is_some_and(|w| w.is_in(AUXILIARIES)) && head.get(2).is_some_and(|w| w.capital)
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! Cuts a prompt at every place where a part could begin: sentences, lines, list items, paragraphs,
 //! semicolons. Deciding which of those cuts count is `join`'s work.
 
-use super::connector::{Connector, connector};
+use super::connector::{Connector, Strength, connector};
 use super::kind::{Kind, is_imperative, kind, opens_question, skip_polite};
 use super::words::words;
 use std::collections::BTreeMap;
+
+/// Bytes of a follow-on ("And Why is that?") that a capital after a connector does not make a question.
+const FOLLOW_ON_BYTES_MAX: usize = 24;
 
 /// What stands before a piece, weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,7 +68,12 @@ impl Piece {
         let found = connector(&text[start..end]);
         let body = text[start + found.bytes..end].trim_start();
         let capital = body.chars().next().is_some_and(char::is_uppercase);
-        let kind = if body.is_empty() { Kind::Preamble } else { kind(body) };
+        let kind = match kind(body) {
+            _ if body.is_empty() => Kind::Preamble,
+            // "Also, Which of the following is correct?" was joined on, whatever little it says.
+            Kind::FollowOn if found.strength > Strength::None && capital && body.len() > FOLLOW_ON_BYTES_MAX => Kind::WeakAsk,
+            kind => kind,
+        };
         Some(Self { boundary, start: end - body.len(), end, connector: found, capital, kind })
     }
 
@@ -127,7 +135,7 @@ fn lines(text: &str, mask: &[bool], add: &mut impl FnMut(usize, Boundary, usize)
 fn opens_part(content: &str) -> bool {
     let found = words(content, 24);
     let head = skip_polite(&found);
-    opens_question(head) || is_imperative(content, head) || connector(content).strength > super::connector::Strength::Weak
+    opens_question(head) || is_imperative(content, head) || connector(content).strength > Strength::Weak
 }
 
 /// A list marker at the start of a line, and its bytes.
@@ -146,8 +154,8 @@ fn inline_marker(text: &str) -> Option<(Marker, u32, usize)> {
     let label = text[open..].find(|c: char| !c.is_ascii_alphanumeric()).filter(|length| (1..=2).contains(length))?;
     let name = &text[open..open + label];
     let sign = text[open + label..].chars().next()?;
-    let skip = open + label + 1;
-    if !text[(skip).min(text.len())..].starts_with(char::is_whitespace) {
+    let skip = open + label + sign.len_utf8();
+    if !text[skip..].starts_with(char::is_whitespace) {
         return None;
     }
     if let Ok(number) = name.parse::<u32>() {
@@ -166,10 +174,12 @@ fn inline_markers(text: &str, mask: &[bool]) -> Vec<(usize, Marker, usize)> {
     for (at, c) in text.char_indices() {
         let begins = previous.is_whitespace() && !c.is_whitespace();
         let stop = matches!(sign, '.' | '?' | '!' | ':' | ';' | ',') || text[..at].trim_end().ends_with(" and");
-        if begins && stop && (c == '(' || (!mask[at] && c.is_ascii_alphanumeric())) {
+        if begins && (c == '(' || (!mask[at] && c.is_ascii_alphanumeric())) {
             if let Some((marker, ordinal, skip)) = inline_marker(&text[at..]) {
                 let follows = chain.first().is_none_or(|first| first.1 == marker);
-                if follows && ordinal as usize == chain.len() + 1 {
+                // "2." may end a sentence, so it must not stand inside one; "2)" and "b)" cannot.
+                let apart = stop || text[at..at + skip].ends_with(')');
+                if follows && apart && ordinal as usize == chain.len() + 1 {
                     chain.push((at, marker, skip));
                 }
             }
@@ -265,7 +275,7 @@ mod tests {
             ("Ms. Perez drove 4.5 miles. How far?", vec!["Ms. Perez drove 4.5 miles.", "How far?"]),
             ("Make 14 over ? true.", vec!["Make 14 over ? true."]),
             ("1. What is a? 2. What is b?", vec!["What is a?", "What is b?"]),
-            ("a) spell cat b) spell dog", vec!["a) spell cat b) spell dog"]),
+            ("a) spell cat b) spell dog", vec!["spell cat", "spell dog"]),
             ("Do: (a) spell cat, (b) spell dog", vec!["Do:", "spell cat,", "spell dog"]),
             ("x\n- y\n* z", vec!["x", "y", "z"]),
             ("soft\nwrap", vec!["soft\nwrap"]),

@@ -25,8 +25,17 @@ impl Word {
     }
 }
 
+/// Bytes looked at for each word wanted: longer than nearly every word. It bounds the time spent on text that
+/// has none.
+const BYTES_A_WORD: usize = 32;
+
 /// The first `limit` words: runs of letters, digits and inner apostrophes, with their offsets in `text`.
 pub(super) fn words(text: &str, limit: usize) -> Vec<Word> {
+    let mut reach = text.len().min(limit * BYTES_A_WORD);
+    while !text.is_char_boundary(reach) {
+        reach -= 1;
+    }
+    let text = &text[..reach];
     let mut found = Vec::new();
     let mut start = None;
     let mut previous = ' ';
@@ -100,8 +109,8 @@ pub(super) const VERBS: &[&str] = &[
 pub(super) const AMBIGUOUS_VERBS: &[&str] = &[
     "count", "double", "triple", "estimate", "express", "factor", "order", "rank", "round", "say", "show", "sort",
     "square", "state", "sum", "put", "take", "check", "change", "complete", "fill", "guess", "repeat", "use", "print",
-    "report", "pick", "look", "answer", "outline", "discuss", "draw", "raise", "increase", "decrease", "lowercase",
-    "uppercase", "switch", "swap", "remove", "replace", "cube", "figure", "get", "provide", "read",
+    "report", "pick", "look", "outline", "discuss", "draw", "raise", "increase", "decrease", "lowercase",
+    "uppercase", "switch", "swap", "remove", "replace", "cube", "figure", "get", "provide",
 ];
 
 /// What may follow an ambiguous imperative.
