@@ -1,0 +1,6 @@
+//! To come.
+
+use super::Plan;
+
+/// Stub.
+pub fn structural(prompt: &str) -> Plan { Plan::whole(prompt) }
