@@ -1,1 +1,2 @@
-//! To come.
+//! Stub: the lead's.
+pub mod client;
