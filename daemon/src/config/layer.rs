@@ -169,7 +169,7 @@ impl Layer {
         self.check_range(&SLOTS, expert.slots, 1, crate::inference::SLOTS_MAX)?;
         self.check_range(&THREADS, expert.threads, 0, crate::inference::THREADS_MAX)?;
         match expert.temperature {
-            Some(t) if !(0.0..=5.0).contains(&t) => Err(self.invalid(&TEMPERATURE, "write 0 to 5".into())),
+            Some(t) if !(0.0..=2.0).contains(&t) => Err(self.invalid(&TEMPERATURE, "write 0 to 2".into())),
             _ => Ok(()),
         }
     }

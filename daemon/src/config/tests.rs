@@ -110,7 +110,7 @@ fn bad_values_are_reported_with_where_they_were_said() {
         ("[expert]\nmodel_path = \"m.gguf\"", &[][..], "has no card, so it needs a `description`"),
         ("[expert]\ncard = \"c\"\nbackend = \"gpt\"", &[][..], "expert.backend: `gpt` is no backend"),
         ("[expert]\ncard = \"c\"\nslots = 0", &[][..], "expert.slots: 0 is out of range"),
-        ("[expert]\ncard = \"c\"\ntemperature = 9.0", &[][..], "expert.temperature: write 0 to 5"),
+        ("[expert]\ncard = \"c\"\ntemperature = 9.0", &[][..], "expert.temperature: write 0 to 2"),
         ("", &[("POLYMATH_LISTEN", "nowhere")][..], "POLYMATH_LISTEN: `nowhere` is not a multiaddress"),
         ("", &[("POLYMATH_MDNS", "maybe")][..], "POLYMATH_MDNS: `maybe` does not fit; write true or false"),
         ("", &[("POLYMATH_SOCKET", TOO_LONG)][..], "more than 103 bytes"),
