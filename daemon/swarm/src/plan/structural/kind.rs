@@ -72,7 +72,8 @@ fn ends_in_gap(text: &str) -> bool {
     let text = text.trim_end();
     let last = text.rsplit(char::is_whitespace).next().unwrap_or("").to_lowercase();
     let open = ["the", "a", "an", "that", "because", "called", "than", "and"];
-    ["...", "\u{2026}", "__", "__."].iter().any(|gap| text.ends_with(gap))
+    text.contains("__")
+        || ["...", "\u{2026}"].iter().any(|gap| text.ends_with(gap))
         || [PREPOSITIONS, AUXILIARIES, &open].iter().any(|list| list.contains(&last.as_str()))
 }
 
@@ -114,7 +115,11 @@ pub(super) fn is_imperative(text: &str, head: &[Word]) -> bool {
         let particle = verb.is_in(&["work", "figure", "find", "write", "help"]) && next.is_in(&["out", "down", "with"]);
         return particle || !(next.is_in(PREPOSITIONS) || next.is_in(AUXILIARIES) || next.is_in(&["and", "or"]));
     }
-    verb.is_in(AMBIGUOUS_VERBS) && bound
+    // "Use compatible numbers to estimate the quotient."
+    let means = verb.lower == "use" && head.windows(2).take(8).any(|pair| {
+        pair[0].lower == "to" && (pair[1].is_in(VERBS) || pair[1].is_in(AMBIGUOUS_VERBS))
+    });
+    verb.is_in(AMBIGUOUS_VERBS) && (bound || means)
 }
 
 /// Whether these words are a question of their own.
