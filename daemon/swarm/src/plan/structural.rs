@@ -11,6 +11,7 @@
 
 mod clause;
 mod connector;
+mod ellipsis;
 mod join;
 mod kind;
 mod mask;
@@ -19,12 +20,16 @@ mod segment;
 mod words;
 
 use super::{Plan, TASKS_MAX, Task};
+use connector::Strength;
+use kind::Kind;
+use segment::{Boundary, Piece};
 
 /// Pieces of a prompt that is still looked into: with more it is a document, whose sentences are material.
 const PIECES_MAX: usize = 256;
 
 /// Cuts `prompt` into tasks. Never fails: what cannot be cut is one task, and a blank prompt is none. Texts
-/// come from the prompt, but for `{{n}}` placeholders, closing punctuation and a capital at the start.
+/// come from the prompt, but for `{{n}}` placeholders, closing punctuation, a capital at the start, and the
+/// step that a tail like "…, spelled backwards" stands for.
 pub fn structural(prompt: &str) -> Plan {
     let text = prompt.trim();
     if text.is_empty() {
@@ -47,27 +52,72 @@ pub fn structural(prompt: &str) -> Plan {
     Plan::from_tasks(tasks).unwrap_or_else(|_| Plan::whole(prompt))
 }
 
-/// Cuts those pieces that ask into their clauses.
-fn with_clauses(text: &str, mask: &[bool], pieces: Vec<segment::Piece>) -> Vec<segment::Piece> {
-    let mut all = Vec::with_capacity(pieces.len());
+/// Cuts those pieces that ask into their clauses, and writes in what the parts left out.
+fn with_clauses(text: &str, mask: &[bool], pieces: Vec<Piece>) -> Vec<Piece> {
+    let mut all: Vec<Piece> = Vec::with_capacity(pieces.len());
     for piece in pieces {
-        let (start, end) = (piece.start, piece.end);
-        let cuts = clause::cuts(piece.body(text), &mask[start..end]);
-        let Some(first) = cuts.first() else {
-            all.push(piece);
-            continue;
-        };
-        let head = start + first;
-        all.push(segment::Piece { end: head, kind: kind::kind(&text[start..head]), ..piece });
-        let ends = cuts.iter().skip(1).map(|at| start + at).chain(std::iter::once(end));
-        for (at, until) in cuts.iter().zip(ends) {
-            // The joint's comma is skipped here; its word is a connector.
-            let from = start + at;
-            let skip = text[from..until].len() - text[from..until].trim_start_matches([',', ';', ' ', '\n', '&']).len();
-            all.extend(segment::Piece::new(text, segment::Boundary::Clause, from + skip, until));
+        for clause in clauses(text, mask, piece) {
+            match complete(text, mask, &clause, all.last()) {
+                Some(parts) => all.extend(parts),
+                None => all.push(clause),
+            }
         }
     }
     all
+}
+
+fn clauses(text: &str, mask: &[bool], piece: Piece) -> Vec<Piece> {
+    let (start, end) = (piece.start, piece.end);
+    let cuts = clause::cuts(&text[start..end], &mask[start..end]);
+    let Some(first) = cuts.first() else {
+        return vec![piece];
+    };
+    let head = start + first;
+    let mut all = vec![Piece { end: head, kind: Kind::Ask, ..piece }];
+    let ends = cuts.iter().skip(1).map(|at| start + at).chain(std::iter::once(end));
+    for (at, until) in cuts.iter().zip(ends) {
+        // The joint's comma is skipped here; its word is a connector.
+        let from = start + at;
+        let skip = text[from..until].len() - text[from..until].trim_start_matches([',', ';', ' ', '\n', '&']).len();
+        all.extend(Piece::new(text, Boundary::Clause, from + skip, until));
+    }
+    all
+}
+
+/// The parts of a piece that leaves words out, if it does: several phrases under one head, a phrase whose head
+/// is in the piece before, or a step in a tail.
+fn complete(text: &str, mask: &[bool], piece: &Piece, before: Option<&Piece>) -> Option<Vec<Piece>> {
+    let (start, end) = (piece.start, piece.end);
+    let body = &text[start..end];
+    let part = |range: std::ops::Range<usize>, rewrite: String| Piece {
+        boundary: Boundary::Clause,
+        start: start + range.start,
+        end: start + range.end,
+        kind: Kind::Ask,
+        rewrite: Some(rewrite),
+        ..piece.clone()
+    };
+    if let Some(shared) = ellipsis::shared(body, &mask[start..end]) {
+        let mut parts: Vec<Piece> = shared
+            .phrases
+            .into_iter()
+            .map(|range| part(range.clone(), format!("{}{}", shared.head, &body[range])))
+            .collect();
+        parts[0] = Piece { boundary: piece.boundary, ..parts[0].clone() };
+        return Some(parts);
+    }
+    let joined = piece.connector.strength > Strength::None || piece.boundary == Boundary::Semicolon;
+    let bare = body.trim_end_matches(['?', '.', '!', ' ', ';', ',']);
+    if joined && piece.kind != Kind::Ask && ellipsis::is_nominal(bare) {
+        let head = ellipsis::head(before?.body(text))?;
+        return Some(vec![part(0..body.len(), format!("{head}{bare}"))]);
+    }
+    let (at, step) = ellipsis::tail(body).filter(|_| piece.kind == Kind::Ask)?;
+    if !reference::yields_thing(&body[..at]) {
+        return None;
+    }
+    let left = Piece { end: start + at, ..piece.clone() };
+    Some(vec![left, part(at..body.len(), step.to_owned())])
 }
 
 #[cfg(test)]

@@ -49,7 +49,8 @@ fn joint(text: &str) -> Option<usize> {
 
 /// Whether `left` and `right` ask for different things.
 fn separates(left: &str, right: &str, joint: &str) -> bool {
-    if kind(left) != Kind::Ask || !stands(left) {
+    // A clause before the last has no question mark of its own.
+    if (kind(left) != Kind::Ask && kind(&format!("{left}?")) != Kind::Ask) || !stands(left) {
         return false;
     }
     let found = words(right, 24);
@@ -59,7 +60,10 @@ fn separates(left: &str, right: &str, joint: &str) -> bool {
     let (Some(first), Some(left_first)) = (head.first(), left_head.first()) else {
         return false;
     };
-    if opens_question(head) || subject_question(head, left_head) {
+    if left_first.is_in(&["take", "consider", "get"]) {
+        return false;
+    }
+    if opens_question(head) || subject_question(head, left_head, joint) {
         // "Explain what it is and how it works": the second belongs to the verb of the first. A comma alone
         // joins questions only where the sentence before it is a question already.
         let embedded = left_first.is_in(ANALYTIC);
@@ -75,13 +79,16 @@ fn separates(left: &str, right: &str, joint: &str) -> bool {
 }
 
 /// "who wrote", "how many legs …" without inversion: a question only beside another question.
-fn subject_question(head: &[Word], left: &[Word]) -> bool {
+fn subject_question(head: &[Word], left: &[Word], joint: &str) -> bool {
+    // "Which of the following describes what it is, and what …" asks once.
+    let plain = joint.starts_with(',') && !left.iter().any(|w| w.is_in(&["following", "these", "best"]))
+        && left.iter().filter(|w| w.is_in(INTERROGATIVES)).count() == 1;
     let asks = left.first().is_some_and(|w| w.is_in(INTERROGATIVES));
     let Some(first) = head.first() else {
         return false;
     };
     asks && head.len() > 2
-        && (first.is_in(&["who"]) || first.is_in(&["how"]) && head.get(1).is_some_and(|w| w.is_in(&["many", "much"])))
+        && (first.is_in(&["who"]) || plain && first.is_in(&["what", "which"]) || first.is_in(&["how"]) && head.get(1).is_some_and(|w| w.is_in(&["many", "much"])))
 }
 
 /// Whether a clause says what it is about.

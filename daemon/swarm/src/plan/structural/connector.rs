@@ -1,6 +1,7 @@
 //! Words that join what was asked: "Also,", "Next question:", "and then". They say that a new part begins (or
 //! may begin), whether it follows from the one before, and they are no part of it.
 
+use super::kind::{is_imperative, opens_question};
 use super::words::{Word, words};
 
 /// How surely a new part begins.
@@ -103,7 +104,7 @@ fn single(text: &str) -> Connector {
             continue;
         } else if sign == Some(':') {
             Strength::Strong
-        } else if sign.is_some() || (followed_by_word && BARE.contains(&phrase.as_str())) {
+        } else if sign.is_some() || (followed_by_word && (BARE.contains(&phrase.as_str()) || begins_ask(&text[end..]))) {
             Strength::Weak
         } else {
             continue;
@@ -111,6 +112,12 @@ fn single(text: &str) -> Connector {
         return Connector { strength, bytes };
     }
     Connector::default()
+}
+
+/// "First find 8 * 7": the ordinal is a connector only before an order or a question.
+fn begins_ask(rest: &str) -> bool {
+    let found = words(rest, WORDS_MAX);
+    opens_question(&found) || is_imperative(rest, &found)
 }
 
 /// "Question 2:" or "Q2)".

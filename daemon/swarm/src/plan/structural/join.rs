@@ -1,6 +1,7 @@
 //! Puts pieces together into tasks: which of the possible cuts count.
 
 use super::connector::Strength;
+use super::ellipsis::is_nominal;
 use super::kind::{Kind, is_question_mark_last};
 use super::reference::{Link, link};
 use super::segment::{Boundary, Marker, Piece};
@@ -74,8 +75,9 @@ impl Group {
         self.members.push(at);
     }
 
-    fn text<'a>(&self, text: &'a str, pieces: &[Piece]) -> &'a str {
+    fn text<'a>(&self, text: &'a str, pieces: &'a [Piece]) -> &'a str {
         match (self.members.first(), self.members.last()) {
+            (Some(first), Some(last)) if first == last => pieces[*first].body(text),
             (Some(first), Some(last)) => &text[pieces[*first].start..pieces[*last].end],
             _ => "",
         }
@@ -83,12 +85,10 @@ impl Group {
 
     fn draft(self, text: &str, pieces: &[Piece], capitals: bool) -> Option<Draft> {
         let (first, last) = (&pieces[*self.members.first()?], &pieces[*self.members.last()?]);
-        let rest = &text[first.end..last.end];
-        let (body, depends_on) = match self.link {
-            Some((body, needs)) => (format!("{body}{rest}"), needs),
-            None => (text[first.start..last.end].to_owned(), Vec::new()),
-        };
-        let mut body = body.trim_end().trim_end_matches([',', ';']).trim_end().to_owned();
+        let rest = &text[first.end.min(last.end)..last.end];
+        let (body, depends_on) = self.link.unwrap_or_else(|| (first.body(text).to_owned(), Vec::new()));
+        let mut body = if self.members.len() > 1 { format!("{body}{rest}") } else { body };
+        body.truncate(body.trim_end().trim_end_matches([',', ';']).trim_end().len());
         if body.is_empty() {
             return None;
         }
@@ -130,7 +130,8 @@ fn verdict(text: &str, pieces: &[Piece], at: usize, group: &Group, lists: &TaskL
     let wanted = strong
         || match piece.boundary {
             Boundary::Start | Boundary::Item(_) => false,
-            Boundary::Clause | Boundary::Semicolon => group.asks && piece.kind == Kind::Ask,
+            Boundary::Clause => group.asks && piece.kind == Kind::Ask,
+            Boundary::Semicolon => group.asks && right.asks,
             Boundary::Paragraph => group.asks && right.asks && !takes_material(text, pieces, group),
             Boundary::Sentence | Boundary::Line => between_sentences(text, pieces, at, group, &right),
         };
@@ -157,6 +158,8 @@ fn between_sentences(text: &str, pieces: &[Piece], at: usize, group: &Group, rig
         return false;
     }
     match piece.kind {
+        // Questions on lines of their own are separate on purpose.
+        _ if piece.boundary == Boundary::Line && right.asks && piece.kind != Kind::FollowOn => true,
         Kind::Ask => !(group.has_context || starts_with_condition(text, pieces, group)) || !shares_topic(text, pieces, group, at, at + 1),
         Kind::Statement => right.asks && right.plain && !shares_topic(text, pieces, group, at, right.end),
         _ => false,
@@ -165,10 +168,13 @@ fn between_sentences(text: &str, pieces: &[Piece], at: usize, group: &Group, rig
 
 /// Whether what asks in the group wants the text after it ("Translate the following:", "… this sentence.").
 fn takes_material(text: &str, pieces: &[Piece], group: &Group) -> bool {
-    let asked = group.text(text, pieces);
-    if asked.trim_end().ends_with(':') {
+    if group.text(text, pieces).trim_end().ends_with(':') {
         return true;
     }
+    group.members.iter().map(|at| &pieces[*at]).filter(|p| p.kind.asks()).any(|p| wants_material(p.body(text)))
+}
+
+fn wants_material(asked: &str) -> bool {
     let found = words(asked, TOPIC_WORDS_MAX);
     let points = found.iter().enumerate().any(|(at, w)| {
         w.lower == "below" || (w.lower == "following" && !(at > 1 && found[at - 2].lower == "of"))
@@ -216,7 +222,8 @@ impl Segment {
             if index > at && (parts || asks) {
                 break;
             }
-            asks |= piece.kind.asks();
+            // A bare question asks if its own statements precede it.
+            asks |= piece.kind.asks() || (piece.kind == Kind::FollowOn && index > at);
             end = index + 1;
         }
         Self { end, asks, plain: asks }
@@ -255,7 +262,10 @@ impl TaskLists {
 
 fn is_task_list(text: &str, pieces: &[Piece], run: &[usize], marker: Marker) -> bool {
     let ends = run.iter().skip(1).copied().chain(std::iter::once(pieces.len()));
-    let asking = run.iter().zip(ends).filter(|(start, end)| pieces[**start..*end].iter().any(|p| p.kind.asks())).count();
+    let asking = run.iter().zip(ends).filter(|(start, end)| {
+            let item = &pieces[**start..*end];
+            item.iter().any(|p| p.kind.asks()) || run.len() > 1 && item.len() == 1 && is_nominal(item[0].body(text))
+        }).count();
     let Some(first) = run.first().copied().filter(|_| asking > 0 && asking * 2 >= run.len()) else {
         return false;
     };

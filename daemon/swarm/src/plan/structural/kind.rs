@@ -67,9 +67,14 @@ pub(super) fn is_question_mark_last(text: &str) -> bool {
     text.trim_end_matches(closing).ends_with(['?', '\u{ff1f}', '\u{61f}'])
 }
 
+/// "The name of the black hole is ...", "The market demand curve shifts as the result of".
 fn ends_in_gap(text: &str) -> bool {
     let text = text.trim_end();
-    ["...", "\u{2026}", "__", "__."].iter().any(|gap| text.ends_with(gap))
+    let last = text.rsplit(char::is_whitespace).next().unwrap_or("").to_lowercase();
+    let open = ["the", "a", "an", "that", "because", "called", "than", "and"];
+    text.contains("__")
+        || ["...", "\u{2026}"].iter().any(|gap| text.ends_with(gap))
+        || [PREPOSITIONS, AUXILIARIES, &open].iter().any(|list| list.contains(&last.as_str()))
 }
 
 /// What is left after "please", "can you", "I would like to know".
@@ -110,7 +115,11 @@ pub(super) fn is_imperative(text: &str, head: &[Word]) -> bool {
         let particle = verb.is_in(&["work", "figure", "find", "write", "help"]) && next.is_in(&["out", "down", "with"]);
         return particle || !(next.is_in(PREPOSITIONS) || next.is_in(AUXILIARIES) || next.is_in(&["and", "or"]));
     }
-    verb.is_in(AMBIGUOUS_VERBS) && bound
+    // "Use compatible numbers to estimate the quotient."
+    let means = verb.lower == "use" && head.windows(2).take(8).any(|pair| {
+        pair[0].lower == "to" && (pair[1].is_in(VERBS) || pair[1].is_in(AMBIGUOUS_VERBS))
+    });
+    verb.is_in(AMBIGUOUS_VERBS) && (bound || means)
 }
 
 /// Whether these words are a question of their own.

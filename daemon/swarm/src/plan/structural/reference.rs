@@ -107,8 +107,7 @@ pub(super) fn link(text: &str, previous: &str, done: u32) -> Link {
 }
 
 fn reference(text: &str, found: &[Word], done: u32) -> Option<Reference> {
-    let verb = skip_polite(found).first()?;
-    let transforms = verb.is_in(TRANSFORMS);
+    let transforms = transforms(found);
     (0..found.len()).find_map(|at| {
         let (word, next) = (&found[at], found.get(at + 1));
         let span = |last: usize| word.start..found[last].end;
@@ -134,6 +133,10 @@ fn reference(text: &str, found: &[Word], done: u32) -> Option<Reference> {
             _ => None,
         }
     })
+}
+
+fn transforms(found: &[Word]) -> bool {
+    skip_polite(found).first().is_some_and(|verb| verb.is_in(TRANSFORMS))
 }
 
 fn thing(span: Range<usize>, possessive: bool) -> Option<Reference> {
@@ -195,8 +198,9 @@ fn early(found: &[Word], at: usize) -> bool {
     at <= PRONOUN_REACH
         && !found[..at].iter().enumerate().any(|(place, w)| {
             let light = found.get(place + 1).is_some_and(|noun| noun.is_in(ASPECTS));
+            let number = w.is_number() && !transforms(found);
             let determiner = w.is_in(&["a", "an", "the", "some", "any", "each", "every", "if"]) && !light;
-            determiner || w.is_number() || (place > 0 && w.capital)
+            determiner || number || (place > 0 && w.capital)
         })
 }
 
@@ -225,7 +229,7 @@ fn stands_alone(text: &str, found: &[Word], at: usize) -> bool {
 }
 
 /// Whether the answer to `previous` is a thing that "it" may mean.
-fn yields_thing(previous: &str) -> bool {
+pub(super) fn yields_thing(previous: &str) -> bool {
     let found = words(previous, WORDS_MAX);
     let head = skip_polite(&found);
     let Some(first) = head.first() else {
@@ -239,7 +243,9 @@ fn yields_thing(previous: &str) -> bool {
         "what" | "what's" | "whats" => {
             let noun = usize::from(first.lower == "what") + 1;
             let the = head.get(noun).is_some_and(|w| w.lower == "the");
-            computes || (the && found.iter().any(|w| w.is_in(&["of", "for", "in", "on", "with"])))
+            let links = ["of", "for", "in", "on", "with", "first", "last", "most", "least"];
+            let singled_out = |w: &Word| w.is_in(&links) || (w.lower.ends_with("est") && w.lower.len() > 4);
+            computes || (the && found.iter().any(singled_out))
         }
         "how" => computes || head.get(1).is_some_and(|w| w.is_in(&["many", "much"])),
         _ => first.is_in(TRANSFORMS) || first.is_in(YIELDS),

@@ -54,6 +54,8 @@ pub(super) struct Piece {
     pub(super) capital: bool,
     /// What it does.
     pub(super) kind: Kind,
+    /// Its text, where words that it left out were written in.
+    pub(super) rewrite: Option<String>,
 }
 
 impl Piece {
@@ -74,12 +76,12 @@ impl Piece {
             Kind::FollowOn if found.strength > Strength::None && capital && body.len() > FOLLOW_ON_BYTES_MAX => Kind::WeakAsk,
             kind => kind,
         };
-        Some(Self { boundary, start: end - body.len(), end, connector: found, capital, kind })
+        Some(Self { boundary, start: end - body.len(), end, connector: found, capital, kind, rewrite: None })
     }
 
     /// Its text.
-    pub(super) fn body<'a>(&self, text: &'a str) -> &'a str {
-        &text[self.start..self.end]
+    pub(super) fn body<'a>(&'a self, text: &'a str) -> &'a str {
+        self.rewrite.as_deref().unwrap_or(&text[self.start..self.end])
     }
 }
 
@@ -94,13 +96,16 @@ pub(super) fn pieces(text: &str, mask: &[bool]) -> Vec<Piece> {
     };
     lines(text, mask, &mut add);
     sentences(text, mask, &mut add);
+    announcements(text, mask, &mut add);
     for (at, marker, skip) in inline_markers(text, mask) {
         add(at, Boundary::Item(marker), skip);
     }
     if let Some((marker, skip)) = line_marker(text) {
         cuts.insert(0, (Boundary::Item(marker), skip));
     }
-    let starts: Vec<_> = cuts.into_iter().collect();
+    let mut starts: Vec<(usize, (Boundary, usize))> = cuts.into_iter().collect();
+    // The full stop of "1." ends no sentence: a cut right behind a marker is the marker's.
+    starts.dedup_by(|later, kept| text.get(kept.0 + kept.1.1..later.0).is_none_or(|gap| gap.trim().is_empty()));
     let ends = starts.iter().skip(1).map(|(at, _)| *at).chain(std::iter::once(text.len()));
     starts
         .iter()
@@ -221,6 +226,23 @@ fn sentences(text: &str, mask: &[bool], add: &mut impl FnMut(usize, Boundary, us
     }
 }
 
+/// "… is equal to Next question: Which …": a strong connector ends what did not end itself.
+fn announcements(text: &str, mask: &[bool], add: &mut impl FnMut(usize, Boundary, usize)) {
+    let mut previous = ' ';
+    for (at, c) in text.char_indices() {
+        let begins = previous.is_whitespace() && !mask[at] && c.is_uppercase();
+        previous = c;
+        if !begins {
+            continue;
+        }
+        let found = connector(&text[at..]);
+        let announced = text[at..at + found.bytes].trim_end().ends_with(':');
+        if announced && found.strength == Strength::Strong {
+            add(at, Boundary::Sentence, 0);
+        }
+    }
+}
+
 fn ends_sentence(text: &str, at: usize, c: char, before: char, content: &str, quoted: bool) -> bool {
     let Some(next) = content.chars().next() else {
         return false;
@@ -264,8 +286,8 @@ mod tests {
     use super::super::mask::protected;
     use super::*;
 
-    fn bodies(text: &str) -> Vec<&str> {
-        pieces(text, &protected(text)).iter().map(|p| p.body(text)).collect()
+    fn bodies(text: &str) -> Vec<String> {
+        pieces(text, &protected(text)).iter().map(|p| p.body(text).to_owned()).collect()
     }
 
     #[test]

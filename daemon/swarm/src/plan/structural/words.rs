@@ -107,7 +107,7 @@ pub(super) const VERBS: &[&str] = &[
 
 /// Imperatives that are as often nouns or adjectives: believed only before a determiner and the like.
 pub(super) const AMBIGUOUS_VERBS: &[&str] = &[
-    "count", "double", "triple", "estimate", "express", "factor", "order", "rank", "round", "say", "show", "sort",
+    "count", "double", "triple", "estimate", "express", "factor", "order", "rank", "round", "show", "sort",
     "square", "state", "sum", "put", "take", "check", "change", "complete", "fill", "guess", "repeat", "use", "print",
     "report", "pick", "look", "outline", "discuss", "draw", "raise", "increase", "decrease", "lowercase",
     "uppercase", "switch", "swap", "remove", "replace", "cube", "figure", "get", "provide",
@@ -140,6 +140,7 @@ pub(super) fn is_content(word: &Word) -> bool {
 /// Whether a capital at the start of a sentence means nothing: the word is written small elsewhere. After
 /// "Also," such a capital shows that a whole question was joined on.
 pub(super) fn is_small_word(word: &Word) -> bool {
-    word.is_in(&["the", "a", "an", "if", "each", "there", "this", "these", "all", "some", "let", "given", "suppose"])
+    word.is_in(&["the", "a", "an", "if", "each", "there", "this", "these", "all", "some", "let", "given", "suppose", "two", "three",
+        "one", "those", "most", "many", "according", "because", "since", "while", "although", "people", "your", "when"])
         || [INTERROGATIVES, AUXILIARIES, PREPOSITIONS, VERBS, AMBIGUOUS_VERBS].iter().any(|list| word.is_in(list))
 }
