@@ -102,9 +102,12 @@ async fn an_asker_that_vanishes_frees_the_work() {
     let service = endless();
     let (near, far) = pipe(PIPE_BYTES);
     let serving = serving(far, &service, &CancellationToken::new());
-    let mut writer = FrameWriter::new(near);
+    let (read, write) = near.split();
+    let mut writer = FrameWriter::new(write);
     within(writer.send(&offer_frame(offer()))).await.unwrap();
-    drop(writer);
+    let mut reader = FrameReader::new(read);
+    within(reader.next(FRAME_BYTES_MAX)).await.unwrap().expect("accepted");
+    drop((reader, writer));
     within(service.dropped.cancelled()).await;
     assert_eq!(within(serving).await.unwrap(), Served::Cancelled);
 }
