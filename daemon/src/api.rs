@@ -1,2 +1,1 @@
-//! Stub: the lead's.
-pub mod client;
+//! To come.

@@ -1,5 +1,14 @@
 //! One task as data: what an asker offers an expert, what the expert reports while it works, and the hash it
 //! commits to at the end. `network` carries these, `inference` is driven by them, `coordinator` joins both.
+//!
+//! [`Offer::check`] holds the bounds that both sides apply; [`transcript_hash`] is what a finished task is
+//! signed by.
+
+mod bounds;
+mod transcript;
+
+pub use bounds::OfferError;
+pub use transcript::{prompt_hash, running_hash, transcript_hash};
 
 use crate::identity::Sha256Hash;
 use crate::sampling::Settings;
@@ -10,6 +19,13 @@ pub const OFFER_TEXT_BYTES_MAX: usize = 256 * 1024;
 pub const MESSAGES_MAX: usize = 256;
 /// Stop strings of an offer.
 pub const STOP_MAX: usize = 16;
+/// Bytes of one stop string: a line; text is held back by as much while it might still become one.
+pub const STOP_BYTES_MAX: usize = 256;
+/// Tokens an offer may ask for: the longest contexts served today.
+pub const TOKENS_MAX: u32 = 128 * 1024;
+/// The furthest deadline of an offer, milliseconds: half an hour fills the longest answer on a slow machine,
+/// and no forgotten task holds a slot for longer.
+pub const DEADLINE_MS_MAX: u32 = 30 * 60 * 1_000;
 /// Alternatives reported for each token.
 pub const TOP_LOGPROBS_MAX: u32 = 20;
 

@@ -1,0 +1,252 @@
+//! The expert's side of one stream.
+//!
+//! Four things can end it: the work, the asker (cancel, or a closed stream), the deadline, and this node
+//! stopping. They race in one `select`; whichever wins drops the other three, the job among them, before the
+//! last word is written.
+
+use super::frame::{FRAME_BYTES_MAX, FrameReader, FrameWriter, OFFER_BYTES_MAX};
+use super::progress::Progress;
+use super::wire::{
+    Finish, PACKET_TEXT_BYTES_MAX, PACKET_TOKENS_MAX, Packet, Report, Request, decode_request, encode_report,
+};
+use super::{HEARTBEAT, Job, LAST_WORD_TIME_MAX, OFFER_TIME_MAX, Service};
+use ed25519_dalek::SigningKey;
+use futures::{AsyncRead, AsyncReadExt, AsyncWrite, StreamExt};
+use polymath_swarm::identity::{Domain, Envelope, PeerKey};
+use polymath_swarm::task::{FinishReason, Offer, TaskError, TaskEvent, TokenLogprobs, transcript_hash};
+use std::future::Future;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+/// How a served stream ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// The asker has its result.
+    Done {
+        /// Tokens sent.
+        completion_tokens: u32,
+    },
+    /// The asker cancelled, or went away.
+    Cancelled,
+    /// Busy, refused or failed, and the asker was told so.
+    Ended(TaskError),
+    /// The asker broke the protocol or sent no offer in time.
+    Broken(TaskError),
+}
+
+/// Reads one offer from `stream` and has `service` work on it until it is done, its deadline passes, `peer`
+/// cancels or leaves, or `stop` is cancelled. `signer` is this node's key.
+pub async fn serve<S>(
+    stream: S,
+    peer: PeerKey,
+    service: &dyn Service,
+    signer: &SigningKey,
+    stop: &CancellationToken,
+) -> Served
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let (read, write) = stream.split();
+    let mut reader = FrameReader::new(read);
+    let writer = FrameWriter::new(write);
+    let offer = match timeout(OFFER_TIME_MAX, read_offer(&mut reader)).await {
+        Ok(Ok(offer)) => offer,
+        Ok(Err(served)) => return hang_up(writer, served).await,
+        Err(_) => return Served::Broken(TaskError::Protocol("no offer in time".into())),
+    };
+    let deadline = Instant::now() + Duration::from_millis(offer.deadline_ms.into());
+    let mut session = Session { writer, peer, service, signer, silent_since: Instant::now() };
+    let served = tokio::select! {
+        biased;
+        () = stop.cancelled() => ended("stopping", "this node is shutting down"),
+        served = departure(&mut reader) => served,
+        () = sleep_until(deadline) => ended("deadline", "the deadline passed"),
+        result = session.work(offer) => match result {
+            Ok(completion_tokens) => Served::Done { completion_tokens },
+            Err(error) => Served::Ended(error),
+        },
+    };
+    hang_up(session.writer, served).await
+}
+
+/// The offer, or how the stream ended without one that can be worked on.
+async fn read_offer<R: AsyncRead + Unpin>(reader: &mut FrameReader<R>) -> Result<Offer, Served> {
+    let frame = match reader.next(OFFER_BYTES_MAX).await {
+        Ok(Some(frame)) => frame,
+        Ok(None) | Err(TaskError::Unreachable(_)) => return Err(Served::Cancelled),
+        Err(error) => return Err(Served::Broken(error)),
+    };
+    match decode_request(frame).map_err(Served::Broken)? {
+        Request::Cancel => Err(Served::Cancelled),
+        Request::Offer(offer) => match offer.check() {
+            Ok(()) => Ok(*offer),
+            Err(error) => Err(Served::Ended(refused("invalid", error.to_string()))),
+        },
+    }
+}
+
+/// Resolves when the asker cancels, leaves, or says what it may not say.
+async fn departure<R: AsyncRead + Unpin>(reader: &mut FrameReader<R>) -> Served {
+    match reader.next(FRAME_BYTES_MAX).await {
+        Ok(None) | Err(TaskError::Unreachable(_)) => Served::Cancelled,
+        Err(error) => Served::Broken(error),
+        Ok(Some(frame)) => match decode_request(frame) {
+            Ok(Request::Cancel) => Served::Cancelled,
+            Ok(Request::Offer(_)) => Served::Broken(TaskError::Protocol("a second offer".into())),
+            Err(error) => Served::Broken(error),
+        },
+    }
+}
+
+/// Says the last word, if one is due, and closes.
+async fn hang_up<W: AsyncWrite + Unpin>(mut writer: FrameWriter<W>, served: Served) -> Served {
+    let last_word = match &served {
+        Served::Done { .. } | Served::Cancelled => None,
+        Served::Ended(error) => Some(error.clone()),
+        Served::Broken(error) => Some(refused("invalid", error.to_string())),
+    };
+    let closing = async {
+        if let Some(error) = last_word {
+            writer.send(&encode_report(Report::Ended(error))).await?;
+        }
+        writer.close().await
+    };
+    match timeout(LAST_WORD_TIME_MAX, closing).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => debug!(%error, "the asker was gone before the stream was closed"),
+        Err(_) => debug!("the asker does not read; its stream is reset"),
+    }
+    served
+}
+
+/// One task at work.
+struct Session<'a, W> {
+    writer: FrameWriter<W>,
+    peer: PeerKey,
+    service: &'a dyn Service,
+    signer: &'a SigningKey,
+    silent_since: Instant,
+}
+
+impl<W: AsyncWrite + Unpin> Session<'_, W> {
+    /// Has the offer worked on to its end; returns the number of tokens sent.
+    async fn work(&mut self, offer: Offer) -> Result<u32, TaskError> {
+        let service = self.service;
+        let mut job = self.beating(service.accept(self.peer, offer.clone())).await??;
+        if job.price_micro > offer.price_micro_max {
+            let reason = format!("the price is {} for a token", job.price_micro);
+            return Err(refused("price", reason));
+        }
+        let mut progress = Progress::new(&offer);
+        let Some(TaskEvent::Accepted { queue_position }) = self.event(&mut job).await? else {
+            return Err(internal("the work began without being accepted"));
+        };
+        self.report(Report::Accepted { queue_position, price_micro: job.price_micro }).await?;
+        loop {
+            match self.event(&mut job).await? {
+                Some(TaskEvent::Tokens { sequence, ids, text, logprobs }) => {
+                    let asked = offer.top_logprobs > 0;
+                    let logprobs = if asked { logprobs } else { Vec::new() };
+                    self.tokens(&mut progress, Tokens { sequence, ids, text, logprobs }).await?;
+                }
+                Some(TaskEvent::Done { finish_reason, prompt_tokens, .. }) => {
+                    let finish = self.commit(&offer, &job, &progress, finish_reason, prompt_tokens);
+                    let completion_tokens = finish.completion_tokens;
+                    self.report(Report::Done(finish)).await?;
+                    return Ok(completion_tokens);
+                }
+                Some(TaskEvent::Accepted { .. }) => return Err(internal("the work was accepted twice")),
+                None => return Err(internal("the work ended without a result")),
+            }
+        }
+    }
+
+    async fn event(&mut self, job: &mut Job) -> Result<Option<TaskEvent>, TaskError> {
+        self.beating(job.events.next()).await?.transpose()
+    }
+
+    async fn tokens(&mut self, progress: &mut Progress, mut tokens: Tokens) -> Result<(), TaskError> {
+        while let Some(Tokens { sequence, ids, text, logprobs }) = tokens.split() {
+            let running = progress
+                .add(sequence, &ids, &text, &logprobs)
+                .map_err(|violation| internal(&format!("the work reported {violation}")))?;
+            self.report(Report::Tokens(Packet { sequence, ids, text, logprobs, running })).await?;
+        }
+        Ok(())
+    }
+
+    /// Signs the result. What counts as completion is what was sent, whatever the work says.
+    fn commit(
+        &self,
+        offer: &Offer,
+        job: &Job,
+        progress: &Progress,
+        finish_reason: FinishReason,
+        prompt_tokens: u32,
+    ) -> Finish {
+        let ids = progress.ids();
+        let completion_tokens = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+        let transcript = transcript_hash(offer, job.model, ids);
+        let signature = Envelope::seal(self.signer, Domain::Transcript, transcript.0.to_vec()).signature;
+        Finish { finish_reason, prompt_tokens, completion_tokens, transcript, signature }
+    }
+
+    /// Waits for `work`, with a heartbeat whenever nothing was sent for a while.
+    async fn beating<F: Future>(&mut self, work: F) -> Result<F::Output, TaskError> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            match timeout_at(self.silent_since + HEARTBEAT, work.as_mut()).await {
+                Ok(output) => return Ok(output),
+                Err(_) => self.report(Report::Heartbeat).await?,
+            }
+        }
+    }
+
+    async fn report(&mut self, report: Report) -> Result<(), TaskError> {
+        self.writer.send(&encode_report(report)).await?;
+        self.silent_since = Instant::now();
+        Ok(())
+    }
+}
+
+/// Tokens still to be sent.
+struct Tokens {
+    sequence: u32,
+    ids: Vec<u32>,
+    text: String,
+    logprobs: Vec<TokenLogprobs>,
+}
+
+impl Tokens {
+    /// Takes what fits in one packet off the front; `None` when nothing is left.
+    fn split(&mut self) -> Option<Tokens> {
+        if self.ids.is_empty() && self.text.is_empty() {
+            return None;
+        }
+        let tokens = self.ids.len().min(PACKET_TOKENS_MAX);
+        let logprobs = self.logprobs.len().min(tokens);
+        let text = self.text.floor_char_boundary(PACKET_TEXT_BYTES_MAX);
+        let sequence = self.sequence;
+        self.sequence = sequence.saturating_add(u32::try_from(tokens).unwrap_or(u32::MAX));
+        Some(Tokens {
+            sequence,
+            ids: self.ids.drain(..tokens).collect(),
+            text: self.text.drain(..text).collect(),
+            logprobs: self.logprobs.drain(..logprobs).collect(),
+        })
+    }
+}
+
+fn ended(code: &str, message: &str) -> Served {
+    Served::Ended(TaskError::Failed { code: code.into(), message: message.into() })
+}
+
+fn refused(code: &str, message: String) -> TaskError {
+    TaskError::Refused { code: code.into(), message }
+}
+
+fn internal(message: &str) -> TaskError {
+    TaskError::Failed { code: "internal".into(), message: message.into() }
+}
