@@ -9,7 +9,11 @@ use std::process::{Command, Output, Stdio};
 /// The program, away from whoever runs the tests.
 fn daemon(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_daemon"));
-    command.args(arguments).env("HOME", "/nonexistent").env_remove("XDG_STATE_HOME").env_remove("XDG_CONFIG_HOME");
+    command
+        .args(arguments)
+        .env("HOME", "/nonexistent")
+        .env_remove("XDG_STATE_HOME")
+        .env_remove("XDG_CONFIG_HOME");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -29,7 +33,11 @@ fn complaint(output: &Output) -> String {
 #[test]
 fn golden_texts() {
     let cases = trycmd::TestCases::new();
-    cases.env("HOME", "/nonexistent").env("XDG_STATE_HOME", "").env("XDG_CONFIG_HOME", "").env("COLUMNS", "100");
+    cases
+        .env("HOME", "/nonexistent")
+        .env("XDG_STATE_HOME", "")
+        .env("XDG_CONFIG_HOME", "")
+        .env("COLUMNS", "100");
     cases.case("tests/cli/*.trycmd");
 }
 
@@ -68,6 +76,8 @@ fn closed_pipes_end_a_command_quietly() {
 fn completions_know_the_commands() {
     for shell in ["bash", "zsh", "fish"] {
         let script = String::from_utf8(fed(&["completions", shell], b"").stdout).unwrap();
-        assert!(script.contains("identity") && script.contains("until") == script.contains("until-stdin-closes"));
+        assert!(
+            script.contains("identity") && script.contains("until") == script.contains("until-stdin-closes")
+        );
     }
 }
