@@ -67,9 +67,13 @@ pub(super) fn is_question_mark_last(text: &str) -> bool {
     text.trim_end_matches(closing).ends_with(['?', '\u{ff1f}', '\u{61f}'])
 }
 
+/// "The name of the black hole is ...", "The market demand curve shifts as the result of".
 fn ends_in_gap(text: &str) -> bool {
     let text = text.trim_end();
+    let last = text.rsplit(char::is_whitespace).next().unwrap_or("").to_lowercase();
+    let open = ["the", "a", "an", "that", "because", "called", "than", "and"];
     ["...", "\u{2026}", "__", "__."].iter().any(|gap| text.ends_with(gap))
+        || [PREPOSITIONS, AUXILIARIES, &open].iter().any(|list| list.contains(&last.as_str()))
 }
 
 /// What is left after "please", "can you", "I would like to know".

@@ -94,6 +94,7 @@ pub(super) fn pieces(text: &str, mask: &[bool]) -> Vec<Piece> {
     };
     lines(text, mask, &mut add);
     sentences(text, mask, &mut add);
+    announcements(text, mask, &mut add);
     for (at, marker, skip) in inline_markers(text, mask) {
         add(at, Boundary::Item(marker), skip);
     }
@@ -217,6 +218,23 @@ fn sentences(text: &str, mask: &[bool], add: &mut impl FnMut(usize, Boundary, us
             add(next, Boundary::Semicolon, 0);
         } else if ends_sentence(text, at, c, before, content, quoted_end) {
             add(next, Boundary::Sentence, 0);
+        }
+    }
+}
+
+/// "… is equal to Next question: Which …": a strong connector ends what did not end itself.
+fn announcements(text: &str, mask: &[bool], add: &mut impl FnMut(usize, Boundary, usize)) {
+    let mut previous = ' ';
+    for (at, c) in text.char_indices() {
+        let begins = previous.is_whitespace() && !mask[at] && c.is_uppercase();
+        previous = c;
+        if !begins {
+            continue;
+        }
+        let found = connector(&text[at..]);
+        let announced = text[at..at + found.bytes].trim_end().ends_with(':');
+        if announced && found.strength == Strength::Strong {
+            add(at, Boundary::Sentence, 0);
         }
     }
 }

@@ -106,7 +106,7 @@ fn several_questions_become_several_tasks() {
             &["What is 3+4?", "How many legs does a spider have?"],
         ),
         ("a) spell cat backwards\nb) what is 5 in binary", &["spell cat backwards.", "what is 5 in binary?"]),
-        ("Please do: (1) spell cat (2) add 3 and 4", &["spell cat", "add 3 and 4"]),
+        ("Please do: (1) spell cat (2) add 3 and 4", &["spell cat.", "add 3 and 4."]),
         ("what is 3+4; what is the capital of peru", &["what is 3+4?", "what is the capital of peru?"]),
         (
             "Next question: what is 3+4? Another question: what is 4+5?",

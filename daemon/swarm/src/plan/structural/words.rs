@@ -107,7 +107,7 @@ pub(super) const VERBS: &[&str] = &[
 
 /// Imperatives that are as often nouns or adjectives: believed only before a determiner and the like.
 pub(super) const AMBIGUOUS_VERBS: &[&str] = &[
-    "count", "double", "triple", "estimate", "express", "factor", "order", "rank", "round", "say", "show", "sort",
+    "count", "double", "triple", "estimate", "express", "factor", "order", "rank", "round", "show", "sort",
     "square", "state", "sum", "put", "take", "check", "change", "complete", "fill", "guess", "repeat", "use", "print",
     "report", "pick", "look", "outline", "discuss", "draw", "raise", "increase", "decrease", "lowercase",
     "uppercase", "switch", "swap", "remove", "replace", "cube", "figure", "get", "provide",
