@@ -1,3 +1,317 @@
-//! What other nodes see of this one: so far, the task protocol.
+//! The swarm of nodes: who is there, which experts they have, and the streams over which tasks travel.
+//!
+//! A [`Network`] is a handle to one event loop that owns one libp2p swarm with one key pair; a process can
+//! hold several that know nothing of each other. What the loop learns and believes is in the [`Directory`].
+//!
+//! An expert becomes known like this: its node signs a *card* and short-lived *statuses* ([`wire`]), says in
+//! the DHT which cells of the embedding space it serves ([`store`]), and gossips the statuses. Whoever meets
+//! the node, hears a status of an unknown card, or looks a cell up, asks the node itself for its adverts
+//! ([`exchange`]), verifies them off the loop ([`checks`]) and puts them into the directory ([`directory`]).
+//! It is forgotten when it says goodbye, falls silent, or cannot be dialled.
+//!
+//! What this module does not do: choose experts, run models, retry tasks, or trust what a card claims beyond
+//! that its embeddings are those of its text. It is the only module that names libp2p.
 
+mod addresses;
+mod behaviour;
+mod bootstrap;
+mod checks;
+mod clock;
+mod directory;
+mod event_loop;
+mod exchange;
+#[cfg(test)]
+mod fixtures;
+mod identity;
+mod peers;
+mod store;
+mod streams;
 pub mod task;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+pub use directory::Directory;
+pub use identity::{FILE as IDENTITY_FILE, Identity};
+pub use wire::WireError;
+
+use event_loop::{Announcement, Command, EventLoop, Surroundings};
+use futures::future::BoxFuture;
+use libp2p::Multiaddr;
+use polymath_swarm::capability::Card;
+use polymath_swarm::cells::{CellId, Codebook};
+use polymath_swarm::embedding::SpaceId;
+use polymath_swarm::identity::{PeerKey, Sha256Hash};
+use polymath_swarm::task::{Offer, TaskError};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+use streams::Streams;
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::Instrument as _;
+
+/// Requests of handles waiting for the loop, which answers each within microseconds.
+const COMMANDS_MAX: usize = 64;
+/// Listeners in a configuration: QUIC and TCP on IPv4 and IPv6, twice.
+const LISTENERS_MAX: usize = 8;
+
+/// How a node takes part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Multiaddresses to listen on; port 0 takes a free one. Empty: this node only dials.
+    pub listen: Vec<String>,
+    /// Multiaddresses of nodes to start from; `/p2p/<peer id>` at the end is optional.
+    pub bootstrap: Vec<String>,
+    /// Whether to look for nodes on the LAN by multicast DNS.
+    pub mdns: bool,
+    /// Nodes of different namespaces never meet: letters, digits, `-`, `_` and `.`.
+    pub namespace: String,
+    /// What others see as this node's software.
+    pub agent: String,
+    /// Connections at most; a quarter of them is kept for peers that this node chooses itself.
+    pub peers_max: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: vec!["/ip4/0.0.0.0/udp/4001/quic-v1".to_owned(), "/ip4/0.0.0.0/tcp/4001".to_owned()],
+            bootstrap: Vec::new(),
+            mdns: true,
+            namespace: "public".to_owned(),
+            agent: concat!("polymath/", env!("CARGO_PKG_VERSION")).to_owned(),
+            // The peers that a node watches, as the design says.
+            peers_max: 200,
+        }
+    }
+}
+
+/// How many tasks an expert can run, runs and has waiting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SlotUse {
+    /// Tasks it can run at once.
+    pub slots: u32,
+    /// Of those, free now.
+    pub free: u32,
+    /// Tasks that wait.
+    pub queued: u32,
+}
+
+/// A connected peer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PeerInfo {
+    /// Its key.
+    pub peer: PeerKey,
+    /// The same as libp2p's peer id.
+    pub peer_id: String,
+    /// Where it says that it listens; if it has not said yet, where it is connected from.
+    pub addresses: Vec<String>,
+    /// What it calls its software; cleaned, chosen by a stranger all the same.
+    pub agent: String,
+    /// The last round trip.
+    pub rtt_ms: Option<f32>,
+}
+
+/// Tells whether a card's embeddings are those of its text. The node implements it by embedding it again.
+pub trait ClaimCheck: Send + Sync + 'static {
+    /// Whether the claim holds.
+    fn check(&self, card: Arc<Card>) -> BoxFuture<'_, bool>;
+}
+
+/// What can go wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The identity file.
+    #[error("identity file {}", path.display())]
+    Identity {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// An address cannot be listened on: the port is in use, or the address is not of this machine.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// Why.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// An address does not parse.
+    #[error("the {what} address {address:?} is not a multiaddress such as /ip4/192.0.2.1/udp/4001/quic-v1")]
+    Address {
+        /// Which setting it is from.
+        what: &'static str,
+        /// The address.
+        address: String,
+        /// What the parser says.
+        #[source]
+        cause: libp2p::multiaddr::Error,
+    },
+    /// More addresses than anybody needs.
+    #[error("{0} listen addresses are set, {LISTENERS_MAX} are allowed")]
+    TooManyListeners(usize),
+    /// The namespace.
+    #[error("the namespace {0:?} must be 1 to 64 letters, digits, '-', '_' or '.'")]
+    Namespace(String),
+    /// libp2p could not be set up.
+    #[error("the network could not be set up")]
+    Setup(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A card that no other node would accept.
+    #[error("the capability card is not fit to be announced")]
+    Card(#[source] WireError),
+    /// One node announces 64 experts at most.
+    #[error("this node announces too many experts already")]
+    TooManyExperts,
+    /// Too many lookups at once.
+    #[error("too many lookups are under way; try again")]
+    Busy,
+    /// The network has been shut down.
+    #[error("the network has stopped")]
+    Stopped,
+}
+
+/// A handle to one swarm. Cheap to clone; the network stops when the last is dropped.
+#[derive(Clone)]
+pub struct Network {
+    commands: mpsc::Sender<Command>,
+    directory: Directory,
+    streams: Streams,
+    peer: PeerKey,
+}
+
+impl Network {
+    /// Listens, begins to dial the bootstrap peers, and serves `tasks` to whoever asks.
+    ///
+    /// # Errors
+    /// [`Error::Listen`] if a port is in use, [`Error::Address`] and [`Error::Namespace`] for settings that do
+    /// not parse; each names its culprit.
+    pub async fn start(
+        config: Config,
+        identity: Identity,
+        space: SpaceId,
+        codebook: Arc<Codebook>,
+        claims: Arc<dyn ClaimCheck>,
+        tasks: Arc<dyn task::Service>,
+    ) -> Result<Self, Error> {
+        let names = behaviour::Names::new(&config.namespace, space)?;
+        let listen = parse_listen(&config.listen)?;
+        let bootstrap = bootstrap::Bootstrap::new(&config.bootstrap, Instant::now())?;
+        let swarm = behaviour::build(&config, &identity, &names)?;
+        let streams = Streams::start(&swarm, &identity, tasks)?;
+        let (commands, received) = mpsc::channel(COMMANDS_MAX);
+        let (writer, directory) = directory::Writer::new();
+        let peer = identity.peer();
+        let span = tracing::info_span!("network", peer = %identity.peer_id(), namespace = config.namespace);
+        let checker = checks::Checker::new(space, codebook.dimension(), claims);
+        let peers_max = config.peers_max;
+        let surroundings = Surroundings { identity, names, space, codebook, checker, peers_max };
+        let mut event_loop = EventLoop::new(swarm, received, writer, bootstrap, surroundings);
+        event_loop.listen(&listen).instrument(span.clone()).await?;
+        tokio::spawn(event_loop.run().instrument(span));
+        Ok(Self { commands, directory, streams, peer })
+    }
+
+    /// This node's key.
+    pub fn peer(&self) -> PeerKey {
+        self.peer
+    }
+
+    /// Announces an expert: signs its card, publishes its status every ten seconds and when its slots change,
+    /// and provides its cells in the DHT. `speed` is asked for tokens/s whenever a status is signed.
+    ///
+    /// # Errors
+    /// [`Error::Card`] if the card is out of bounds, of another space or too large.
+    pub async fn announce(
+        &self,
+        card: Card,
+        slots: watch::Receiver<SlotUse>,
+        speed: impl Fn() -> f32 + Send + Sync + 'static,
+    ) -> Result<Sha256Hash, Error> {
+        let announcement = Box::new(Announcement { card, slots, speed: Box::new(speed) });
+        self.request(|reply| Command::Announce { announcement, reply }).await?
+    }
+
+    /// Takes an announced expert back and tells the others.
+    pub async fn withdraw(&self, card: Sha256Hash) {
+        // A network that has stopped announces nothing.
+        let _ = self.request(|reply| Command::Withdraw { card, reply }).await;
+    }
+
+    /// The experts known.
+    pub fn directory(&self) -> Directory {
+        self.directory.clone()
+    }
+
+    /// Looks up to eight cells up in the DHT, asks the providers that are not known yet for their adverts, and
+    /// returns how many experts that brought into the directory. Takes three seconds at most.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] if too many lookups are under way, [`Error::Stopped`].
+    pub async fn find(&self, cells: Vec<CellId>) -> Result<usize, Error> {
+        self.request(|reply| Command::Find { cells, reply }).await?
+    }
+
+    /// Offers a task to an expert in the directory and waits until it is accepted. Dropping the task cancels
+    /// it.
+    ///
+    /// # Errors
+    /// As the expert says, or [`TaskError::Unreachable`]; [`TaskError::Refused`] with `unknown_expert` if the
+    /// directory has no such expert on that peer.
+    pub async fn open_task(&self, peer: PeerKey, offer: Offer) -> Result<task::RemoteTask, TaskError> {
+        let advert = self.directory.get(peer, offer.card).ok_or_else(|| TaskError::Refused {
+            code: "unknown_expert".to_owned(),
+            message: "the directory has no such expert on that peer".to_owned(),
+        })?;
+        let id = peers::id_of(peer).ok_or_else(|| TaskError::Unreachable("no valid peer key".to_owned()))?;
+        let addresses = advert.status.addresses.iter().filter_map(|a| a.parse::<Multiaddr>().ok()).collect();
+        self.request(|reply| Command::Meet { peer: id, addresses, reply })
+            .await
+            .map_err(|error| TaskError::Unreachable(error.to_string()))?;
+        self.streams.ask(id, &advert, offer).await
+    }
+
+    /// The connected peers.
+    pub async fn peers(&self) -> Vec<PeerInfo> {
+        self.request(|reply| Command::Peers { reply }).await.unwrap_or_default()
+    }
+
+    /// The addresses that this node really listens on, each ending in `/p2p/<peer id>`.
+    pub async fn listen_addresses(&self) -> Vec<String> {
+        self.request(|reply| Command::ListenAddresses { reply }).await.unwrap_or_default()
+    }
+
+    /// Stops taking tasks, says goodbye for the experts, closes every connection. Idempotent.
+    pub async fn shutdown(&self) {
+        self.streams.stop();
+        // Stopped already is as good.
+        let _ = self.request(|reply| Command::Shutdown { reply }).await;
+        self.streams.stopped().await;
+    }
+
+    async fn request<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).await.map_err(|_| Error::Stopped)?;
+        answer.await.map_err(|_| Error::Stopped)
+    }
+}
+
+/// The text form of a key's libp2p peer id, `12D3KooW…`. For a key that is no point of the curve, its digits.
+pub fn peer_id_text(peer: PeerKey) -> String {
+    peers::id_of(peer).map_or_else(|| Sha256Hash(peer.0).to_string(), |id| id.to_string())
+}
+
+fn parse_listen(addresses: &[String]) -> Result<Vec<(String, Multiaddr)>, Error> {
+    if addresses.len() > LISTENERS_MAX {
+        return Err(Error::TooManyListeners(addresses.len()));
+    }
+    let parse = |text: &String| match text.parse() {
+        Ok(address) => Ok((text.clone(), address)),
+        Err(cause) => Err(Error::Address { what: "listen", address: text.clone(), cause }),
+    };
+    addresses.iter().map(parse).collect()
+}

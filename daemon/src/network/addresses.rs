@@ -1,0 +1,194 @@
+//! Which addresses are worth dialling: what others tell of themselves is checked before it costs us a packet.
+//!
+//! Loopback is believed only from somebody who is on this machine, private ranges only on a network that we
+//! are on too; what cannot be dialled at all (unspecified, multicast, link-local, documentation) never.
+
+use libp2p::Multiaddr;
+use libp2p::PeerId;
+use libp2p::multiaddr::Protocol;
+use polymath_swarm::capability::ADDRESSES_MAX;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Bytes of one address: a long DNS name with its protocols fits, a blob does not.
+pub(super) const ADDRESS_BYTES_MAX: usize = 128;
+
+/// Where this node is, as far as its own listeners tell.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Locality {
+    listening: Vec<IpAddr>,
+}
+
+impl Locality {
+    /// Takes the addresses that the node listens on.
+    pub(super) fn new<'a>(listening: impl Iterator<Item = &'a Multiaddr>) -> Self {
+        Self { listening: listening.filter_map(ip).collect() }
+    }
+
+    /// Keeps, of what a peer says of itself, the addresses that are worth dialling; at most
+    /// [`ADDRESSES_MAX`]. `seen_from` is where the peer connects from, if it is connected.
+    pub(super) fn worth_dialling(
+        &self,
+        addresses: impl IntoIterator<Item = Multiaddr>,
+        seen_from: Option<&Multiaddr>,
+    ) -> Vec<Multiaddr> {
+        let seen_from = seen_from.and_then(ip);
+        let mut kept = Vec::new();
+        for address in addresses {
+            if kept.len() < ADDRESSES_MAX && self.is_worth(&address, seen_from) && !kept.contains(&address) {
+                kept.push(address);
+            }
+        }
+        kept
+    }
+
+    fn is_worth(&self, address: &Multiaddr, seen_from: Option<IpAddr>) -> bool {
+        if address.len() > ADDRESS_BYTES_MAX || !is_transport(address) {
+            return false;
+        }
+        match ip(address) {
+            None => true,
+            Some(IpAddr::V4(ip)) => self.is_worth_v4(ip, seen_from),
+            Some(IpAddr::V6(ip)) => self.is_worth_v6(ip, seen_from),
+        }
+    }
+
+    fn is_worth_v4(&self, ip: Ipv4Addr, seen_from: Option<IpAddr>) -> bool {
+        if ip.is_loopback() {
+            return self.is_on_loopback(seen_from);
+        }
+        if ip.is_private() || is_shared_v4(ip) {
+            // The same /16 is close enough to tell this network from another one.
+            let near = |other: &IpAddr| matches!(other, IpAddr::V4(other) if other.octets()[..2] == ip.octets()[..2]);
+            return self.listening.iter().any(near) || seen_from.as_ref().is_some_and(near);
+        }
+        !(ip.is_unspecified()
+            || ip.is_multicast()
+            || ip.is_broadcast()
+            || ip.is_link_local()
+            || ip.is_documentation())
+    }
+
+    fn is_worth_v6(&self, ip: Ipv6Addr, seen_from: Option<IpAddr>) -> bool {
+        if ip.is_loopback() {
+            return self.is_on_loopback(seen_from);
+        }
+        if ip.is_unique_local() {
+            let near = |other: &IpAddr| matches!(other, IpAddr::V6(other) if other.octets()[..6] == ip.octets()[..6]);
+            return self.listening.iter().any(near) || seen_from.as_ref().is_some_and(near);
+        }
+        !(ip.is_unspecified() || ip.is_multicast() || ip.is_unicast_link_local())
+    }
+
+    fn is_on_loopback(&self, seen_from: Option<IpAddr>) -> bool {
+        let alone = !self.listening.is_empty() && self.listening.iter().all(IpAddr::is_loopback);
+        seen_from.map_or(alone, |from| from.is_loopback() || self.listening.contains(&from))
+    }
+}
+
+/// The addresses a node tells others: those beyond loopback if there are any; at most [`ADDRESSES_MAX`].
+pub(super) fn to_announce<'a>(listening: impl Iterator<Item = &'a Multiaddr>) -> Vec<Multiaddr> {
+    let mut all: Vec<&Multiaddr> = listening.collect();
+    all.sort();
+    all.dedup();
+    let beyond = |a: &&Multiaddr| ip(a).is_none_or(|ip| !ip.is_loopback());
+    let far: Vec<Multiaddr> =
+        all.iter().copied().filter(|a| beyond(a)).take(ADDRESSES_MAX).cloned().collect();
+    if far.is_empty() { all.into_iter().take(ADDRESSES_MAX).cloned().collect() } else { far }
+}
+
+/// The peer an address ends with, if it names one.
+pub(super) fn peer_of(address: &Multiaddr) -> Option<PeerId> {
+    match address.iter().last() {
+        Some(Protocol::P2p(peer)) => Some(peer),
+        _ => None,
+    }
+}
+
+/// The IP address and TCP port, for an address that is nothing but these.
+pub(super) fn tcp_socket(address: &Multiaddr) -> Option<std::net::SocketAddr> {
+    let mut parts = address.iter();
+    let ip = match parts.next()? {
+        Protocol::Ip4(ip) => IpAddr::V4(ip),
+        Protocol::Ip6(ip) => IpAddr::V6(ip),
+        _ => return None,
+    };
+    match (parts.next()?, parts.next()) {
+        (Protocol::Tcp(port), None) => Some((ip, port).into()),
+        _ => None,
+    }
+}
+
+fn ip(address: &Multiaddr) -> Option<IpAddr> {
+    match address.iter().next()? {
+        Protocol::Ip4(ip) => Some(IpAddr::V4(ip)),
+        Protocol::Ip6(ip) => Some(ip.to_ipv4_mapped().map_or(IpAddr::V6(ip), IpAddr::V4)),
+        _ => None,
+    }
+}
+
+/// Whether the address is host, QUIC or TCP port, and at most a peer id: what our transports dial.
+fn is_transport(address: &Multiaddr) -> bool {
+    let mut parts = address.iter().peekable();
+    let host = matches!(
+        parts.next(),
+        Some(Protocol::Ip4(_) | Protocol::Ip6(_) | Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_))
+    );
+    let port = match parts.next() {
+        Some(Protocol::Tcp(port)) => port != 0,
+        Some(Protocol::Udp(port)) => port != 0 && matches!(parts.next(), Some(Protocol::QuicV1)),
+        _ => false,
+    };
+    let _peer = parts.next_if(|part| matches!(part, Protocol::P2p(_)));
+    host && port && parts.next().is_none()
+}
+
+/// 100.64.0.0/10, carrier-grade NAT and overlay networks (RFC 6598).
+fn is_shared_v4(ip: Ipv4Addr) -> bool {
+    let [a, b, ..] = ip.octets();
+    a == 100 && (64..128).contains(&b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(listening: &[&str], seen_from: Option<&str>, told: &str) -> bool {
+        let listening: Vec<Multiaddr> = listening.iter().map(|a| a.parse().unwrap()).collect();
+        let seen_from: Option<Multiaddr> = seen_from.map(|a| a.parse().unwrap());
+        let locality = Locality::new(listening.iter());
+        !locality.worth_dialling([told.parse().unwrap()], seen_from.as_ref()).is_empty()
+    }
+
+    #[test]
+    fn addresses_are_believed_by_where_they_come_from() {
+        let lan = "/ip4/192.168.1.2/tcp/4001";
+        let loopback = "/ip4/127.0.0.1/udp/4001/quic-v1";
+        let table = [
+            (&[loopback][..], None, "/ip4/127.0.0.1/udp/9/quic-v1", true),
+            (&[loopback, lan][..], None, "/ip4/127.0.0.1/udp/9/quic-v1", false),
+            (&[loopback, lan][..], Some("/ip4/127.0.0.1/udp/7/quic-v1"), "/ip4/127.0.0.1/tcp/9", true),
+            (&[loopback, lan][..], Some("/ip4/192.168.1.9/tcp/7"), "/ip4/127.0.0.1/tcp/9", false),
+            (&[lan][..], None, "/ip4/192.168.7.7/tcp/9", true),
+            (&[lan][..], None, "/ip4/10.0.0.7/tcp/9", false),
+            (&[lan][..], Some("/ip4/10.0.3.3/tcp/7"), "/ip4/10.0.0.7/tcp/9", true),
+            (&[lan][..], None, "/ip4/8.8.8.8/udp/9/quic-v1", true),
+            (&[lan][..], None, "/dns4/example.org/tcp/9", true),
+            (&[lan][..], None, "/ip4/0.0.0.0/tcp/9", false),
+            (&[lan][..], None, "/ip4/224.0.0.1/udp/9/quic-v1", false),
+            (&[lan][..], None, "/ip4/8.8.8.8/tcp/0", false),
+            (&[lan][..], None, "/ip4/8.8.8.8/udp/9", false),
+            (&[lan][..], None, "/memory/1", false),
+            (&[lan][..], None, "/ip6/fe80::1/tcp/9", false),
+            (&[lan][..], None, "/ip6/::ffff:127.0.0.1/tcp/9", false),
+        ];
+        for (listening, seen_from, told, expected) in table {
+            assert_eq!(kept(listening, seen_from, told), expected, "{listening:?} {seen_from:?} {told}");
+        }
+    }
+
+    #[test]
+    fn at_most_eight_addresses_are_kept() {
+        let told = (1..100).map(|port| format!("/ip4/8.8.8.8/tcp/{port}").parse().unwrap());
+        assert_eq!(Locality::default().worth_dialling(told, None).len(), ADDRESSES_MAX);
+    }
+}

@@ -1,0 +1,245 @@
+//! The libp2p protocols of one swarm, put together and bounded.
+//!
+//! QUIC first, TCP with Noise and Yamux beside it; names under both are resolved by DNS. Every protocol name
+//! that matters carries our own prefix and the namespace, so two namespaces on one wire stay apart.
+
+use super::exchange;
+use super::store::{ProviderStore, RECORD_LIFETIME};
+use super::wire::GOSSIP_BYTES_MAX;
+use super::{Config, Error, Identity};
+use libp2p::connection_limits::{self, ConnectionLimits};
+use libp2p::gossipsub::{self, IdentTopic, MessageAuthenticity, MessageId, ValidationMode};
+use libp2p::identity::Keypair;
+use libp2p::kad::{self, store::RecordStore as _};
+use libp2p::swarm::NetworkBehaviour;
+use libp2p::swarm::behaviour::toggle::Toggle;
+use libp2p::{StreamProtocol, Swarm, SwarmBuilder, identify, mdns, noise, ping, tcp, yamux};
+use polymath_swarm::embedding::SpaceId;
+use polymath_swarm::identity::Sha256Hash;
+use std::collections::HashSet;
+use std::time::Duration;
+
+/// First part of every provider key and of the Kademlia protocol's name.
+pub(super) const KAD_PROTOCOL: &str = "/polymath/kad/1";
+
+/// A dead QUIC peer is noticed after this; with one redial (below) it is gone from the directory within ten
+/// seconds of dying.
+const QUIC_IDLE_MAX: Duration = Duration::from_secs(6);
+/// Two keep-alives may be lost before the connection is given up.
+const QUIC_KEEP_ALIVE: Duration = Duration::from_secs(2);
+/// Handshake over a bad link, three round trips and a retransmission.
+const QUIC_HANDSHAKE_MAX: Duration = Duration::from_secs(3);
+/// A dial to a host that drops packets ends after this.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections of small swarms stay open: a task must not wait for a handshake, and it is the connection's
+/// end that tells of a peer's death. Larger swarms are bounded by `peers_max`.
+const IDLE_MAX: Duration = Duration::from_secs(10 * 60);
+/// Feeds the round-trip times shown for peers, and notices dead TCP peers.
+const PING_INTERVAL: Duration = Duration::from_secs(5);
+/// Two connections of a peer cover both sides dialling at once; a third is waste.
+const CONNECTIONS_PER_PEER_MAX: u32 = 3;
+/// Handshakes in flight each way: what a joining node needs, and little for a flood to hold.
+const PENDING_MAX: u32 = 64;
+/// Streams that may negotiate at once on a connection; a question opens at most sixteen tasks at once.
+const NEGOTIATING_STREAMS_MAX: usize = 64;
+/// Streams a QUIC peer may have open: protocols plus sixteen tasks, with room.
+const QUIC_STREAMS_MAX: u32 = 64;
+
+/// A provider record is published anew three times in its life.
+const PUBLICATION_INTERVAL: Duration = Duration::from_secs(10 * 60);
+/// Lookups are worthless to a waiting user after this.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(3);
+/// Twenty closer peers and twenty providers, each with eight addresses of a usual length, fit.
+const KAD_PACKET_BYTES_MAX: usize = 32 * 1024;
+
+/// Gossip's heartbeat: new peers join the mesh within this time.
+const GOSSIP_HEARTBEAT: Duration = Duration::from_millis(700);
+/// Room in one gossip RPC beside a status: subscriptions, control messages, framing.
+const GOSSIP_RPC_BYTES_MAX: usize = 16 * 1024;
+/// Messages waiting for one slow peer; statuses are worth little when old.
+const GOSSIP_QUEUE_MAX: usize = 256;
+/// Identify's cache of addresses of peers that we met.
+const IDENTIFY_CACHE: usize = 256;
+
+/// Everything the node speaks. The order is the order of polling: a fetch that was begun for a provider must
+/// dial before its Kademlia query, which holds the addresses, is forgotten.
+#[derive(NetworkBehaviour)]
+pub(super) struct Behaviour {
+    pub(super) limits: connection_limits::Behaviour,
+    pub(super) exchange: exchange::Behaviour,
+    pub(super) tasks: libp2p_stream::Behaviour,
+    pub(super) gossip: Gossip,
+    pub(super) identify: identify::Behaviour,
+    pub(super) ping: ping::Behaviour,
+    pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
+    pub(super) kad: kad::Behaviour<ProviderStore>,
+}
+
+type TopicFilter = gossipsub::MaxCountSubscriptionFilter<gossipsub::WhitelistSubscriptionFilter>;
+pub(super) type Gossip = gossipsub::Behaviour<gossipsub::IdentityTransform, TopicFilter>;
+
+/// The names by which nodes of one namespace and space find each other.
+#[derive(Clone, Debug)]
+pub(super) struct Names {
+    pub(super) namespace: String,
+    pub(super) kad: StreamProtocol,
+    pub(super) identify: String,
+    pub(super) topic: IdentTopic,
+}
+
+impl Names {
+    /// # Errors
+    /// [`Error::Namespace`] if it is empty, too long, or more than letters, digits, `-`, `_` and `.`.
+    pub(super) fn new(namespace: &str, space: SpaceId) -> Result<Self, Error> {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+        if namespace.is_empty() || namespace.len() > 64 || !namespace.bytes().all(plain) {
+            return Err(Error::Namespace(namespace.to_owned()));
+        }
+        let kad = StreamProtocol::try_from_owned(format!("{KAD_PROTOCOL}/{namespace}"))
+            .map_err(|_| Error::Namespace(namespace.to_owned()))?;
+        Ok(Self {
+            namespace: namespace.to_owned(),
+            kad,
+            identify: format!("/polymath/1/{namespace}"),
+            topic: IdentTopic::new(format!("polymath/1/{namespace}/{space}")),
+        })
+    }
+}
+
+/// Builds the swarm; nothing is listened on or dialled yet.
+pub(super) fn build(config: &Config, identity: &Identity, names: &Names) -> Result<Swarm<Behaviour>, Error> {
+    let setup = |e: Box<dyn std::error::Error + Send + Sync>| Error::Setup(e);
+    let swarm = SwarmBuilder::with_existing_identity(identity.keypair()?)
+        .with_tokio()
+        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)
+        .map_err(|e| setup(e.into()))?
+        .with_quic_config(|mut quic| {
+            quic.max_idle_timeout = QUIC_IDLE_MAX.as_millis().try_into().unwrap_or(u32::MAX);
+            quic.keep_alive_interval = QUIC_KEEP_ALIVE;
+            quic.handshake_timeout = QUIC_HANDSHAKE_MAX;
+            quic.max_concurrent_stream_limit = QUIC_STREAMS_MAX;
+            quic
+        })
+        .with_dns()
+        .map_err(|e| setup(e.into()))?
+        .with_behaviour(|keypair| behaviour(config, keypair, names))
+        .map_err(|e| setup(e.into()))?
+        .with_swarm_config(|swarm| {
+            swarm
+                .with_idle_connection_timeout(IDLE_MAX)
+                .with_max_negotiating_inbound_streams(NEGOTIATING_STREAMS_MAX)
+                // A task must not pay a round trip for naming its protocol.
+                .with_substream_upgrade_protocol_override(libp2p::core::upgrade::Version::V1Lazy)
+        })
+        .with_connection_timeout(CONNECTION_TIMEOUT)
+        .build();
+    Ok(swarm)
+}
+
+fn behaviour(
+    config: &Config,
+    keypair: &Keypair,
+    names: &Names,
+) -> Result<Behaviour, Box<dyn std::error::Error + Send + Sync>> {
+    let agent = config.agent.clone();
+    let identify = identify::Config::new(names.identify.clone(), keypair.public())
+        .with_agent_version(agent)
+        .with_cache_size(IDENTIFY_CACHE)
+        .with_push_listen_addr_updates(true);
+    let ping = ping::Config::new().with_interval(PING_INTERVAL).with_timeout(PING_INTERVAL);
+    Ok(Behaviour {
+        limits: connection_limits::Behaviour::new(limits(config)),
+        exchange: exchange::behaviour(),
+        tasks: libp2p_stream::Behaviour::new(),
+        gossip: gossip(names)?,
+        identify: identify::Behaviour::new(identify),
+        ping: ping::Behaviour::new(ping),
+        mdns: mdns(config, keypair),
+        kad: kademlia(keypair, names),
+    })
+}
+
+/// A quarter of the connections is kept for peers that we choose ourselves.
+fn limits(config: &Config) -> ConnectionLimits {
+    let peers_max = config.peers_max.max(1);
+    ConnectionLimits::default()
+        .with_max_pending_incoming(Some(PENDING_MAX))
+        .with_max_pending_outgoing(Some(PENDING_MAX))
+        .with_max_established_incoming(Some(peers_max - peers_max / 4))
+        .with_max_established(Some(peers_max))
+        .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER_MAX))
+}
+
+fn mdns(config: &Config, keypair: &Keypair) -> Toggle<mdns::tokio::Behaviour> {
+    let wanted = config.mdns.then(|| {
+        mdns::tokio::Behaviour::new(mdns::Config::default(), keypair.public().to_peer_id())
+            .inspect_err(|error| tracing::warn!(%error, "no mDNS here; peers on the LAN are not found by it"))
+    });
+    Toggle::from(wanted.and_then(Result::ok))
+}
+
+fn kademlia(keypair: &Keypair, names: &Names) -> kad::Behaviour<ProviderStore> {
+    let mut config = kad::Config::new(names.kad.clone());
+    config
+        .set_query_timeout(QUERY_TIMEOUT)
+        .set_record_filtering(kad::StoreInserts::FilterBoth)
+        .set_kbucket_inserts(kad::BucketInserts::Manual)
+        .set_caching(kad::Caching::Disabled)
+        .set_provider_record_ttl(Some(RECORD_LIFETIME))
+        .set_provider_publication_interval(Some(PUBLICATION_INTERVAL))
+        .set_record_ttl(None)
+        .set_replication_interval(None)
+        .set_publication_interval(None)
+        .set_max_packet_size(KAD_PACKET_BYTES_MAX);
+    let local = keypair.public().to_peer_id();
+    let mut kad = kad::Behaviour::with_config(local, ProviderStore::new(local, rand::random()), config);
+    // Without an external address, as on loopback or a LAN, libp2p would stay a client and answer nobody.
+    kad.set_mode(Some(kad::Mode::Server));
+    debug_assert_eq!(kad.store_mut().provided().count(), 0);
+    kad
+}
+
+fn gossip(names: &Names) -> Result<Gossip, Box<dyn std::error::Error + Send + Sync>> {
+    let topic = names.topic.hash();
+    let config = gossipsub::ConfigBuilder::default()
+        .heartbeat_initial_delay(GOSSIP_HEARTBEAT / 4)
+        .heartbeat_interval(GOSSIP_HEARTBEAT)
+        .max_transmit_size(GOSSIP_RPC_BYTES_MAX)
+        .max_transmit_size_for_topic(GOSSIP_BYTES_MAX, topic.clone())
+        .connection_handler_queue_len(GOSSIP_QUEUE_MAX)
+        // Statuses carry their own signature; gossipsub's would be a second one by the same key.
+        .validation_mode(ValidationMode::Anonymous)
+        .validate_messages()
+        .message_id_fn(|message| MessageId::from(Sha256Hash::of(&message.data).0.to_vec()))
+        .build()?;
+    let filter = gossipsub::MaxCountSubscriptionFilter {
+        filter: gossipsub::WhitelistSubscriptionFilter(HashSet::from([topic.clone()])),
+        // One topic; twice in a message happens when a peer resubscribes.
+        max_subscribed_topics: 1,
+        max_subscriptions_per_request: 4,
+    };
+    let mut gossip = Gossip::new_with_subscription_filter(MessageAuthenticity::Anonymous, config, filter)?;
+    gossip.with_peer_score(score(topic), gossipsub::PeerScoreThresholds::default())?;
+    gossip.subscribe(&names.topic)?;
+    Ok(gossip)
+}
+
+/// Scores peers by invalid messages alone: three wrongly signed statuses within a few seconds and a peer's
+/// gossip is ignored. Delivery is not scored, since statuses are few; nor are shared IP addresses, since many
+/// nodes on one machine are common.
+fn score(topic: gossipsub::TopicHash) -> gossipsub::PeerScoreParams {
+    let of_topic = gossipsub::TopicScoreParams {
+        time_in_mesh_weight: 0.0,
+        first_message_deliveries_weight: 0.0,
+        mesh_message_deliveries_weight: 0.0,
+        mesh_failure_penalty_weight: 0.0,
+        invalid_message_deliveries_weight: -10.0,
+        invalid_message_deliveries_decay: 0.9,
+        ..Default::default()
+    };
+    gossipsub::PeerScoreParams {
+        topics: [(topic, of_topic)].into(),
+        ip_colocation_factor_weight: 0.0,
+        ..Default::default()
+    }
+}

@@ -1,0 +1,52 @@
+//! What handles ask of the loop.
+
+use super::own::Announcement;
+use super::{Error, EventLoop};
+use crate::network::PeerInfo;
+use libp2p::{Multiaddr, PeerId};
+use polymath_swarm::cells::CellId;
+use polymath_swarm::identity::Sha256Hash;
+use tokio::sync::oneshot;
+
+/// One request of a handle, with the way back. Whoever asked may have given up waiting: failed replies are
+/// ignored throughout.
+pub(in crate::network) enum Command {
+    Announce { announcement: Box<Announcement>, reply: oneshot::Sender<Result<Sha256Hash, Error>> },
+    Withdraw { card: Sha256Hash, reply: oneshot::Sender<()> },
+    Find { cells: Vec<CellId>, reply: oneshot::Sender<Result<usize, Error>> },
+    Meet { peer: PeerId, addresses: Vec<Multiaddr>, reply: oneshot::Sender<()> },
+    Peers { reply: oneshot::Sender<Vec<PeerInfo>> },
+    ListenAddresses { reply: oneshot::Sender<Vec<String>> },
+    Shutdown { reply: oneshot::Sender<()> },
+}
+
+impl EventLoop {
+    pub(super) fn on_command(&mut self, command: Command) {
+        match command {
+            Command::Announce { announcement, reply } => {
+                let _ = reply.send(self.announce(*announcement));
+            }
+            Command::Withdraw { card, reply } => {
+                self.withdraw(card);
+                let _ = reply.send(());
+            }
+            Command::Find { cells, reply } => self.find(&cells, reply),
+            Command::Meet { peer, addresses, reply } => {
+                self.meet(peer, addresses);
+                let _ = reply.send(());
+            }
+            Command::Peers { reply } => {
+                let _ = reply.send(self.peers.infos());
+            }
+            Command::ListenAddresses { reply } => {
+                let local = *self.swarm.local_peer_id();
+                let addresses = self.swarm.listeners().map(|a| format!("{a}/p2p/{local}"));
+                let _ = reply.send(addresses.collect());
+            }
+            Command::Shutdown { reply } => {
+                // `run` ends the loop itself; a second request finds it ending.
+                let _ = reply.send(());
+            }
+        }
+    }
+}

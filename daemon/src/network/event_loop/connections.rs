@@ -1,0 +1,148 @@
+//! Listeners, connections and dials: whom we are connected to, and who turns out to be dead.
+
+use super::EventLoop;
+use crate::network::addresses::{Locality, to_announce};
+use crate::network::peers::key_of;
+use libp2p::core::ConnectedPoint;
+use libp2p::swarm::dial_opts::DialOpts;
+use libp2p::swarm::{ConnectionError, ConnectionId, DialError};
+use libp2p::{Multiaddr, PeerId, ping};
+use std::time::Instant;
+
+/// Peers being probed at once; the rest are left to the silence of their statuses.
+const PROBES_MAX: usize = 64;
+
+impl EventLoop {
+    pub(super) fn on_listening(&mut self, address: Multiaddr) {
+        tracing::info!(%address, "listening");
+        self.own.addresses_changed();
+        self.relocate();
+    }
+
+    pub(super) fn on_not_listening(&mut self, address: &Multiaddr) {
+        tracing::info!(%address, "not listening any more");
+        self.own.addresses_changed();
+        self.swarm.remove_external_address(address);
+        self.relocate();
+    }
+
+    /// Where we listen decides whom we believe which addresses, and what we tell of ourselves: libp2p puts
+    /// only what it calls external addresses into provider records, so all that we announce are that.
+    fn relocate(&mut self) {
+        self.locality = Locality::new(self.swarm.listeners());
+        let announced = to_announce(self.swarm.listeners());
+        let outdated: Vec<Multiaddr> =
+            self.swarm.external_addresses().filter(|a| !announced.contains(a)).cloned().collect();
+        for address in outdated {
+            self.swarm.remove_external_address(&address);
+        }
+        for address in announced {
+            self.swarm.add_external_address(address);
+        }
+    }
+
+    pub(super) fn on_connected(&mut self, peer: PeerId, connection: ConnectionId, endpoint: &ConnectedPoint) {
+        let remote = endpoint.get_remote_address().clone();
+        tracing::debug!(%peer, %remote, "connected");
+        self.peers.connected(peer, connection, remote);
+        self.bootstrap.connected(peer, connection);
+        self.probing.remove(&peer);
+        self.fetches.reachable(peer);
+    }
+
+    pub(super) fn on_disconnected(
+        &mut self,
+        peer: PeerId,
+        connection: ConnectionId,
+        cause: Option<&ConnectionError>,
+    ) {
+        if !self.peers.disconnected(peer, connection) {
+            return;
+        }
+        tracing::debug!(%peer, ?cause, "disconnected");
+        self.bootstrap.disconnected(peer, Instant::now());
+        let idle = matches!(cause, Some(ConnectionError::KeepAliveTimeout));
+        if !idle {
+            self.probe(peer);
+        }
+    }
+
+    pub(super) fn on_dial_failed(
+        &mut self,
+        peer: Option<PeerId>,
+        connection: ConnectionId,
+        error: &DialError,
+    ) {
+        tracing::debug!(?peer, %error, "dial failed");
+        match error {
+            DialError::LocalPeerId { .. } => self.bootstrap.forget(connection),
+            _ => self.bootstrap.failed(connection, Instant::now()),
+        }
+        // Neither our own limits nor a dial that another one replaces says anything of the peer.
+        let ours = matches!(
+            error,
+            DialError::Denied { .. } | DialError::DialPeerConditionFalse(_) | DialError::Aborted
+        );
+        let Some(peer) = peer.filter(|peer| !ours && !self.peers.contains(peer)) else { return };
+        if self.probing.remove(&peer) {
+            self.bury(peer);
+        } else {
+            self.probe(peer);
+        }
+    }
+
+    pub(super) fn on_ping(&mut self, event: ping::Event) {
+        let rtt = match event.result {
+            Ok(rtt) => Some(rtt),
+            Err(ping::Failure::Unsupported) => return,
+            Err(_) => None,
+        };
+        if self.peers.pinged(event.peer, rtt) {
+            tracing::debug!(peer = %event.peer, "does not answer pings");
+            self.swarm.close_connection(event.connection);
+        }
+    }
+
+    /// Makes a peer's addresses known and connects to it, so that a stream can be opened.
+    pub(super) fn meet(&mut self, peer: PeerId, told: Vec<Multiaddr>) {
+        if self.peers.contains(&peer) {
+            return;
+        }
+        let addresses = self.locality.worth_dialling(told, None);
+        let dial = DialOpts::peer_id(peer).addresses(addresses).extend_addresses_through_behaviour().build();
+        if let Err(error) = self.swarm.dial(dial) {
+            tracing::debug!(%peer, %error, "not dialled");
+        }
+    }
+
+    /// A peer with experts in the directory is gone: one redial decides whether they go too.
+    fn probe(&mut self, peer: PeerId) {
+        let Some(key) = key_of(&peer) else { return };
+        if !self.directory.read(|table| table.knows(key)) || self.probing.len() >= PROBES_MAX {
+            return;
+        }
+        let told = self.directory.read(|table| table.addresses_of(key));
+        let told = told.iter().filter_map(|address| address.parse().ok());
+        let addresses = self.locality.worth_dialling(told, None);
+        let dial = DialOpts::peer_id(peer).addresses(addresses).extend_addresses_through_behaviour().build();
+        match self.swarm.dial(dial) {
+            Ok(()) => {
+                self.probing.insert(peer);
+            }
+            // Connected again or being dialled already: that dial decides.
+            Err(DialError::DialPeerConditionFalse(_) | DialError::Denied { .. }) => {}
+            Err(_) => self.bury(peer),
+        }
+    }
+
+    fn bury(&mut self, peer: PeerId) {
+        let Some(key) = key_of(&peer) else { return };
+        if self.directory.write(|table| {
+            let gone = table.drop_peer(key);
+            (gone, gone)
+        }) {
+            tracing::info!(%peer, "cannot be reached; its experts are dropped");
+        }
+        self.swarm.behaviour_mut().kad.remove_peer(&peer);
+    }
+}

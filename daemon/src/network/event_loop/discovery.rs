@@ -1,0 +1,142 @@
+//! How peers and providers are found: seeds, identify, mDNS, and Kademlia's routing table.
+
+use super::EventLoop;
+use crate::network::store::KEY_BYTES;
+use libp2p::kad::{self, ProviderRecord, store::RecordStore as _};
+use libp2p::swarm::dial_opts::DialOpts;
+use libp2p::{PeerId, identify, mdns};
+use std::time::{Duration, Instant};
+
+/// A key is ours to keep if no more than this many known peers are nearer to it: twice Kademlia's k, since a
+/// publisher may not know all the peers that we know.
+const NEARER_PEERS_MAX: usize = 40;
+/// After a new peer, wait for others that come with it before looking for neighbours or publishing again.
+const SETTLE_TIME: Duration = Duration::from_millis(200);
+/// Neighbours are looked for, and records published anew, no more often than this while the table grows.
+const TEND_INTERVAL: Duration = Duration::from_secs(2);
+/// With so many peers in the table, new ones change little: the periodic publication is enough.
+const SETTLED_PEERS: usize = 40;
+
+/// What is to be done about the routing table.
+#[derive(Debug, Default)]
+pub(super) struct Routing {
+    /// When to look for neighbours and publish anew, if the table has changed.
+    due: Option<Instant>,
+    tended: Option<Instant>,
+    peers: usize,
+}
+
+impl EventLoop {
+    pub(super) fn dial_seeds(&mut self, now: Instant) {
+        for address in self.bootstrap.due(now) {
+            let dial = DialOpts::from(address.clone());
+            let connection = dial.connection_id();
+            self.bootstrap.dialling(&address, connection);
+            if let Err(error) = self.swarm.dial(dial) {
+                tracing::debug!(%address, %error, "seed not dialled");
+                self.bootstrap.failed(connection, now);
+            }
+        }
+    }
+
+    pub(super) fn on_identify(&mut self, event: identify::Event) {
+        let identify::Event::Received { peer_id: peer, connection_id, info } = event else { return };
+        let remote = self.peers.remote_address(peer, connection_id);
+        let addresses = self.locality.worth_dialling(info.listen_addrs, remote);
+        self.peers.identified(peer, &info.agent_version, addresses.clone());
+        if info.protocol_version != self.surroundings.names.identify {
+            tracing::debug!(%peer, version = info.protocol_version, "not of our swarm");
+            return;
+        }
+        if info.protocols.contains(&self.surroundings.names.kad) {
+            for address in addresses {
+                self.swarm.behaviour_mut().kad.add_address(&peer, address);
+            }
+        }
+        if info.protocols.contains(&crate::network::exchange::PROTOCOL) {
+            self.fetch(peer, None);
+        }
+    }
+
+    pub(super) fn on_mdns(&mut self, event: mdns::Event) {
+        let mdns::Event::Discovered(found) = event else { return };
+        for (peer, address) in found {
+            // Whoever answers multicast is on our LAN: its address is as good as its packet.
+            if self.peers.contains(&peer) || self.peers.len() >= self.surroundings.peers_max as usize {
+                continue;
+            }
+            let dial = DialOpts::peer_id(peer).addresses(vec![address]).build();
+            if let Err(error) = self.swarm.dial(dial) {
+                tracing::trace!(%peer, %error, "not dialled");
+            }
+        }
+    }
+
+    pub(super) fn on_kad(&mut self, event: kad::Event) {
+        match event {
+            kad::Event::InboundRequest {
+                request: kad::InboundRequest::AddProvider { record: Some(record) },
+            } => {
+                self.on_provider_record(record);
+            }
+            kad::Event::OutboundQueryProgressed {
+                id,
+                result: kad::QueryResult::GetProviders(result),
+                step,
+                ..
+            } => {
+                let providers = match result {
+                    Ok(kad::GetProvidersOk::FoundProviders { providers, .. }) => providers,
+                    _ => Default::default(),
+                };
+                self.on_providers(id, providers, step.last);
+            }
+            kad::Event::RoutingUpdated { is_new_peer: true, .. } => {
+                self.routing.peers += 1;
+                self.routing.due.get_or_insert_with(|| Instant::now() + SETTLE_TIME);
+            }
+            _ => {}
+        }
+    }
+
+    /// Looks for neighbours and publishes our records to them, after the routing table has grown.
+    pub(super) fn tend_routing(&mut self, now: Instant) {
+        let recently = self.routing.tended.is_some_and(|t| now.duration_since(t) < TEND_INTERVAL);
+        if recently || !self.routing.due.is_some_and(|due| due <= now) {
+            return;
+        }
+        self.routing.due = None;
+        self.routing.tended = Some(now);
+        if self.routing.peers <= SETTLED_PEERS {
+            let local = *self.swarm.local_peer_id();
+            self.swarm.behaviour_mut().kad.get_closest_peers(local);
+            self.provide_all();
+        }
+    }
+
+    /// Keeps a provider record if its key is one of ours and near us. libp2p has checked that it came from
+    /// the provider itself.
+    fn on_provider_record(&mut self, record: ProviderRecord) {
+        if record.key.as_ref().len() != KEY_BYTES || !self.is_near(&record.key) {
+            tracing::debug!(provider = %record.provider, "a provider record is not ours to keep");
+            return;
+        }
+        let told = record.addresses.iter().cloned();
+        let addresses = self.locality.worth_dialling(told, self.peers.any_remote_address(record.provider));
+        let record = ProviderRecord { addresses, ..record };
+        let provider = record.provider;
+        if let Err(error) = self.swarm.behaviour_mut().kad.store_mut().add_provider(record) {
+            tracing::debug!(%provider, %error, "a provider record is refused");
+        }
+    }
+
+    fn is_near(&mut self, key: &kad::RecordKey) -> bool {
+        let key = kad::KBucketKey::new(key.clone());
+        let local = kad::KBucketKey::from(*self.swarm.local_peer_id());
+        let ours = local.distance(&key);
+        let nearer = |peer: &kad::KBucketKey<PeerId>| peer.distance(&key) < ours;
+        let kad = &mut self.swarm.behaviour_mut().kad;
+        kad.get_closest_local_peers(&key).take_while(nearer).take(NEARER_PEERS_MAX + 1).count()
+            <= NEARER_PEERS_MAX
+    }
+}

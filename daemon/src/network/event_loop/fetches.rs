@@ -1,0 +1,202 @@
+//! Asking peers for their adverts: one exchange a peer at a time, bounded, with a memory for what failed.
+
+use super::{Checked, EventLoop};
+use crate::network::directory::Insert;
+use crate::network::peers::{id_of, key_of};
+use crate::network::wire::{AdvertRequest, AdvertResponse};
+use crate::network::{clock, exchange};
+use libp2p::PeerId;
+use libp2p::request_response::{Message, OutboundRequestId};
+use lru::LruCache;
+use polymath_swarm::identity::{PeerKey, Sha256Hash};
+use std::collections::{HashMap, VecDeque};
+use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
+use tokio::task::JoinError;
+
+/// Exchanges and checks under way at once; each may hold a response of 256 KiB.
+const ACTIVE_MAX: usize = 64;
+/// Peers waiting for their turn; a status heard later asks again.
+const QUEUE_MAX: usize = 1_024;
+/// Cards of one peer that are waited for.
+const WANTED_MAX: usize = 64;
+/// Peers that could not be reached, and cards that were not given or not believed.
+const FAILURES: NonZeroUsize = NonZeroUsize::new(4_096).expect("not zero");
+/// How long an unreachable peer is left alone.
+const UNREACHABLE_PAUSE: Duration = Duration::from_secs(10);
+/// How long a card is left alone that its peer did not give, or that was refused.
+const REFUSED_PAUSE: Duration = Duration::from_secs(60);
+/// A peer that fell silent for so long is asked for its status before it is dropped.
+const REFRESH_SILENCE: Duration = Duration::from_secs(20);
+
+/// The exchanges.
+pub(super) struct Fetches {
+    active: HashMap<PeerId, Fetch>,
+    requests: HashMap<OutboundRequestId, PeerId>,
+    queue: VecDeque<(PeerId, Option<Sha256Hash>)>,
+    unreachable: LruCache<PeerId, Instant>,
+    refused: LruCache<(PeerKey, Sha256Hash), Instant>,
+}
+
+#[derive(Default)]
+struct Fetch {
+    /// Cards whose status was heard before the request went out.
+    wanted: Vec<Sha256Hash>,
+    /// Cards whose status was heard since: the response may not have them yet.
+    late: Vec<Sha256Hash>,
+}
+
+impl Default for Fetches {
+    fn default() -> Self {
+        Self {
+            active: HashMap::new(),
+            requests: HashMap::new(),
+            queue: VecDeque::new(),
+            unreachable: LruCache::new(FAILURES),
+            refused: LruCache::new(FAILURES),
+        }
+    }
+}
+
+impl Fetches {
+    /// The peer is connected: whatever failed before is no reason any more.
+    pub(super) fn reachable(&mut self, peer: PeerId) {
+        self.unreachable.pop(&peer);
+    }
+
+    /// Whether asking `peer` for `card` has a chance, by what is remembered.
+    pub(super) fn is_worth_asking(&mut self, peer: &PeerId, card: Sha256Hash) -> bool {
+        !self.is_refused(peer, Some(card), Instant::now())
+    }
+
+    fn is_refused(&mut self, peer: &PeerId, wanted: Option<Sha256Hash>, now: Instant) -> bool {
+        if self.unreachable.get(peer).is_some_and(|failed| now.duration_since(*failed) < UNREACHABLE_PAUSE) {
+            return true;
+        }
+        let Some(name) = key_of(peer).zip(wanted) else { return false };
+        self.refused.get(&name).is_some_and(|refused| now.duration_since(*refused) < REFUSED_PAUSE)
+    }
+}
+
+impl EventLoop {
+    /// Asks `peer` for its experts, `wanted` being the one whose status made us ask. Says whether an answer
+    /// can be waited for: [`Self::settled`] is called when it is there and checked, or will not come.
+    pub(super) fn fetch(&mut self, peer: PeerId, wanted: Option<Sha256Hash>) -> bool {
+        if peer == *self.swarm.local_peer_id() || self.fetches.is_refused(&peer, wanted, Instant::now()) {
+            return false;
+        }
+        if let Some(active) = self.fetches.active.get_mut(&peer) {
+            active.late.extend(
+                wanted.filter(|card| !active.wanted.contains(card) && active.late.len() < WANTED_MAX),
+            );
+            return true;
+        }
+        if self.fetches.active.len() >= ACTIVE_MAX {
+            let queued = self.fetches.queue.len() < QUEUE_MAX;
+            if queued && !self.fetches.queue.contains(&(peer, wanted)) {
+                self.fetches.queue.push_back((peer, wanted));
+            }
+            return false;
+        }
+        self.fetches.active.insert(peer, Fetch { wanted: wanted.into_iter().collect(), late: Vec::new() });
+        let id = self.swarm.behaviour_mut().exchange.send_request(&peer, AdvertRequest::default());
+        self.fetches.requests.insert(id, peer);
+        true
+    }
+
+    pub(super) fn on_exchange(&mut self, event: exchange::Event) {
+        match event {
+            exchange::Event::Message { peer, message: Message::Request { request, channel, .. }, .. } => {
+                tracing::trace!(%peer, "asks for our adverts");
+                let response = self.own.adverts(&request.cards);
+                // The peer may have given up meanwhile.
+                let _ = self.swarm.behaviour_mut().exchange.send_response(channel, response);
+            }
+            exchange::Event::Message { message: Message::Response { request_id, response }, .. } => {
+                self.on_response(request_id, response);
+            }
+            exchange::Event::OutboundFailure { request_id, error, .. } => {
+                let Some(peer) = self.fetches.requests.remove(&request_id) else { return };
+                tracing::debug!(%peer, %error, "no adverts");
+                self.fetches.unreachable.put(peer, Instant::now());
+                self.settled(peer);
+            }
+            exchange::Event::InboundFailure { peer, error, .. } => {
+                tracing::debug!(%peer, %error, "could not give our adverts");
+            }
+            exchange::Event::ResponseSent { .. } => {}
+        }
+    }
+
+    fn on_response(&mut self, request: OutboundRequestId, response: AdvertResponse) {
+        let Some(peer) = self.fetches.requests.remove(&request) else { return };
+        let Some(key) = key_of(&peer).filter(|_| !response.adverts.is_empty()) else {
+            return self.settled(peer);
+        };
+        let check = self.surroundings.checker.clone().check(key, response);
+        self.checks.spawn(async move { (peer, check.await) });
+    }
+
+    /// Puts into the directory what the check left of a response.
+    pub(super) fn on_checked(&mut self, joined: Result<(PeerId, Checked), JoinError>) {
+        let (peer, checked) = match joined {
+            Ok(done) => done,
+            Err(error) => {
+                // Its fetch stays active and blocks this peer alone, rather than be repeated.
+                tracing::error!(%error, "a check has panicked");
+                return;
+            }
+        };
+        if checked.refused > 0 {
+            tracing::info!(%peer, refused = checked.refused, "adverts are refused");
+        }
+        let Some(key) = key_of(&peer) else { return };
+        for (card, status) in checked.adverts {
+            let (id, hash) = (card.id.clone(), status.card);
+            let inserted = self.directory.write(|table| {
+                let inserted = table.insert(key, card, status, false, clock::now());
+                (matches!(inserted, Insert::Added | Insert::Updated | Insert::Departed), inserted)
+            });
+            match inserted {
+                Insert::Added => {
+                    tracing::info!(%peer, expert = id, "found an expert");
+                    self.lookups.count(peer);
+                }
+                Insert::Refused(refusal) => tracing::debug!(%peer, %hash, %refusal, "an advert is refused"),
+                other => tracing::trace!(%peer, %hash, ?other, "an advert"),
+            }
+        }
+        self.settled(peer);
+    }
+
+    /// An exchange has come to its end, one way or the other.
+    fn settled(&mut self, peer: PeerId) {
+        let fetch = self.fetches.active.remove(&peer).unwrap_or_default();
+        if let Some(key) = key_of(&peer) {
+            let unknown = |card: &Sha256Hash| self.directory.read(|table| table.get(key, *card).is_none());
+            let now = Instant::now();
+            for card in fetch.wanted.into_iter().filter(&unknown) {
+                self.fetches.refused.put((key, card), now);
+            }
+            if let Some(card) = fetch.late.into_iter().find(unknown)
+                && self.fetch(peer, Some(card))
+            {
+                return;
+            }
+        }
+        self.lookups.settled(peer);
+        while self.fetches.active.len() < ACTIVE_MAX {
+            let Some((peer, wanted)) = self.fetches.queue.pop_front() else { break };
+            self.fetch(peer, wanted);
+        }
+    }
+
+    /// Asks connected peers that gossip does not reach for their statuses before silence drops them.
+    pub(super) fn refresh_silent(&mut self, now: Instant) {
+        for key in self.directory.read(|table| table.silent_peers(now, REFRESH_SILENCE)) {
+            if let Some(peer) = id_of(key).filter(|peer| self.peers.contains(peer)) {
+                self.fetch(peer, None);
+            }
+        }
+    }
+}

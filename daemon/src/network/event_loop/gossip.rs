@@ -1,0 +1,76 @@
+//! Statuses by gossip: verified before they are forwarded, and a reason to fetch a card that is not known.
+
+use super::EventLoop;
+use crate::network::addresses::ADDRESS_BYTES_MAX;
+use crate::network::clock;
+use crate::network::directory::Insert;
+use crate::network::peers::id_of;
+use crate::network::wire::{WireError, decode_gossip, decode_status};
+use libp2p::Multiaddr;
+use libp2p::gossipsub::{self, MessageAcceptance};
+use polymath_swarm::capability::{Refusal, Status};
+use polymath_swarm::identity::PeerKey;
+
+impl EventLoop {
+    pub(super) fn on_gossip(&mut self, event: gossipsub::Event) {
+        match event {
+            gossipsub::Event::Message { propagation_source, message_id, message } => {
+                let acceptance = match self.on_gossiped(&message.data) {
+                    Ok(()) => MessageAcceptance::Accept,
+                    Err(error) => {
+                        tracing::debug!(from = %propagation_source, %error, "a gossiped status is refused");
+                        acceptance(&error)
+                    }
+                };
+                let gossip = &mut self.swarm.behaviour_mut().gossip;
+                gossip.report_message_validation_result(&message_id, &propagation_source, acceptance);
+            }
+            gossipsub::Event::Subscribed { .. } => self.own.publish_soon(),
+            _ => {}
+        }
+    }
+
+    fn on_gossiped(&mut self, bytes: &[u8]) -> Result<(), WireError> {
+        let envelope = decode_gossip(bytes)?;
+        let status = decode_status(&envelope.payload)?;
+        let signer = envelope.signer;
+        if signer == self.surroundings.identity.peer() {
+            // Our own words of before a restart: nothing to learn, nothing to spread.
+            return Err(Refusal::OutOfSequence.into());
+        }
+        let outcome = self.directory.write(|table| {
+            let outcome = table.update(signer, status.clone(), clock::now());
+            (matches!(outcome, Insert::Updated | Insert::Departed), outcome)
+        });
+        match outcome {
+            Insert::Refused(refusal) => Err(refusal.into()),
+            Insert::UnknownCard if !status.leaving => {
+                self.fetch_unknown(signer, &status);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Asks the signer for the card behind its status, dialling it where the status says that it listens.
+    fn fetch_unknown(&mut self, signer: PeerKey, status: &Status) {
+        let Some(peer) = id_of(signer) else { return };
+        let told = status.addresses.iter().filter(|a| a.len() <= 2 * ADDRESS_BYTES_MAX);
+        let told: Vec<Multiaddr> = told.filter_map(|address| address.parse().ok()).collect();
+        if self.fetches.is_worth_asking(&peer, status.card) {
+            self.meet(peer, told);
+            self.fetch(peer, Some(status.card));
+        }
+    }
+}
+
+/// What is merely old may have been delayed by honest peers; what is malformed or wrongly signed was not
+/// checked by whoever sent it.
+fn acceptance(error: &WireError) -> MessageAcceptance {
+    match error {
+        WireError::Refused(Refusal::Expired | Refusal::OutOfSequence | Refusal::TooFarAhead) => {
+            MessageAcceptance::Ignore
+        }
+        _ => MessageAcceptance::Reject,
+    }
+}

@@ -1,0 +1,3 @@
+//! Real nodes on loopback. Conditions are awaited, never slept for.
+
+mod swarm;

@@ -1,0 +1,180 @@
+//! Between the bytes on the wire and the policy crate's types, with every bound checked on the way in.
+//!
+//! The protobuf types stop here. Size is checked before anything is decoded; what a decoder here returns has
+//! the right lengths and kinds, and [`Card::check`]/[`Status::check`] have the last word on meaning.
+
+mod card;
+mod status;
+
+pub(super) use card::{decode_card, encode_card};
+pub(super) use status::{decode_status, encode_status};
+
+use polymath_proto::v1 as pb;
+use polymath_swarm::capability::{CARD_BYTES_MAX, Refusal, STATUS_BYTES_MAX};
+use polymath_swarm::identity::{Domain, Envelope, EnvelopeError, PeerKey, Sha256Hash};
+use prost::Message as _;
+
+/// Bytes an envelope adds to its payload: key, signature, tags and lengths (about 110).
+const ENVELOPE_BYTES: usize = 128;
+/// Bytes of a gossiped message: one status in its envelope.
+pub(super) const GOSSIP_BYTES_MAX: usize = STATUS_BYTES_MAX + ENVELOPE_BYTES;
+/// Cards that one request may ask for, and adverts that one response may carry: as many as a peer may have.
+pub(super) const ADVERTS_MAX: usize = 64;
+/// Bytes of a request: 64 hashes with their tags and lengths.
+pub(super) const REQUEST_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of a response: thirty to forty experts with eight exemplars each in 384 dimensions. What does not
+/// fit is asked for by hash when its status is heard.
+pub(super) const RESPONSE_BYTES_MAX: usize = 256 * 1024;
+
+/// Why bytes were refused.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    /// More bytes than allowed.
+    #[error("{what} has {bytes} bytes, {max} are allowed")]
+    TooLarge {
+        /// What was decoded.
+        what: &'static str,
+        /// Its size.
+        bytes: usize,
+        /// What is allowed.
+        max: usize,
+    },
+    /// No protobuf of this type.
+    #[error("{what} is not valid protobuf")]
+    Malformed {
+        /// What was decoded.
+        what: &'static str,
+        /// prost's reason.
+        #[source]
+        source: prost::DecodeError,
+    },
+    /// A field is missing, too long or malformed.
+    #[error("{0} is missing, of the wrong length or malformed")]
+    Field(&'static str),
+    /// The signature or its key.
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    /// The content.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Signed by somebody else than the peer that sent it, or card and status by different keys.
+    #[error("the signer is not the peer that it should be")]
+    OtherSigner,
+}
+
+/// Card and status as they were signed.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct SignedAdvert {
+    pub(super) card: Envelope,
+    pub(super) status: Envelope,
+}
+
+/// Asks for a peer's experts: all, or those with these card hashes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct AdvertRequest {
+    pub(super) cards: Vec<Sha256Hash>,
+}
+
+/// The answer; signatures are not yet checked.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct AdvertResponse {
+    pub(super) adverts: Vec<SignedAdvert>,
+}
+
+impl AdvertRequest {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let card_sha256 = self.cards.iter().map(|hash| hash.0.to_vec()).collect();
+        pb::AdvertRequest { card_sha256 }.encode_to_vec()
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, WireError> {
+        let message: pb::AdvertRequest = decode("advert request", bytes, REQUEST_BYTES_MAX)?;
+        if message.card_sha256.len() > ADVERTS_MAX {
+            return Err(WireError::Field("card_sha256"));
+        }
+        let cards: Result<_, _> =
+            message.card_sha256.iter().map(|bytes| hash(bytes, "card_sha256")).collect();
+        Ok(Self { cards: cards? })
+    }
+}
+
+impl AdvertResponse {
+    /// Encodes as many adverts, in order, as the size limit allows.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = pb::AdvertResponse::default();
+        let mut bytes = 0;
+        for advert in self.adverts.iter().take(ADVERTS_MAX) {
+            let message =
+                pb::Advert { card: Some(signed(&advert.card)), status: Some(signed(&advert.status)) };
+            // Tag and length of a repeated message take at most four bytes at these sizes.
+            bytes += message.encoded_len() + 4;
+            if bytes > RESPONSE_BYTES_MAX {
+                break;
+            }
+            out.adverts.push(message);
+        }
+        out.encode_to_vec()
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, WireError> {
+        let message: pb::AdvertResponse = decode("advert response", bytes, RESPONSE_BYTES_MAX)?;
+        if message.adverts.len() > ADVERTS_MAX {
+            return Err(WireError::Field("adverts"));
+        }
+        let adverts: Result<_, WireError> = message.adverts.into_iter().map(signed_advert).collect();
+        Ok(Self { adverts: adverts? })
+    }
+}
+
+/// Encodes a signed status for gossip.
+pub(super) fn encode_gossip(status: &Envelope) -> Vec<u8> {
+    signed(status).encode_to_vec()
+}
+
+/// Decodes a gossiped status and checks its signature.
+pub(super) fn decode_gossip(bytes: &[u8]) -> Result<Envelope, WireError> {
+    let message: pb::Signed = decode("gossip", bytes, GOSSIP_BYTES_MAX)?;
+    let envelope = envelope(message, "status", STATUS_BYTES_MAX)?;
+    envelope.verify(Domain::Status)?;
+    Ok(envelope)
+}
+
+fn signed_advert(message: pb::Advert) -> Result<SignedAdvert, WireError> {
+    let card = message.card.ok_or(WireError::Field("card"))?;
+    let status = message.status.ok_or(WireError::Field("status"))?;
+    Ok(SignedAdvert {
+        card: envelope(card, "card", CARD_BYTES_MAX)?,
+        status: envelope(status, "status", STATUS_BYTES_MAX)?,
+    })
+}
+
+fn signed(envelope: &Envelope) -> pb::Signed {
+    pb::Signed {
+        payload: envelope.payload.clone(),
+        public_key: envelope.signer.0.to_vec(),
+        signature: envelope.signature.to_vec(),
+    }
+}
+
+fn envelope(message: pb::Signed, what: &'static str, max: usize) -> Result<Envelope, WireError> {
+    if message.payload.len() > max {
+        return Err(WireError::TooLarge { what, bytes: message.payload.len(), max });
+    }
+    let key: [u8; 32] = message.public_key.try_into().map_err(|_| WireError::Field("public_key"))?;
+    let signature = message.signature.try_into().map_err(|_| WireError::Field("signature"))?;
+    Ok(Envelope { payload: message.payload, signer: PeerKey(key), signature })
+}
+
+fn decode<M: prost::Message + Default>(what: &'static str, bytes: &[u8], max: usize) -> Result<M, WireError> {
+    if bytes.len() > max {
+        return Err(WireError::TooLarge { what, bytes: bytes.len(), max });
+    }
+    M::decode(bytes).map_err(|source| WireError::Malformed { what, source })
+}
+
+fn hash(bytes: &[u8], field: &'static str) -> Result<Sha256Hash, WireError> {
+    bytes.try_into().map(Sha256Hash).map_err(|_| WireError::Field(field))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,53 @@
+//! Live statuses to bytes and back. Addresses travel as binary multiaddresses and are text inside.
+
+use super::{WireError, decode, hash};
+use crate::network::addresses::ADDRESS_BYTES_MAX;
+use libp2p::Multiaddr;
+use polymath_proto::v1 as pb;
+use polymath_swarm::capability::{ADDRESSES_MAX, Refusal, STATUS_BYTES_MAX, Status};
+use prost::Message as _;
+
+/// Encodes a status; addresses that do not parse are left out.
+pub(in crate::network) fn encode_status(status: &Status) -> Vec<u8> {
+    let addresses = status.addresses.iter().filter_map(|a| a.parse::<Multiaddr>().ok()).map(|a| a.to_vec());
+    pb::Status {
+        card_sha256: status.card.0.to_vec(),
+        addresses: addresses.collect(),
+        slots: status.slots,
+        free_slots: status.free_slots,
+        tokens_per_second: status.tokens_per_second,
+        price_micro: status.price_micro,
+        sequence: status.sequence,
+        expires: status.expires,
+        leaving: status.leaving,
+    }
+    .encode_to_vec()
+}
+
+/// Decodes a status. Whether it may be believed now is [`Status::check`]'s business.
+pub(in crate::network) fn decode_status(bytes: &[u8]) -> Result<Status, WireError> {
+    let message: pb::Status = decode("status", bytes, STATUS_BYTES_MAX)?;
+    if message.addresses.len() > ADDRESSES_MAX {
+        return Err(Refusal::Bounds { field: "addresses", reason: "at most 8" }.into());
+    }
+    let addresses: Result<_, _> = message.addresses.into_iter().map(address).collect();
+    Ok(Status {
+        card: hash(&message.card_sha256, "card_sha256")?,
+        addresses: addresses?,
+        slots: message.slots,
+        free_slots: message.free_slots,
+        tokens_per_second: message.tokens_per_second,
+        price_micro: message.price_micro,
+        sequence: message.sequence,
+        expires: message.expires,
+        leaving: message.leaving,
+    })
+}
+
+fn address(bytes: Vec<u8>) -> Result<String, WireError> {
+    if bytes.len() > ADDRESS_BYTES_MAX {
+        return Err(WireError::Field("addresses"));
+    }
+    let address = Multiaddr::try_from(bytes).map_err(|_| WireError::Field("addresses"))?;
+    Ok(address.to_string())
+}
