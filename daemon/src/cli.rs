@@ -53,19 +53,19 @@ pub struct Cli {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Everywhere")]
 struct Globals {
-    /// Settings to read [default: ~/.config/polymath/config.toml, if it is there]
+    /// Settings to read [default: ~/.config/polymath/config.toml]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Folder of the node's identity and socket [default: ~/.local/state/polymath]
+    /// Folder of identity and socket [default: ~/.local/state/polymath]
     #[arg(long, global = true, value_name = "DIR")]
     state_dir: Option<PathBuf>,
-    /// The `models` folder: encoder, ONNX Runtime, bundled experts [default: found beside or above the program]
+    /// The `models` folder [default: beside or above the program]
     #[arg(long, global = true, value_name = "DIR")]
     assets: Option<PathBuf>,
     /// Say more; repeat for more still
     #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
-    /// Form of the log on standard error
+    /// Log as `text` or `json`
     #[arg(long, global = true, value_enum, value_name = "FORM", hide_possible_values = true)]
     log_format: Option<LogFormat>,
 }

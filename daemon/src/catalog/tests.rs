@@ -70,7 +70,7 @@ fn hostile_cards_are_refused_with_the_field_at_fault() {
         ("sha256 = \"ba", "sha256 = \"zz".to_owned(), "64 hexadecimal digits"),
         ("temperature = 0.0", "temperature = nan".to_owned(), "temperature is out of bounds"),
         ("temperature = 0.0", "temprature = 0.0".to_owned(), "unknown field `temprature`"),
-        ("max_context = 512", "max_context = -1".to_owned(), "line 11"),
+        ("max_context = 512", "max_context = -1".to_owned(), "line 12"),
         ("[model]", "[model".to_owned(), "line 9"),
     ];
     for (from, to, expected) in cases {

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use polymath_swarm::sanitise::SanitiseError;
+
 use super::terminal;
 use crate::{api, config, telemetry};
 
@@ -10,7 +12,7 @@ pub(super) const HELP: &str = "\
 Exit codes:
   0    done
   1    failed
-  2    the command line is wrong
+  2    the command line or the question is wrong
   3    no node is running, and the command needs one
   4    no expert fits the question
   5    busy: try again later
@@ -83,7 +85,7 @@ impl Exit {
         if cause.is::<Interrupted>() {
             return Some(Self::Interrupted);
         }
-        if cause.is::<Usage>() {
+        if cause.is::<Usage>() || cause.is::<SanitiseError>() {
             return Some(Self::Usage);
         }
         if cause.is::<config::Error>() || cause.is::<telemetry::Error>() {
@@ -97,6 +99,7 @@ impl Exit {
                 "no_expert" => Self::NoExpert,
                 "busy" => Self::Busy,
                 "deadline" => Self::Timeout,
+                "invalid" => Self::Usage,
                 _ => Self::Failed,
             });
         }
@@ -146,7 +149,9 @@ mod tests {
             (refused("no_expert"), Exit::NoExpert),
             (refused("busy"), Exit::Busy),
             (refused("deadline"), Exit::Timeout),
-            (refused("invalid"), Exit::Failed),
+            (refused("invalid"), Exit::Usage),
+            (refused("failed"), Exit::Failed),
+            (anyhow!(SanitiseError::Empty), Exit::Usage),
             (anyhow!(config::Error::NoHome), Exit::Settings),
             (anyhow!(Interrupted), Exit::Interrupted),
             (anyhow!(pipe), Exit::Done),

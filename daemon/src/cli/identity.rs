@@ -6,10 +6,7 @@ use serde_json::json;
 use super::ask::hex;
 use super::{Context, Json, terminal};
 use crate::config::file::File;
-use crate::network::Identity;
-
-/// The identity's file in the state folder, as `network` names it.
-const FILE_NAME: &str = "identity.key";
+use crate::network::{IDENTITY_FILE, Identity};
 
 /// What `identity` does.
 #[derive(Debug, Subcommand)]
@@ -31,7 +28,7 @@ pub(super) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
     let Command::Show(arguments) = command;
     let loaded = context.load(File::default())?;
     let state_dir = &loaded.config.node.state_dir;
-    let file = state_dir.join(FILE_NAME);
+    let file = state_dir.join(IDENTITY_FILE);
     anyhow::ensure!(
         file.exists(),
         "no identity yet in {}: the first `daemon run` makes it",

@@ -19,7 +19,8 @@ Examples:
       Serves your own model.
   daemon run --expert models/experts/geography --expert models/experts/chemistry
       Serves experts that come with a card.
-  daemon run --listen /ip4/0.0.0.0/udp/4820/quic-v1 --bootstrap /dns4/friend.example/udp/4820/quic-v1
+  daemon run --bootstrap /dns4/friend.example/udp/4820/quic-v1
+      Joins by a friend's node.
   daemon run --config polymath.toml
 
 Stop it with Ctrl-C, SIGTERM or `daemon stop`.")]

@@ -12,7 +12,7 @@ pub(super) const SLOTS: u32 = 4;
 /// Port listened on, UDP and TCP: fixed, so that an address given to a friend survives a restart; unassigned by IANA.
 const PORT: u16 = 4820;
 /// Connections at most: those a node watches, as the design has it.
-const PEERS_MAX: usize = 200;
+const PEERS_MAX: u32 = 200;
 /// Tokens of context a slot when neither card nor settings say: llama.cpp keeps a cache for all of it.
 const CONTEXT_TOKENS: u32 = 4_096;
 /// Sentences whose embeddings are kept: 6 MB of 384 dimensions.

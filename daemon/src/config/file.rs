@@ -94,7 +94,7 @@ pub struct NetworkSection {
     /// Separates swarms.
     pub namespace: Option<String>,
     /// Connections at most.
-    pub peers_max: Option<usize>,
+    pub peers_max: Option<u32>,
 }
 
 /// `[embedding]`

@@ -28,9 +28,9 @@ Examples:
   daemon eval ask --cases mine.jsonl --experts 3 --json
   daemon eval ask --cases mine.jsonl --swarm-only --wrong
 
-A case is a line {\"prompt\": \"...\", \"expect\": [\"...\"]}: every expected string must appear in the answers as
-whole words, case ignored. Asks the running node, else an embedded swarm of the bundled experts; these are also
-asked one by one, as the baseline.")]
+A case is a line {\"prompt\": \"...\", \"expect\": [\"...\"]}: every expected string must appear in the
+answers as whole words, case ignored. Asks the running node, else an embedded swarm of the bundled
+experts; these are also asked one by one, as the baseline.")]
 pub(in crate::cli) struct Arguments {
     /// The cases, JSON lines
     #[arg(long, value_name = "FILE.jsonl")]

@@ -18,8 +18,8 @@ Examples:
   daemon eval plan --cases questions.jsonl
   daemon eval plan --cases questions.jsonl --json | jq .false_split_rate
 
-A case is a line {\"prompt\": \"...\", \"tasks\": [\"...\"], \"edges\": [[0, 1]]}: an edge says that the second task
-needs the first one's result; tasks are counted from 0.")]
+A case is a line {\"prompt\": \"...\", \"tasks\": [\"...\"], \"edges\": [[0, 1]]}: an edge
+says that the second task needs the first one's result; tasks are counted from 0.")]
 pub(in crate::cli) struct Arguments {
     /// The cases, JSON lines
     #[arg(long, value_name = "FILE.jsonl")]
