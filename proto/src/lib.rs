@@ -5,7 +5,12 @@
 
 /// Version 1 of the wire format.
 pub mod v1 {
-    #![allow(missing_docs, clippy::all, unreachable_pub, reason = "generated; documented in the .proto files")]
+    #![allow(
+        missing_docs,
+        clippy::all,
+        unreachable_pub,
+        reason = "generated; documented in the .proto files"
+    )]
     tonic::include_proto!("polymath.v1");
 }
 

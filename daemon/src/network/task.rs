@@ -9,11 +9,11 @@
 //!   ◀──────────────────────── Done | Failed
 //! ```
 //!
-//! - [`frame`] cuts a byte stream into frames, bounded, cancellation-safe.
-//! - [`wire`] turns protobuf into the policy crate's types and back; nothing else here sees protobuf.
-//! - [`progress`] holds the rules of order and size of what an expert reports, applied by both sides.
-//! - [`expert`] serves one stream, [`accept`] many of them, bounded per peer and in total.
-//! - [`asker`] asks, and believes nothing that it has not checked.
+//! - `frame` cuts a byte stream into frames, bounded, cancellation-safe.
+//! - `wire` turns protobuf into the policy crate's types and back; nothing else here sees protobuf.
+//! - `progress` holds the rules of order and size of what an expert reports, applied by both sides.
+//! - `expert` serves one stream, `accept` many of them, bounded per peer and in total.
+//! - `asker` asks, and believes nothing that it has not checked.
 //!
 //! All of it runs over any `AsyncRead + AsyncWrite`; it knows neither libp2p nor which peer is worth asking.
 //! It does not retry, and it does not clean the text of others for display.

@@ -51,18 +51,23 @@ where
     let (read, write) = stream.split();
     let mut reader = FrameReader::new(read);
     let writer = FrameWriter::new(write);
-    let offer = match timeout(OFFER_TIME_MAX, read_offer(&mut reader)).await {
-        Ok(Ok(offer)) => offer,
-        Ok(Err(served)) => return hang_up(writer, served).await,
-        Err(_) => return Served::Broken(TaskError::Protocol("no offer in time".into())),
+    let offered = tokio::select! {
+        biased;
+        () = stop.cancelled() => Err(stopping()),
+        offered = timeout(OFFER_TIME_MAX, read_offer(&mut reader)) => offered
+            .unwrap_or_else(|_| Err(Served::Broken(TaskError::Protocol("no offer in time".into())))),
+    };
+    let offer = match offered {
+        Ok(offer) => offer,
+        Err(served) => return hang_up(writer, served).await,
     };
     let deadline = Instant::now() + Duration::from_millis(offer.deadline_ms.into());
     let mut session = Session { writer, peer, service, signer, silent_since: Instant::now() };
     let served = tokio::select! {
         biased;
-        () = stop.cancelled() => ended("stopping", "this node is shutting down"),
+        () = stop.cancelled() => stopping(),
         served = departure(&mut reader) => served,
-        () = sleep_until(deadline) => ended("deadline", "the deadline passed"),
+        () = sleep_until(deadline) => Served::Ended(failed("deadline", "the deadline passed")),
         result = session.work(offer) => match result {
             Ok(completion_tokens) => Served::Done { completion_tokens },
             Err(error) => Served::Ended(error),
@@ -239,8 +244,8 @@ impl Tokens {
     }
 }
 
-fn ended(code: &str, message: &str) -> Served {
-    Served::Ended(TaskError::Failed { code: code.into(), message: message.into() })
+fn stopping() -> Served {
+    Served::Ended(failed("stopping", "this node is shutting down"))
 }
 
 fn refused(code: &str, message: String) -> TaskError {
@@ -248,5 +253,9 @@ fn refused(code: &str, message: String) -> TaskError {
 }
 
 fn internal(message: &str) -> TaskError {
-    TaskError::Failed { code: "internal".into(), message: message.into() }
+    failed("internal", message)
+}
+
+fn failed(code: &str, message: &str) -> TaskError {
+    TaskError::Failed { code: code.into(), message: message.into() }
 }

@@ -44,6 +44,10 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
             }
             self.buffer.drain(..self.start);
             self.start = 0;
+            if self.buffer.is_empty() {
+                // An offer's worth of memory is not kept for the life of the stream.
+                self.buffer.shrink_to(CHUNK_BYTES);
+            }
             let mut chunk = [0; CHUNK_BYTES];
             let read = self.io.read(&mut chunk).await.map_err(unreachable)?;
             if read == 0 {
@@ -104,6 +108,7 @@ impl<W: AsyncWrite + Unpin> FrameWriter<W> {
             }
             self.pending.drain(..written);
         }
+        self.pending.shrink_to(CHUNK_BYTES);
         self.io.flush().await.map_err(unreachable)
     }
 

@@ -173,14 +173,12 @@ pub(super) fn decode_report(frame: TaskFrame) -> Result<Report, TaskError> {
             signature: exactly(&done.signature, "signature")?,
         }),
         Some(Body::Busy(v1::Busy { retry_after_ms })) => Report::Ended(TaskError::Busy { retry_after_ms }),
-        Some(Body::Refused(v1::Refused { code, message })) => Report::Ended(TaskError::Refused {
-            code: shortened(code, CODE_BYTES_MAX),
-            message: shortened(message, MESSAGE_BYTES_MAX),
-        }),
-        Some(Body::Failed(v1::Failed { code, message })) => Report::Ended(TaskError::Failed {
-            code: shortened(code, CODE_BYTES_MAX),
-            message: shortened(message, MESSAGE_BYTES_MAX),
-        }),
+        Some(Body::Refused(v1::Refused { code, message })) => {
+            Report::Ended(TaskError::Refused { code: a_code(code)?, message: for_people(message) })
+        }
+        Some(Body::Failed(v1::Failed { code, message })) => {
+            Report::Ended(TaskError::Failed { code: a_code(code)?, message: for_people(message) })
+        }
         Some(Body::Offer(_) | Body::Cancel(_)) => return Err(broken("an expert sent an asker's frame")),
         None => return Err(broken("an empty frame")),
     })
@@ -242,6 +240,19 @@ fn hash(bytes: &[u8], field: &str) -> Result<Sha256Hash, TaskError> {
 
 fn exactly<const N: usize>(bytes: &[u8], field: &str) -> Result<[u8; N], TaskError> {
     bytes.try_into().map_err(|_| broken(&format!("{field} has {} bytes, not {N}", bytes.len())))
+}
+
+/// Codes are for programs: lower-case letters, digits and underscores.
+fn a_code(code: String) -> Result<String, TaskError> {
+    let proper = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    let fits = (1..=CODE_BYTES_MAX).contains(&code.len()) && code.bytes().all(proper);
+    if fits { Ok(code) } else { Err(broken("an error code that is none")) }
+}
+
+/// A stranger's explanation ends up in logs and terminals, so it has no control characters.
+fn for_people(mut message: String) -> String {
+    message.retain(|character| !character.is_control());
+    shortened(message, MESSAGE_BYTES_MAX)
 }
 
 /// Cuts at a character boundary.

@@ -45,10 +45,10 @@ impl Offer {
         ensure(self.messages.len() <= MESSAGES_MAX, FIELD, "are more than 256")?;
         let bytes: usize = self.messages.iter().map(|message| message.content.len()).sum();
         ensure(bytes <= OFFER_TEXT_BYTES_MAX, FIELD, "have more than 256 KiB of text")?;
-        let roles = self.messages.iter().map(|message| message.role.as_str());
+        let mut roles = self.messages.iter().map(|message| message.role.as_str());
         let known = roles.clone().all(|role| matches!(role, "system" | "user" | "assistant"));
         ensure(known, FIELD, "have a role that is not system, user or assistant")?;
-        ensure(roles.last() == Some("user"), FIELD, "must end with the user's")
+        ensure(roles.next_back() == Some("user"), FIELD, "must end with the user's")
     }
 }
 

@@ -3,6 +3,7 @@
 use super::*;
 use futures::SinkExt;
 use futures::channel::mpsc;
+use std::time::Instant;
 
 /// An accept loop over a channel of streams.
 struct Door {
@@ -61,6 +62,22 @@ async fn streams_over_the_bound_of_a_peer_or_of_all_are_told_busy() {
 }
 
 #[tokio::test]
+async fn silent_streams_over_the_bound_are_dropped_when_there_are_too_many() {
+    let nobody = Limits { streams_per_peer: 0, streams_total: 0 };
+    let mut door = Door::open(Arc::new(Endless), nobody);
+    let mut silent = Vec::new();
+    for _ in 0..32 {
+        let (near, far) = pipe(PIPE_BYTES);
+        within(door.incoming.send((ASKER, far))).await.unwrap();
+        silent.push(near);
+    }
+    assert!(matches!(door.ask(ASKER).await, Err(TaskError::Unreachable(_))));
+    drop(silent);
+    let told = async { while !busy(&door.ask(ASKER).await) {} };
+    within(told).await;
+}
+
+#[tokio::test]
 async fn many_peers_come_and_go() {
     let limits = Limits { streams_per_peer: 1, streams_total: 4 };
     let mut door = Door::open(Arc::new(Endless), limits);
@@ -77,8 +94,12 @@ async fn stopping_tells_every_asker_and_drains() {
     for byte in 0..3 {
         tasks.push(door.ask(PeerKey([byte; 32])).await.unwrap());
     }
+    let (_silent, far) = pipe(PIPE_BYTES);
+    within(door.incoming.send((ASKER, far))).await.unwrap();
+    let began = Instant::now();
     door.stop.cancel();
     within(door.running).await.unwrap();
+    assert!(began.elapsed() < OFFER_TIME_MAX, "a stream without an offer holds nothing up");
     for task in &mut tasks {
         let (_, error) = rest(task).await;
         assert!(error.as_ref().is_some_and(failed("stopping")), "{error:?}");

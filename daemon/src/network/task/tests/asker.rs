@@ -117,6 +117,9 @@ async fn every_lie_is_a_protocol_error_and_cancels() {
         ("no signature", |f| last(f).signature.clear()),
         ("an unknown reason", |f| last(f).finish_reason = "bored".into()),
         ("an asker's frame", |f| f[1] = frame(Body::Cancel(v1::Cancel {}))),
+        ("a code that is none", |f| {
+            f[1] = frame(Body::Failed(v1::Failed { code: "\u{1b}[31m".into(), message: "x".into() }));
+        }),
         ("a frame of nothing", |f| f[1] = TaskFrame { body: None }),
         ("heartbeats without end", |f| {
             let flood = vec![frame(Body::Heartbeat(v1::Heartbeat {})); 2_000];
@@ -144,6 +147,16 @@ fn last(frames: &mut [TaskFrame]) -> &mut v1::Done {
 }
 
 #[tokio::test]
+async fn a_reason_from_afar_is_short_and_plain() {
+    let message = format!("\u{1b}[2J\r\n{}", "ä".repeat(10_000));
+    let refusal = frame(Body::Refused(v1::Refused { code: "too_long".into(), message }));
+    let (_, error, _) = answered(encoded(&[refusal])).await;
+    let Some(TaskError::Refused { message, .. }) = error else { panic!("{error:?}") };
+    assert_eq!(message.chars().take(4).collect::<String>(), "[2Jä");
+    assert!(message.len() <= 1_024);
+}
+
+#[tokio::test]
 async fn text_without_end_is_a_protocol_error() {
     let mut frames = honest();
     frames.truncate(1);
@@ -161,14 +174,14 @@ async fn text_without_end_is_a_protocol_error() {
 
 #[tokio::test]
 async fn a_silent_expert_is_noticed_after_a_second() {
-    for frames in [&honest()[..0], &honest()[..1], &honest()[..2]] {
-        let began = Instant::now();
-        let (_, error, cancelled) = answered(encoded(frames)).await;
+    let began = Instant::now();
+    let silences = (0..3).map(|frames| answered(encoded(&honest()[..frames])));
+    for (_, error, cancelled) in futures::future::join_all(silences).await {
         assert!(matches!(error, Some(TaskError::Unreachable(_))), "{error:?}");
         assert!(cancelled);
-        let noticed = began.elapsed();
-        assert!((SILENCE_MAX..SILENCE_MAX * 3).contains(&noticed), "noticed after {noticed:?}");
     }
+    let noticed = began.elapsed();
+    assert!((SILENCE_MAX..SILENCE_MAX * 3).contains(&noticed), "noticed after {noticed:?}");
 }
 
 #[tokio::test]
