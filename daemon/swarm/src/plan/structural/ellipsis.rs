@@ -2,7 +2,7 @@
 //! things with one head, and "…, spelled backwards" asks for a second step with none. What was left out is
 //! written in again, so that each task can stand alone.
 
-use super::words::{Word, words};
+use super::words::{PREPOSITIONS, Word, words};
 
 /// Words of one noun phrase at most: beyond it the sentence is more than a list.
 const PHRASE_WORDS_MAX: usize = 9;
@@ -26,7 +26,7 @@ const RELATIONS: &[&str] = &[
 
 /// A sentence taken apart: its head, and the byte ranges of the phrases under it.
 pub(super) struct Shared<'a> {
-    /// "What is ", as written.
+    /// "What is ", as written; for "I need to know", the question that it stands for.
     pub(super) head: &'a str,
     /// Each phrase, without joints and closing signs.
     pub(super) phrases: Vec<std::ops::Range<usize>>,
@@ -51,6 +51,7 @@ pub(super) fn shared<'a>(text: &'a str, mask: &[bool]) -> Option<Shared<'a>> {
     }
     phrases.push(from.min(end)..end);
     let several = (2..=PHRASES_MAX).contains(&phrases.len());
+    let head = if head.starts_with(['i', 'I']) { "what is " } else { head };
     (several && phrases.iter().all(|range| is_nominal(&text[range.clone()]))).then_some(Shared { head, phrases })
 }
 
@@ -75,6 +76,9 @@ pub(super) fn is_nominal(phrase: &str) -> bool {
 
 /// "the chemical symbol for gold": a noun of at most four words, one of/for/in, and what it is of.
 fn is_of_phrase(found: &[Word]) -> bool {
+    if found[0].is_in(PREPOSITIONS) || found[0].lower.ends_with("ing") {
+        return false;
+    }
     let skip = usize::from(found[0].lower == "the");
     let Some(of) = found.iter().position(|w| w.is_in(&["of", "for"])) else {
         return false;

@@ -5,11 +5,13 @@ use super::ellipsis::is_nominal;
 use super::kind::{Kind, is_question_mark_last};
 use super::reference::{Link, link};
 use super::segment::{Boundary, Marker, Piece};
-use super::words::{is_content, is_small_word, words};
+use super::words::{Word, is_content, is_small_word, words};
 use std::collections::BTreeSet;
 
 /// Pieces looked ahead for one that asks: statements before a question are a paragraph, not a book.
 const LOOK_AHEAD: usize = 24;
+/// Words of a sentence that announces a passage at most.
+const ANNOUNCEMENT_WORDS_MAX: usize = 14;
 /// Words compared when looking for a shared topic.
 const TOPIC_WORDS_MAX: usize = 80;
 
@@ -131,7 +133,7 @@ fn verdict(text: &str, pieces: &[Piece], at: usize, group: &Group, lists: &TaskL
         || match piece.boundary {
             Boundary::Start | Boundary::Item(_) => false,
             Boundary::Clause => group.asks && piece.kind == Kind::Ask,
-            Boundary::Semicolon => group.asks && right.asks,
+            Boundary::Semicolon => group.asks && (piece.kind.asks() || piece.capital && right.asks),
             Boundary::Paragraph => group.asks && right.asks && !takes_material(text, pieces, group),
             Boundary::Sentence | Boundary::Line => between_sentences(text, pieces, at, group, &right),
         };
@@ -171,7 +173,21 @@ fn takes_material(text: &str, pieces: &[Piece], group: &Group) -> bool {
     if group.text(text, pieces).trim_end().ends_with(':') {
         return true;
     }
-    group.members.iter().map(|at| &pieces[*at]).filter(|p| p.kind.asks()).any(|p| wants_material(p.body(text)))
+    group.members.iter().map(|at| &pieces[*at]).any(|p| {
+        announces_passage(p.body(text)) || p.kind.asks() && wants_material(p.body(text))
+    })
+}
+
+/// "This question refers to the following information.": what comes is a passage, questions in it included.
+fn announces_passage(sentence: &str) -> bool {
+    const PASSAGES: &[&str] = &[
+        "information", "passage", "quotation", "quote", "excerpt", "text", "paragraph", "story", "article", "dialogue",
+        "conversation", "email", "letter", "poem", "speech",
+    ];
+    let found = words(sentence, ANNOUNCEMENT_WORDS_MAX + 1);
+    let points = |w: &Word| w.is_in(&["following", "below", "this"]);
+    found.len() <= ANNOUNCEMENT_WORDS_MAX && found.iter().any(points) && found.iter().any(|w| w.is_in(PASSAGES))
+        && !is_question_mark_last(sentence)
 }
 
 fn wants_material(asked: &str) -> bool {
@@ -264,7 +280,9 @@ fn is_task_list(text: &str, pieces: &[Piece], run: &[usize], marker: Marker) -> 
     let ends = run.iter().skip(1).copied().chain(std::iter::once(pieces.len()));
     let asking = run.iter().zip(ends).filter(|(start, end)| {
             let item = &pieces[**start..*end];
-            item.iter().any(|p| p.kind.asks()) || run.len() > 1 && item.len() == 1 && is_nominal(item[0].body(text))
+            item.iter().any(|p| p.kind.asks())
+                || item.iter().skip(1).any(|p| p.kind == Kind::FollowOn)
+                || run.len() > 1 && item.len() == 1 && is_nominal(item[0].body(text))
         }).count();
     let Some(first) = run.first().copied().filter(|_| asking > 0 && asking * 2 >= run.len()) else {
         return false;

@@ -217,7 +217,7 @@ fn is_follow_on(text: &str, found: &[Word], question: bool) -> bool {
     // A question with nothing in it but grammar: "Which would you do?", "Why not?", "What is it?".
     let bare = !text.contains(|c: char| matches!(c, '"' | '\u{201c}' | '`' | '$' | '+' | '*' | '='));
     let empty = |w: &Word| !is_content(w) && w.lower.len() > 1 && !w.is_number() || w.lower == "i" || w.lower == "a";
-    question && bare && head.len() <= 6 && head.iter().all(empty) && !head.iter().any(|w| w.is_in(VERBS))
+    question && bare && head.len() <= 4 && head.iter().all(empty) && !head.iter().any(|w| w.is_in(VERBS))
         && !head.iter().skip(1).any(|w| w.capital && w.lower != "i") && !is_definition(head)
 }
 

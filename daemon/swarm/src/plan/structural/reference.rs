@@ -2,7 +2,7 @@
 //! give way to a placeholder; where it means an earlier topic, the two belong into one task.
 
 use super::kind::skip_polite;
-use super::words::{AUXILIARIES, INTERROGATIVES, PREPOSITIONS, Word, words};
+use super::words::{AMBIGUOUS_VERBS, AUXILIARIES, INTERROGATIVES, PREPOSITIONS, VERBS, Word, words};
 use std::ops::Range;
 
 /// Words looked at: a reference stands near the beginning, later ones have their noun in their own sentence.
@@ -108,6 +108,7 @@ pub(super) fn link(text: &str, previous: &str, done: u32) -> Link {
 
 fn reference(text: &str, found: &[Word], done: u32) -> Option<Reference> {
     let transforms = transforms(found);
+    let orders = skip_polite(found).first().is_some_and(|verb| verb.is_in(VERBS) || verb.is_in(AMBIGUOUS_VERBS));
     (0..found.len()).find_map(|at| {
         let (word, next) = (&found[at], found.get(at + 1));
         let span = |last: usize| word.start..found[last].end;
@@ -125,7 +126,7 @@ fn reference(text: &str, found: &[Word], done: u32) -> Option<Reference> {
             "her" if early(found, at) => person(span(at), next.is_some_and(|n| !n.is_in(PREPOSITIONS))),
             "they" if early(found, at) => person(span(at), false),
             "their" if early(found, at) => person(span(at), true),
-            "them" | "both" if early(found, at) => plural(found, at, done),
+            "them" | "both" if early(found, at) && (orders || compares(found)) => plural(found, at, done),
             "these" | "those" if early(found, at) && next.is_some_and(is_plural_noun) => plural(found, at, done),
             "this" | "that" if next.is_some_and(|n| n.is_in(ANSWER_NOUNS)) => answer(at + 1),
             "this" | "that" if at > 0 && (transforms || early(found, at)) && stands_alone(text, found, at) => answer(at),
@@ -145,6 +146,11 @@ fn thing(span: Range<usize>, possessive: bool) -> Option<Reference> {
 
 fn person(span: Range<usize>, possessive: bool) -> Option<Reference> {
     Some(Reference { span, form: Form::Person { possessive } })
+}
+
+/// "Which of them is larger?"; "which among them" alone more likely means choices that are not shown.
+fn compares(found: &[Word]) -> bool {
+    found.iter().any(|w| w.is_in(&["more", "less", "longer", "larger", "bigger", "smaller", "shorter", "older", "higher", "greater", "heavier", "closer", "equal", "same", "sum", "total", "product", "difference"]))
 }
 
 /// "them", "both numbers", "these two results".

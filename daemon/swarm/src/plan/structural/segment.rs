@@ -218,7 +218,7 @@ fn sentences(text: &str, mask: &[bool], add: &mut impl FnMut(usize, Boundary, us
         if content.is_empty() || mask[next - 1] {
             continue;
         }
-        if c == ';' {
+        if c == ';' && !matches!(before, '.' | '?' | '!') {
             add(next, Boundary::Semicolon, 0);
         } else if ends_sentence(text, at, c, before, content, quoted_end) {
             add(next, Boundary::Sentence, 0);
@@ -254,6 +254,7 @@ fn ends_sentence(text: &str, at: usize, c: char, before: char, content: &str, qu
         return next.is_uppercase() && opens;
     }
     match c {
+        ';' => true,
         // A gap ("14 over ? true") is no end.
         '?' => !before.is_whitespace() || next.is_uppercase(),
         '!' => before.is_alphanumeric() && (next.is_uppercase() || opens),
@@ -269,16 +270,19 @@ fn ends_sentence(text: &str, at: usize, c: char, before: char, content: &str, qu
 
 /// Whether the full stop after `before` belongs to an abbreviation or an initial.
 fn is_abbreviation(before: &str) -> bool {
+    const TITLES: &[&str] = &["mr", "mrs", "ms", "dr", "prof", "st", "mt", "gen", "col", "lt", "capt", "rev", "gov", "sen", "rep"];
     const ABBREVIATIONS: &[&str] = &[
-        "mr", "mrs", "ms", "dr", "prof", "st", "vs", "etc", "e.g", "i.e", "eg", "ie", "fig", "no", "vol", "approx", "co",
-        "inc", "ltd", "jr", "sr", "gen", "col", "lt", "capt", "rev", "hon", "cf", "al", "ca", "u.s", "u.k", "p.m", "a.m",
-        "eq", "sec", "ch", "pp", "ed", "dept", "est", "mt", "gov", "sen", "rep", "max", "min",
+        "vs", "etc", "e.g", "i.e", "eg", "ie", "fig", "no", "vol", "approx", "co",
+        "inc", "ltd", "jr", "sr", "hon", "cf", "al", "ca", "u.s", "u.k", "p.m", "a.m",
+        "eq", "sec", "ch", "pp", "ed", "dept",
     ];
     let word = before.rsplit(|c: char| c.is_whitespace() || matches!(c, '(' | '"')).next().unwrap_or("");
     let lower = word.to_lowercase();
     let initial = word.chars().count() == 1 && word.chars().all(|c| c.is_uppercase() && c != 'I');
     // "no." is "number" only before a figure, which does not start a sentence either way; alone it is "no".
-    initial || ABBREVIATIONS.contains(&lower.as_str())
+    // "Ms. Perez", but "15 ms."
+    let title = TITLES.contains(&lower.as_str()) && word != lower;
+    initial || title || ABBREVIATIONS.contains(&lower.as_str())
 }
 
 #[cfg(test)]

@@ -135,9 +135,9 @@ fn several_questions_become_several_tasks() {
         (
             "i need to know the capital of kenya, 7 times 8, and the symbol for sodium",
             &[
-                "i need to know the capital of kenya.",
-                "i need to know 7 times 8.",
-                "i need to know the symbol for sodium.",
+                "what is the capital of kenya?",
+                "what is 7 times 8?",
+                "what is the symbol for sodium?",
             ],
         ),
         (
