@@ -28,7 +28,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let micros = start.elapsed().as_secs_f64() * 1e6 / cases.len().max(1) as f64;
     let predictions: Vec<PlanPrediction> = plans.iter().map(PlanPrediction::from).collect();
     if arguments.iter().any(|a| a == "--faults") {
-        for (case, predicted) in cases.iter().zip(&predictions).filter(|(c, p)| c.tasks.len() != p.tasks.len() || c.edges.is_empty() != p.edges.is_empty()) {
+        for (case, predicted) in cases
+            .iter()
+            .zip(&predictions)
+            .filter(|(c, p)| c.tasks.len() != p.tasks.len() || c.edges.is_empty() != p.edges.is_empty())
+        {
             println!("--- {} tasks, {} predicted\n{}", case.tasks.len(), predicted.tasks.len(), case.prompt);
             predicted.tasks.iter().for_each(|task| println!("   > {task}"));
         }

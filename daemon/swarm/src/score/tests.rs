@@ -41,7 +41,9 @@ fn similarity_is_the_mean_of_description_and_three_best_exemplars() {
 
 #[test]
 fn unrelated_cards_do_not_fit_and_related_ones_do() {
-    for (raw, expected) in [(-0.1, false), (0.05, false), (0.15, false), (0.3, true), (0.45, true), (0.7, true)] {
+    for (raw, expected) in
+        [(-0.1, false), (0.05, false), (0.15, false), (0.3, true), (0.45, true), (0.7, true)]
+    {
         assert_eq!(fits(competence(raw)), expected, "similarity {raw}");
     }
     assert!(!fits(competence(f32::NAN)));
