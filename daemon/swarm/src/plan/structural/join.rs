@@ -14,6 +14,8 @@ use std::collections::BTreeSet;
 
 /// Pieces looked ahead for one that asks: statements before a question are a paragraph, not a book.
 const LOOK_AHEAD: usize = 24;
+/// Words that make a line language: "what is 12" is the shortest question people write.
+const PROSE_WORDS_MIN: usize = 2;
 /// Words compared when looking for a shared topic.
 const TOPIC_WORDS_MAX: usize = 80;
 
@@ -176,7 +178,13 @@ fn between_sentences(text: &str, pieces: &[Piece], at: usize, group: &Group, rig
     }
     match piece.kind {
         // Questions on lines of their own are separate on purpose.
-        _ if piece.boundary == Boundary::Line && right.asks && piece.kind != Kind::FollowOn => true,
+        _ if piece.boundary == Boundary::Line
+            && is_prose(piece.body(text))
+            && right.asks
+            && piece.kind != Kind::FollowOn =>
+        {
+            true
+        }
         Kind::Ask => {
             !(group.has_context || starts_with_condition(text, pieces, group))
                 || !shares_topic(text, pieces, group, at, at + 1)
@@ -184,6 +192,12 @@ fn between_sentences(text: &str, pieces: &[Piece], at: usize, group: &Group, rig
         Kind::Statement => right.asks && right.plain && !shares_topic(text, pieces, group, at, right.end),
         _ => false,
     }
+}
+
+/// Whether a line is language rather than a formula or a table row with gaps.
+fn is_prose(line: &str) -> bool {
+    words(line, TOPIC_WORDS_MAX).iter().filter(|w| w.lower.len() > 1 && !w.is_number()).count()
+        >= PROSE_WORDS_MIN
 }
 
 fn starts_with_condition(text: &str, pieces: &[Piece], group: &Group) -> bool {

@@ -76,7 +76,7 @@ fn one_question_stays_one_task() {
         "Compare France and Spain in area, population and climate.",
         "what is rock and roll",
         "Write a story about a dog, make it funny and keep it short.",
-        "When the following equation is balanced, which of the following is true?\n__ H2 + __ O2 = __ H2O",
+        "When the following equation is balanced, which of the following is true?\n__ H2 + __ O2 = __ H2O (l)",
         "Define ephemeral. Use it in a sentence.",
     ] {
         faults.compare(prompt, tasks(prompt), [prompt]);
