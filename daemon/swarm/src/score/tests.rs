@@ -87,8 +87,8 @@ fn ten_thousand_experts_are_ranked_in_milliseconds() {
         })
         .collect();
     let query = all[4_500].clone();
-    let shelf = Shelf::new(384, &profiles);
-    let best_ms = (0..5)
+    let shelf = Shelf::new(384, profiles.clone());
+    let best_ms = (0..40)
         .map(|_| {
             let start = std::time::Instant::now();
             std::hint::black_box(shelf.rank(&query));
@@ -127,7 +127,7 @@ proptest! {
             })
             .collect();
         let ranked = rank(&all[seed], &profiles);
-        prop_assert_eq!(Shelf::new(8, &profiles).rank(&all[seed]), ranked.clone());
+        prop_assert_eq!(Shelf::new(8, profiles.clone()).rank(&all[seed]), ranked.clone());
         profiles.reverse();
         prop_assert_eq!(rank(&all[seed], &profiles), ranked);
     }
