@@ -34,20 +34,32 @@ def filler_word(rng: Random) -> str:
     return invented(rng) if rng.random() < 0.35 else rng.choice(CHATTER)
 
 
-def sprinkle(rng: Random, template: str, keys: frozenset[str], rate: float = 0.3) -> str:
+def sprinkle(
+    rng: Random, template: str, keys: frozenset[str], rate: float = 0.3, apart: bool = False
+) -> str:
     """Inserts fillers between words and replaces words outside `keys`.
 
-    Slots, and words with anything but letters in them, stay as they are.
+    Slots, and words with anything but letters in them, stay as they are. With
+    `apart` nothing changes beside a slot, for questions about a word which a
+    filler could be mistaken for.
     """
     words = template.split(" ")
     if rng.random() < rate:
         for _ in range(rng.randint(1, 2)):
-            words.insert(rng.randint(0, len(words)), filler_word(rng))
+            spot = rng.randint(0, len(words))
+            if not (apart and _beside_slot(words, spot)):
+                words.insert(spot, filler_word(rng))
     if rng.random() < rate:
         spots = [i for i, word in enumerate(words) if word.isalpha() and word.lower() not in keys]
         for spot in rng.sample(spots, min(len(spots), rng.randint(1, 2))):
-            words[spot] = filler_word(rng) if rng.random() < 0.7 else ""
+            if not (apart and (_beside_slot(words, spot) or _beside_slot(words, spot + 1))):
+                words[spot] = filler_word(rng) if rng.random() < 0.7 else ""
     return " ".join(word for word in words if word)
+
+
+def _beside_slot(words: list[str], spot: int) -> bool:
+    """Whether a word inserted at `spot` would touch a slot."""
+    return any("{" in word for word in words[max(0, spot - 1) : spot + 1])
 
 
 def capital(text: str) -> str:
@@ -55,10 +67,25 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def prompt(rng: Random, template: str, keys: frozenset[str], *, noise: float = 1.0, **slots) -> str:
+# First words, after "so" and the like, that make a sentence a question.
+_QUESTIONS = frozenset(
+    "what what's whats which who how when where is are does do did can could would will of with".split()
+)
+
+
+def ended(rng: Random, text: str) -> str:
+    """The text with the end mark people give it, most of the time."""
+    if text[-1:] in "?.!=" or rng.random() < 0.3:
+        return text
+    sentence = text.rsplit(". ", 1)[-1]
+    asks = sentence.split(" ", 1)[0].lower() in _QUESTIONS or any(f", {w} " in sentence for w in ("what", "how"))
+    return text + ("?" if asks != (rng.random() < 0.1) else ".")
+
+
+def prompt(rng: Random, template: str, keys: frozenset[str], *, noise: float = 1.0, apart: bool = False, **slots) -> str:
     """One noisy prompt from a template; `noise` 0 gives a clean one."""
     text = capital(expand(rng, template))
     if noise > 0:
-        text = sprinkle(rng, text, keys, 0.3 * noise)
-    text = render(rng, text, noise=noise, **slots)
+        text = sprinkle(rng, text, keys, (0.12 if apart else 0.3) * noise, apart)
+    text = render(rng, ended(rng, text), noise=noise, **slots)
     return surround(rng, text, 0.55 * noise)
