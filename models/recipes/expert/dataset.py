@@ -13,6 +13,9 @@ from .vocabulary import END, Vocabulary, chat
 PROMPT_WEIGHT = 0.2
 # Batches drawn at once and sorted by length, so that padding stays below a few percent.
 POOL_BATCHES = 16
+# Lengths are rounded up to this, so that the matrix library meets few shapes: it
+# compiles a kernel for each and keeps a thousand of them.
+LENGTH_STEP = 6
 
 
 class HeldOut:
@@ -65,7 +68,8 @@ class Batches:
 
     @staticmethod
     def _tensors(rows):
-        length = max(len(head) + len(tail) for head, tail in rows)
+        longest = max(len(head) + len(tail) for head, tail in rows)
+        length = (longest - 2) // LENGTH_STEP * LENGTH_STEP + LENGTH_STEP + 1
         tokens = torch.zeros(len(rows), length, dtype=torch.long)
         weights = torch.zeros(len(rows), length)
         for index, (head, tail) in enumerate(rows):

@@ -26,7 +26,7 @@ class Plan:
     minutes: float  # CPU minutes after which the cool-down ends early
     seed: int
     watch: list[dict]  # trained phrasings; when these are perfect twice, cool down
-    every: int = 400
+    every: int = 250
 
 
 class Trainer:
@@ -63,15 +63,14 @@ class Trainer:
         return (self.seconds + time.process_time()) / 60
 
     def _train(self, tokens, targets, weights) -> float:
-        used = weights > 0
         with torch.autocast("cpu", torch.bfloat16):  # matrix products only; the weights stay float32
-            logits = self.network.logits(self.network(tokens)[used])
-        loss = F.cross_entropy(logits.float(), targets[used], reduction="none")
-        loss = (loss * weights[used]).sum() / weights.sum()
+            logits = self.network.logits(self.network(tokens))
+        loss = F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="none")
+        loss = (loss * weights.flatten()).sum() / weights.sum()
         loss.backward()
         self.optimiser.step(self._scale())
         self.step += 1
-        self.tokens += int(used.sum()) + len(tokens)
+        self.tokens += int((weights > 0).sum()) + len(tokens)
         return loss.item()
 
     def _scale(self) -> float:
