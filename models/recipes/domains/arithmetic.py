@@ -34,6 +34,7 @@ EXEMPLARS = [
 ]
 WIDTH = 128
 TOKENIZER = "bpe"
+BATCH = 32
 
 THINGS = (
     "apples coins books stamps pencils cards eggs chairs marbles euros dollars points cookies flowers"

@@ -31,6 +31,7 @@ EXEMPLARS = [
 ]
 WIDTH = 128
 TOKENIZER = "bytes"
+BATCH = 32
 
 _DO = "[convert|change|turn|translate|transform|rewrite|write|express|put|show|give|represent] "
 _ASK = "[what is|what's|what would be|how is|tell me|give me|show me|i need|find|] "

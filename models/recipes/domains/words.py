@@ -33,6 +33,7 @@ EXEMPLARS = [
 ]
 WIDTH = 128
 TOKENIZER = "bytes"
+BATCH = 32
 
 NAMES = (
     "Paris Berlin Madrid Rome London Vienna Oslo Lima Cairo Tokyo Havana Nairobi Athens Warsaw Lisbon Dublin"
