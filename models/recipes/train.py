@@ -55,7 +55,7 @@ def main() -> None:
     batches = Batches(domain.example, held_out, vocabulary, batch, network.shape.context)
     steps = arguments.steps or getattr(domain, "STEPS", 4000)
     watch = domain.seen_cases(Random(WATCH_SEED), WATCHED)
-    plan = Plan(steps, arguments.minutes, arguments.seed, watch)
+    plan = Plan(steps, arguments.minutes, arguments.seed, watch, whole=whole(domain))
     checkpoint = MODELS / ".build" / "train" / domain.ID / "checkpoint.pt"
     if arguments.fresh:
         checkpoint.unlink(missing_ok=True)
@@ -81,6 +81,11 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def whole(domain) -> bool:
+    """A planner's answer is all of its lines; the others end in theirs."""
+    return "planner" in getattr(domain, "ABILITIES", ())
+
+
 def folder_of(domain) -> str:
     return "baselines" if domain.ID == "generalist" else "experts"
 
@@ -103,7 +108,7 @@ def report(domain, network: Network, vocabulary: Vocabulary, out: Path) -> None:
     }
     for name, cases in sets.items():
         write_cases(out / f"cases_{name}.jsonl", cases)
-        share, _ = exact_match(network, vocabulary, cases)
+        share, _ = exact_match(network, vocabulary, cases, whole(domain))
         print(f"{domain.ID} {name} exact match {share:.1%} of {len(cases)}", flush=True)
 
 

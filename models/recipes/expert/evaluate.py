@@ -16,15 +16,19 @@ def correct(expect: list[str], answer: str) -> bool:
     return all(re.search(rf"(?<!\w){re.escape(e)}(?!\w)", answer, re.IGNORECASE) for e in expect)
 
 
-def exact_match(network: Network, vocabulary: Vocabulary, cases: list[dict], tokens_max: int = 256):
-    """The share of cases answered right, and the wrong ones with their answers."""
+def exact_match(network: Network, vocabulary: Vocabulary, cases: list[dict], whole: bool = False, tokens_max: int = 256):
+    """The share of cases answered right, and the wrong ones with their answers.
+
+    Only an answer's last line counts, lest the working of a wrong answer hold
+    the right digits by chance; `whole` judges all of it, for the planner.
+    """
     answers = []
     order = sorted(range(len(cases)), key=lambda i: len(cases[i]["prompt"]))
     for start in range(0, len(order), GROUP):
         group = order[start : start + GROUP]
         texts = generate(network, vocabulary, [cases[i]["prompt"] for i in group], tokens_max)
         answers += zip(group, texts)
-    wrong = [(cases[i], text) for i, text in sorted(answers) if not correct(cases[i]["expect"], text)]
+    wrong = [(cases[i], text) for i, text in sorted(answers) if not correct(cases[i]["expect"], text if whole else text.rsplit("\n", 1)[-1])]
     return 1 - len(wrong) / max(1, len(cases)), wrong
 
 

@@ -14,7 +14,7 @@ from .network import Network
 from .optimiser import Optimiser
 
 WARM_UP = 60  # steps; Muon is steady after a few dozen
-COOL_DOWN = 0.35  # share of the steps over which the rate falls linearly to zero
+COOL_DOWN = 0.4  # share of the steps over which the rate falls linearly to zero
 CHECKPOINT_SECONDS = 60
 
 
@@ -26,6 +26,7 @@ class Plan:
     minutes: float  # CPU minutes after which the cool-down ends early
     seed: int
     watch: list[dict]  # trained phrasings; when these are perfect twice, cool down
+    whole: bool = False  # judge every line of an answer, see `exact_match`
     every: int = 250
 
 
@@ -49,6 +50,8 @@ class Trainer:
             self.network.train()
             for tokens, targets, weights in self.batches.pool(self.rng):
                 losses.append(self._train(tokens, targets, weights))
+                if self.cpu_minutes() > self.plan.minutes * (1 - COOL_DOWN):
+                    self._cool_down()
                 if self.step % self.plan.every == 0:
                     self._watch(sum(losses) / len(losses))
                     losses.clear()
@@ -81,7 +84,7 @@ class Trainer:
         return max(0.02, (self.end - self.step) / max(1, self.end - self.cool_from))
 
     def _watch(self, loss: float) -> None:
-        share, wrong = exact_match(self.network, self.batches.vocabulary, self.plan.watch)
+        share, wrong = exact_match(self.network, self.batches.vocabulary, self.plan.watch, self.plan.whole)
         self.perfect = self.perfect + 1 if share >= 0.99 else 0
         minutes = self.cpu_minutes()
         print(
@@ -91,12 +94,15 @@ class Trainer:
         )
         for case, answer in wrong[:2]:
             print(f"   {case['prompt']!r} -> {answer[-60:]!r}, wanted {case['expect']}", flush=True)
-        late = minutes > self.plan.minutes * (1 - COOL_DOWN)
-        if self.step < self.cool_from and (self.perfect >= 2 or late):
+        if self.perfect >= 2:
+            self._cool_down()
+
+    def _cool_down(self) -> None:
+        if self.step < self.cool_from:
             self.cool_from = self.step
             rest = COOL_DOWN * self.step / (1 - COOL_DOWN)
             self.end = min(self.end, self.step + int(rest))
-            print(f"cooling down until step {self.end}", flush=True)
+            print(f"cooling down from step {self.step} to {self.end}", flush=True)
 
     def _save(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
