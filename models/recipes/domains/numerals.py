@@ -66,6 +66,7 @@ TO_HEX = _towards(_HEX, "hex|hexadecimal|hex value|hexadecimal number|hex code")
 
 def _back(kind: str, target: str) -> tuple[str, ...]:
     """Phrasings that ask for the decimal value of a number in another notation."""
+    kind = f"[{kind}]"
     the = f"[the {kind} number |{kind} |the {kind} |the {kind} value |a {kind} number, |||] "
     return (
         _DO + the + "{n} [in|to|into|as] " + target,
@@ -74,8 +75,8 @@ def _back(kind: str, target: str) -> tuple[str, ...]:
         "[what|which] [number|decimal number|value|ordinary number] [is|does|stands for|equals] " + f"[the {kind} number |{kind} |the {kind} ]" + "{n} [mean|represent|stand for|]",
         "what [does|do|would] " + f"[the {kind} number |{kind} |the {kind} ]" + "{n} [mean|represent|stand for|equal|make] [as a number|in decimal|]",
         the + "{n} [in|to|into|as] " + target,
-        "{n} [in|to|into|from] [" + kind + "] to " + target,
-        f"[convert|change|translate] {{n}} from [{kind}] to " + target,
+        "{n} [in|to|into|from] " + kind + " to " + target,
+        f"[convert|change|translate] {{n}} from {kind} to " + target,
         _ASK + f"the [value|decimal value|number|decimal equivalent|decimal form] [of|for] [the {kind} number |{kind} |the {kind} ]" + "{n}",
         f"[read|decode|evaluate|work out] [the {kind} number |the {kind} |{kind} ]" + "{n}",
     )
