@@ -53,7 +53,7 @@ def main() -> None:
 
     batch = getattr(domain, "BATCH", 64)
     batches = Batches(domain.example, held_out, vocabulary, batch, network.shape.context)
-    steps = arguments.steps or getattr(domain, "STEPS", 4000)
+    steps = arguments.steps or steps_of(domain, batches)
     watch = domain.seen_cases(Random(WATCH_SEED), WATCHED)
     plan = Plan(steps, arguments.minutes, arguments.seed, watch, whole=whole(domain))
     checkpoint = MODELS / ".build" / "train" / domain.ID / "checkpoint.pt"
@@ -79,6 +79,14 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--out", help="output folder; models/experts/<id> by default")
     parser.add_argument("--fresh", action="store_true", help="ignore an earlier run's checkpoint")
     return parser.parse_args()
+
+
+def steps_of(domain, batches: Batches) -> int:
+    """The domain's own number of steps, or what its token budget comes to."""
+    if not hasattr(domain, "token_budget"):
+        return getattr(domain, "STEPS", 4000)
+    sizes = [int((weights > 0).sum()) + len(weights) for _, _, weights in batches.pool(Random(0))]
+    return domain.token_budget() * len(sizes) // sum(sizes)
 
 
 def whole(domain) -> bool:
