@@ -112,6 +112,7 @@ class Trainer:
             "rng": self.rng.getstate(),
             "counts": (self.step, self.tokens, self.perfect, self.cool_from, self.end),
             "seconds": self.seconds + time.process_time(),
+            "vocabulary": self.batches.vocabulary.tokens,
         }
         partial = self.path.with_suffix(".partial")
         torch.save(state, partial)
@@ -119,6 +120,8 @@ class Trainer:
 
     def _restore(self) -> None:
         state = torch.load(self.path, weights_only=False)
+        if state["vocabulary"] != self.batches.vocabulary.tokens:
+            raise SystemExit(f"{self.path}: from a run with other data; use --fresh")
         self.network.load_state_dict(state["network"])
         self.optimiser.restore(state["optimiser"])
         self.rng.setstate(state["rng"])

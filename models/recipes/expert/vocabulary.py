@@ -6,11 +6,13 @@ the same thing with a single inert merge, because llama.cpp insists on a list
 of merges and gguf refuses an empty one.
 """
 
-import json
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+
+from .merges import learn
 
 END_OF_TEXT, START, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 SPECIAL = (END_OF_TEXT, START, END)
@@ -40,18 +42,13 @@ class Vocabulary:
     @staticmethod
     def train(texts) -> "Vocabulary":
         """Learns a BPE of `BPE_TOKENS` from texts; the same texts give the same tokens."""
-        tokenizer = Tokenizer(models.BPE())
-        tokenizer.pre_tokenizer = _splitter()
-        trainer = trainers.BpeTrainer(
-            vocab_size=BPE_TOKENS,
-            special_tokens=list(SPECIAL),
-            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-            show_progress=False,
-        )
-        tokenizer.train_from_iterator(texts, trainer)
-        data = json.loads(tokenizer.to_str())["model"]
-        tokens = sorted(data["vocab"], key=data["vocab"].get)
-        return Vocabulary(tokens, [m if isinstance(m, str) else " ".join(m) for m in data["merges"]])
+        splitter, words = _splitter(), Counter()
+        for text in texts:
+            words.update(word for word, _ in splitter.pre_tokenize_str(text))
+        alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+        merges = learn(words, BPE_TOKENS - len(SPECIAL) - len(alphabet))
+        tokens = [*SPECIAL, *alphabet, *("".join(pair) for pair in merges)]
+        return Vocabulary(tokens, [" ".join(pair) for pair in merges])
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
