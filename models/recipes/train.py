@@ -43,7 +43,6 @@ def main() -> None:
     torch.manual_seed(arguments.seed)
     domain = importlib.import_module(f"domains.{arguments.domain}")
     out = Path(arguments.out) if arguments.out else MODELS / folder_of(domain) / domain.ID
-    out.mkdir(parents=True, exist_ok=True)
 
     held_out = HeldOut(getattr(domain, "UNSEEN_TEMPLATES", ()))
     vocabulary = build_vocabulary(domain, held_out, arguments.seed)
@@ -55,13 +54,14 @@ def main() -> None:
     batches = Batches(domain.example, held_out, vocabulary, batch, network.shape.context)
     steps = arguments.steps or steps_of(domain, batches)
     watch = domain.seen_cases(Random(WATCH_SEED), WATCHED)
-    plan = Plan(steps, arguments.minutes, arguments.seed, watch, whole=whole(domain))
+    plan = Plan(steps, arguments.minutes, arguments.seed, watch, whole(domain), fused=arguments.compile)
     checkpoint = MODELS / ".build" / "train" / domain.ID / "checkpoint.pt"
     if arguments.fresh:
         checkpoint.unlink(missing_ok=True)
     trainer = Trainer(network, batches, plan, checkpoint)
     trainer.run()
 
+    out.mkdir(parents=True, exist_ok=True)
     network.half().float()  # what the file will hold
     write_gguf(network, vocabulary, domain.ID, domain.DESCRIPTION, out / f"{domain.ID}.gguf")
     command = f"python models/recipes/train.py {domain.ID}"
@@ -78,6 +78,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=600, help="CPU minutes after which training winds down")
     parser.add_argument("--out", help="output folder; models/experts/<id> by default")
     parser.add_argument("--fresh", action="store_true", help="ignore an earlier run's checkpoint")
+    parser.add_argument("--compile", action="store_true", help="fuse the training step (needs a C++ compiler)")
     return parser.parse_args()
 
 

@@ -28,6 +28,7 @@ class Plan:
     watch: list[dict]  # trained phrasings; when these are perfect twice, cool down
     whole: bool = False  # judge every line of an answer, see `exact_match`
     every: int = 250
+    fused: bool = False  # compile the step: a third faster after most of a minute
 
 
 class Trainer:
@@ -35,6 +36,7 @@ class Trainer:
 
     def __init__(self, network: Network, batches: Batches, plan: Plan, checkpoint: Path):
         self.network, self.batches, self.plan, self.path = network, batches, plan, checkpoint
+        self.loss = torch.compile(weighted_loss, dynamic=True) if plan.fused else weighted_loss
         self.optimiser = Optimiser(network)
         self.rng = Random(plan.seed)
         self.step = self.tokens = self.perfect = 0
@@ -66,10 +68,7 @@ class Trainer:
         return (self.seconds + time.process_time()) / 60
 
     def _train(self, tokens, targets, weights) -> float:
-        with torch.autocast("cpu", torch.bfloat16):  # matrix products only; the weights stay float32
-            logits = self.network.logits(self.network(tokens))
-        loss = F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="none")
-        loss = (loss * weights.flatten()).sum() / weights.sum()
+        loss = self.loss(self.network, tokens, targets, weights)
         loss.backward()
         self.optimiser.step(self._scale())
         self.step += 1
@@ -128,3 +127,11 @@ class Trainer:
         self.step, self.tokens, self.perfect, self.cool_from, self.end = state["counts"]
         self.seconds = state["seconds"]
         print(f"continuing at step {self.step}", flush=True)
+
+
+def weighted_loss(network: Network, tokens, targets, weights) -> torch.Tensor:
+    """The mean cross-entropy of the targets, each with its weight."""
+    with torch.autocast("cpu", torch.bfloat16):  # matrix products only; the weights stay float32
+        logits = network.logits(network(tokens))
+    loss = F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="none")
+    return (loss * weights.flatten()).sum() / weights.sum()
