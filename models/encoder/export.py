@@ -219,6 +219,8 @@ def write(model: Model, pooling: str, name: str, licence: str, output: pathlib.P
         f'pooling = "{pooling}"\n'
         f"dimension = {model.shape.hidden}\n"
         f"max_tokens = {MAX_TOKENS}\n"
+        "# Every token is quantised by itself, so texts that share a run do not change each other's vectors.\n"
+        "batch_texts = 16\n"
         "\n[sha256]\n"
         f'file = "{hashlib.sha256(encoder).hexdigest()}"\n'
         f'tokenizer = "{hashlib.sha256(text).hexdigest()}"\n'

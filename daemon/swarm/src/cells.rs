@@ -91,7 +91,8 @@ impl Codebook {
             return Vec::new();
         }
         let rows = self.centres.chunks_exact(self.dimension);
-        let mut scored: Vec<(f32, u32)> = rows.zip(0..).map(|(row, index)| (dot(row, query), index)).collect();
+        let mut scored: Vec<(f32, u32)> =
+            rows.zip(0..).map(|(row, index)| (dot(row, query), index)).collect();
         let nearer = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
         if n < scored.len() {
             scored.select_nth_unstable_by(n - 1, nearer);
