@@ -32,6 +32,8 @@ proptest! {
         }
         let distinct: std::collections::BTreeSet<_> = cells.iter().collect();
         prop_assert_eq!(distinct.len(), cells.len());
+        prop_assert!(cells.len() <= ANNOUNCED_MIN.max(own.len()));
+        prop_assert!(cells.len() >= ANNOUNCED_MIN.min(book.len()).min(own.len().min(1) * RANKS_MAX.min(book.len())));
     }
 
     #[test]
