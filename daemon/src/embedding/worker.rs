@@ -144,10 +144,7 @@ impl Worker {
 }
 
 /// Cuts texts sorted by length into runs of at most `texts_max` texts and [`RUN_TOKENS_MAX`] padded tokens.
-fn batches<'a, T>(
-    sorted: &'a [(T, Vec<i64>)],
-    texts_max: usize,
-) -> impl Iterator<Item = &'a [(T, Vec<i64>)]> {
+fn batches<T>(sorted: &[(T, Vec<i64>)], texts_max: usize) -> impl Iterator<Item = &[(T, Vec<i64>)]> {
     let mut rest = sorted;
     std::iter::from_fn(move || {
         if rest.is_empty() {
