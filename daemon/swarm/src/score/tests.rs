@@ -101,6 +101,26 @@ fn ten_thousand_experts_are_ranked_in_milliseconds() {
     assert!(best_ms < 100.0, "{best_ms} ms");
 }
 
+#[test]
+fn the_int8_pass_loses_nobody_who_matters() {
+    let all = vectors(700 * 3, 40);
+    let profiles: Vec<_> = (0u32..)
+        .zip(all.chunks_exact(3))
+        .map(|(key, own)| Profile {
+            key,
+            description: own[0].clone(),
+            exemplars: own[1..].to_vec(),
+            slots: 2,
+            free_slots: key % 3,
+            trust: TRUST_NEUTRAL,
+        })
+        .collect();
+    let shelf = Shelf::new(40, profiles.clone());
+    for query in all.iter().step_by(97) {
+        assert_eq!(shelf.rank(query), rank(query, &profiles));
+    }
+}
+
 proptest! {
     #[test]
     fn every_factor_stays_in_bounds_and_competence_is_monotone(
