@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// How far log-probabilities may be apart that were computed in batches of other shapes. Random weights in half
 /// precision amplify the last bits more than trained ones do.
-const APART_MAX: f32 = 0.05;
+const APART_MAX: f32 = 0.01;
 
 fn shape(name: &str) -> PathBuf {
     let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/.build/shapes");
