@@ -158,13 +158,13 @@ fn within(header: &Header, key: &str, low: u64, high: u64) -> Result<(), Fault> 
 fn heads(header: &Header) -> Result<(), Fault> {
     let Some(heads) = header.own_number("attention.head_count") else { return Ok(()) };
     let kv_heads = header.own_number("attention.head_count_kv").unwrap_or(heads);
-    if heads > WIDTH_MAX || kv_heads > heads || (kv_heads > 0 && heads % kv_heads != 0) {
+    if heads > WIDTH_MAX || kv_heads > heads || (kv_heads > 0 && !heads.is_multiple_of(kv_heads)) {
         return Err(Fault::malformed(format!("{heads} attention heads and {kv_heads} for keys and values")));
     }
     let width = header.own_number("embedding_length").unwrap_or(0);
     let key = header.own_number("attention.key_length").or(width.checked_div(heads)).unwrap_or(0);
     let rotated = header.own_number("rope.dimension_count").unwrap_or(0);
-    if heads > 0 && (rotated > key || rotated % 2 != 0) {
+    if heads > 0 && (rotated > key || !rotated.is_multiple_of(2)) {
         return Err(Fault::malformed(format!("rope.dimension_count is {rotated} in heads of {key}")));
     }
     Ok(())

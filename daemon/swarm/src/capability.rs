@@ -165,7 +165,8 @@ impl Card {
             return bad("licence, architecture or quantisation", "1 to 64 bytes without control characters");
         }
         let labels = self.languages.iter().chain(&self.abilities);
-        if self.languages.len().max(self.abilities.len()) > LABELS_MAX || !labels.clone().all(|l| is_name(l)) {
+        if self.languages.len().max(self.abilities.len()) > LABELS_MAX || !labels.clone().all(|l| is_name(l))
+        {
             return bad("languages or abilities", "at most 32 names of 1 to 64 bytes");
         }
         if self.model.context_tokens == 0 {
@@ -193,7 +194,10 @@ impl Status {
             return Err(Refusal::OtherCard);
         }
         if self.addresses.len() > ADDRESSES_MAX || self.free_slots > self.slots {
-            return Err(Refusal::Bounds { field: "status", reason: "at most 8 addresses, free_slots within slots" });
+            return Err(Refusal::Bounds {
+                field: "status",
+                reason: "at most 8 addresses, free_slots within slots",
+            });
         }
         if !self.tokens_per_second.is_finite() || self.tokens_per_second < 0.0 {
             return Err(Refusal::Bounds { field: "tokens_per_second", reason: "a finite number, 0 or more" });
