@@ -1,1 +1,229 @@
-//! To come.
+//! The command line: what people type, and what they see.
+//!
+//! A command reads the settings ([`crate::config`]), reaches a node through a [`session::Session`] (the one that
+//! runs on this machine, or an embedded one for questions), and prints. Answers and tables go to standard
+//! output, everything else to standard error, so that output can be piped; whoever closes the pipe early ends
+//! the command quietly. Ctrl-C cancels one token that every command hangs on: the first asks for a clean end,
+//! the second does not wait for it.
+//!
+//! Outcomes become exit codes in one table ([`exit::Exit`]). Nothing here decides how a question is answered.
+
+mod ask;
+mod completions;
+mod demo;
+mod eval;
+mod exit;
+mod experts;
+mod identity;
+mod models;
+mod peers;
+mod plan;
+mod run;
+mod session;
+mod settings;
+mod stop;
+mod terminal;
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{self, ProcessEnvironment, file::File};
+use crate::telemetry;
+use exit::{Exit, Interrupted};
+
+/// How long what still runs may take to end once the command is over.
+const WIND_DOWN: Duration = Duration::from_millis(500);
+
+/// Many small experts, one assistant: host an expert, join the swarm, ask it.
+#[derive(Debug, Parser)]
+#[command(name = "daemon", version, arg_required_else_help = true, max_term_width = 100, after_help = exit::HELP)]
+pub struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Said with any command.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Everywhere")]
+struct Globals {
+    /// Settings to read [default: ~/.config/polymath/config.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder of identity and socket [default: ~/.local/state/polymath]
+    #[arg(long, global = true, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+    /// The `models` folder [default: beside or above the program]
+    #[arg(long, global = true, value_name = "DIR")]
+    assets: Option<PathBuf>,
+    /// Say more; repeat for more still
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
+    /// Log as `text` or `json`
+    #[arg(long, global = true, value_enum, value_name = "FORM", hide_possible_values = true)]
+    log_format: Option<LogFormat>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a node: host experts, join the swarm
+    #[command(visible_alias = "daemon")]
+    Run(run::Arguments),
+    /// Ask the swarm a question
+    Ask(ask::Arguments),
+    /// Show how a question would be cut and who could answer, without asking anyone
+    Plan(plan::Arguments),
+    /// Start a local swarm of the bundled experts and ask it something
+    Demo(demo::Arguments),
+    /// Measure experts, answers, routing or planning
+    #[command(subcommand)]
+    Eval(eval::Command),
+    /// Peers of the running node
+    #[command(subcommand)]
+    Peers(peers::Command),
+    /// Experts that the running node knows
+    #[command(subcommand)]
+    Experts(experts::Command),
+    /// Models on this machine
+    #[command(subcommand)]
+    Models(models::Command),
+    /// This node's identity
+    #[command(subcommand)]
+    Identity(identity::Command),
+    /// Settings in force
+    #[command(subcommand)]
+    Config(settings::Command),
+    /// Stop the running node
+    Stop(stop::Arguments),
+    /// Print a completion script for a shell
+    Completions(completions::Arguments),
+}
+
+/// What every command is given.
+#[derive(Clone)]
+struct Context {
+    globals: Globals,
+    cancel: CancellationToken,
+}
+
+/// Runs the command and says how it went.
+pub fn main(cli: Cli) -> ExitCode {
+    let outcome = start(cli);
+    let exit = outcome.as_ref().map_or_else(Exit::of, |()| Exit::Done);
+    if let Err(error) = outcome {
+        exit::report(&error, exit);
+    }
+    exit.into()
+}
+
+fn start(cli: Cli) -> anyhow::Result<()> {
+    let environment = ProcessEnvironment;
+    let from_variable = config::Environment::variable(&environment, "POLYMATH_LOG_FORMAT");
+    let json = match cli.globals.log_format {
+        Some(format) => matches!(format, LogFormat::Json),
+        None => from_variable.is_some_and(|v| v == "json"),
+    };
+    telemetry::start(&telemetry::Config {
+        filter: config::Environment::variable(&environment, "POLYMATH_LOG"),
+        verbosity: cli.globals.verbose,
+        json,
+        daemon: matches!(cli.command, Command::Run(_)),
+    })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let cancel = CancellationToken::new();
+    let context = Context { globals: cli.globals, cancel: cancel.clone() };
+    let outcome = runtime.block_on(async {
+        let signals = tokio::spawn(cancel_on_signals(cancel));
+        let outcome = dispatch(cli.command, context).await;
+        signals.abort();
+        outcome
+    });
+    // A thread that still reads standard input must not hold the process.
+    runtime.shutdown_timeout(WIND_DOWN);
+    outcome
+}
+
+async fn dispatch(command: Command, context: Context) -> anyhow::Result<()> {
+    match command {
+        Command::Run(arguments) => run::run(arguments, context).await,
+        Command::Ask(arguments) => ask::run(arguments, context).await,
+        Command::Plan(arguments) => plan::run(arguments, context).await,
+        Command::Demo(arguments) => demo::run(arguments, context).await,
+        Command::Eval(command) => eval::run(command, context).await,
+        Command::Peers(command) => peers::run(command, context).await,
+        Command::Experts(command) => experts::run(command, context).await,
+        Command::Models(command) => models::run(command, context).await,
+        Command::Identity(command) => identity::run(&command, &context),
+        Command::Config(command) => settings::run(&command, &context),
+        Command::Stop(arguments) => stop::run(&arguments, context).await,
+        Command::Completions(arguments) => completions::run(&arguments),
+    }
+}
+
+/// The first SIGINT or SIGTERM cancels; the second ends the process at once.
+async fn cancel_on_signals(cancel: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+    for _ in 0..2 {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        if cancel.is_cancelled() {
+            std::process::exit(Exit::Interrupted.code());
+        }
+        cancel.cancel();
+    }
+}
+
+impl Context {
+    /// The settings, `flags` being what the command's own arguments say.
+    fn load(&self, mut flags: File) -> Result<config::Loaded, config::Error> {
+        flags.node.state_dir = self.globals.state_dir.clone();
+        let places =
+            config::Places { config: self.globals.config.clone(), assets: self.globals.assets.clone() };
+        let loaded = config::load(&places, flags, &ProcessEnvironment)?;
+        loaded.warnings.iter().for_each(|warning| terminal::note(&format!("warning: {warning}")));
+        Ok(loaded)
+    }
+
+    /// Waits for `work` unless Ctrl-C comes first.
+    async fn unless_cancelled<T>(&self, work: impl Future<Output = T>) -> Result<T, Interrupted> {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => Err(Interrupted),
+            done = work => Ok(done),
+        }
+    }
+}
+
+/// `--json`, for commands that scripts read.
+#[derive(Clone, Copy, Debug, Default, Args)]
+struct Json {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+}

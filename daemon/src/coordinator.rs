@@ -1,1 +1,348 @@
-//! To come.
+//! The use-case: a question becomes a plan, each task goes to the expert that fits, their answers become one.
+//!
+//! ```text
+//! ask ─ sanitise ─ embed ─ plan ─ route ──┬─ run task 1 ─┐
+//!                                         ├─ run task 2 ─┼─ compose ─ answer
+//!                                         └─ run task 3 ─┘   (3 may wait for 1)
+//! ```
+//!
+//! [`Coordinator::ask`] returns at once with a bounded stream of [`Event`]s; dropping that stream cancels
+//! whatever is still running, on every expert. The decisions (how to cut, who fits) are `polymath_swarm`'s;
+//! this module gives them their inputs and carries them out. It knows no HTTP, no gRPC and no terminal.
+
+mod claims;
+mod compose;
+mod host;
+mod route;
+mod run;
+
+pub use claims::ReEmbedding;
+pub use host::{Host, Hosted};
+pub use route::Candidate;
+
+use crate::embedding::{self, Encoder};
+use crate::network::{Network, PeerInfo};
+use polymath_swarm::capability::Advert;
+use polymath_swarm::plan::{self, Plan};
+use polymath_swarm::sanitise;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Events a slow reader may leave unread before the question waits for it.
+const EVENTS_QUEUED_MAX: usize = 256;
+/// Questions in flight at once; more are told `busy`. Each holds a few tasks and small buffers only.
+const QUESTIONS_MAX: usize = 64;
+/// When to come back after `busy`: about the time a short question takes.
+const BUSY_RETRY_MS: u32 = 500;
+
+/// How questions are answered unless they say otherwise.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Different experts one question may use.
+    pub experts: u32,
+    /// Tokens a task may generate.
+    pub max_tokens: u32,
+    /// Milliseconds a question may take.
+    pub deadline_ms: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        // Three experts cover most compound questions; two minutes let a slow machine finish a long answer.
+        Self { experts: 3, max_tokens: 1_024, deadline_ms: 120_000 }
+    }
+}
+
+/// A question and its wishes; `None` takes the node's default.
+#[derive(Clone, Debug, Default)]
+pub struct Question {
+    /// The text.
+    pub prompt: String,
+    /// Different experts it may use.
+    pub experts: Option<u32>,
+    /// Tokens a task may generate.
+    pub max_tokens: Option<u32>,
+    /// Sampling temperature.
+    pub temperature: Option<f32>,
+    /// Seed of the replayable sampler; random if absent.
+    pub seed: Option<u64>,
+    /// Milliseconds it may take.
+    pub deadline_ms: Option<u32>,
+}
+
+/// A task of the plan with the experts that could do it, best first.
+#[derive(Clone, Debug)]
+pub struct PlannedTask {
+    /// The task.
+    pub task: plan::Task,
+    /// The nearest experts, best first, whether they fit or not.
+    pub candidates: Vec<Candidate>,
+}
+
+/// A plan, and what it took to make it.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// The tasks in the order asked.
+    pub tasks: Vec<PlannedTask>,
+    /// Time to embed the tasks.
+    pub embed: Duration,
+    /// Time to cut the question.
+    pub plan: Duration,
+    /// Time to find and rank the experts.
+    pub route: Duration,
+}
+
+/// How a task ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskStatus {
+    /// Answered.
+    Done,
+    /// Every expert tried has failed.
+    Failed,
+    /// Nothing known fits.
+    NoExpert,
+    /// A task it depends on did not come to an answer.
+    Skipped,
+}
+
+/// Tokens read and written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens of templated prompts.
+    pub prompt_tokens: u32,
+    /// Tokens generated.
+    pub completion_tokens: u32,
+}
+
+/// One task's end.
+#[derive(Clone, Debug)]
+pub struct TaskResult {
+    /// The task's id.
+    pub id: u32,
+    /// The text it was asked with, results of others put in.
+    pub text: String,
+    /// Who answered.
+    pub expert: Option<Candidate>,
+    /// The whole text of the answer.
+    pub answer: String,
+    /// The part of it that stands for the result (see [`compose`]).
+    pub result: String,
+    /// How it ended.
+    pub status: TaskStatus,
+    /// Why it did not end well; empty if it did.
+    pub detail: String,
+    /// Tokens.
+    pub usage: Usage,
+    /// From the question's arrival to this task's first token.
+    pub first_token: Option<Duration>,
+    /// From the task's start to its end.
+    pub total: Duration,
+}
+
+/// The end of a question.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The composed text: results in the order asked, each with its expert.
+    pub text: String,
+    /// Tokens of all tasks.
+    pub usage: Usage,
+    /// From arrival to the first token of any task.
+    pub first_token: Option<Duration>,
+    /// From arrival to the end.
+    pub total: Duration,
+}
+
+/// What happens to a question, in order.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The plan stands.
+    Planned(Planned),
+    /// An expert took a task.
+    Started {
+        /// The task's id.
+        id: u32,
+        /// Its text, results of others put in.
+        text: String,
+        /// Who does it.
+        expert: Candidate,
+    },
+    /// More of a task's answer.
+    Text {
+        /// The task's id.
+        id: u32,
+        /// The next characters.
+        text: String,
+    },
+    /// A task ended.
+    Finished(TaskResult),
+    /// The question is answered: the last event.
+    Answer(Answer),
+}
+
+/// Why a question got no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The prompt itself is at fault.
+    #[error("the prompt cannot be used")]
+    Prompt(#[from] sanitise::SanitiseError),
+    /// A wish is out of range.
+    #[error("{field}: {reason}")]
+    Invalid {
+        /// Which wish.
+        field: &'static str,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// No expert fits any task.
+    #[error("no expert fits this question; {nearest}")]
+    NoExpert {
+        /// The nearest cards, for people.
+        nearest: String,
+    },
+    /// Too many questions at once, or every fitting expert is busy.
+    #[error("busy; try again in {retry_after_ms} ms")]
+    Busy {
+        /// When to try again.
+        retry_after_ms: u32,
+    },
+    /// Time ran out.
+    #[error("the question did not finish within {deadline_ms} ms")]
+    Deadline {
+        /// The limit that applied.
+        deadline_ms: u32,
+    },
+    /// Every task failed.
+    #[error("no task could be answered: {0}")]
+    Failed(String),
+    /// The encoder failed.
+    #[error("the question cannot be embedded")]
+    Embedding(#[from] embedding::Error),
+}
+
+/// Handle to the use-case; cheap to clone.
+#[derive(Clone)]
+pub struct Coordinator {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: Config,
+    encoder: Encoder,
+    network: Network,
+    host: Host,
+    router: route::Router,
+    questions: Arc<tokio::sync::Semaphore>,
+    tracker: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Coordinator {
+    /// Joins the capabilities. `stop` ends every question in flight.
+    pub fn new(config: Config, encoder: Encoder, network: Network, host: Host, stop: CancellationToken) -> Self {
+        let router = route::Router::new(encoder.clone(), network.clone());
+        let questions = Arc::new(tokio::sync::Semaphore::new(QUESTIONS_MAX));
+        let tracker = TaskTracker::new();
+        Self { inner: Arc::new(Inner { config, encoder, network, host, router, questions, tracker, stop }) }
+    }
+
+    /// Cuts the question and ranks the experts for each task, without asking anyone.
+    pub async fn plan(&self, prompt: &str) -> Result<Planned, Error> {
+        Ok(self.prepare(prompt).await?.1)
+    }
+
+    /// Answers a question. Dropping the receiver cancels it everywhere.
+    pub fn ask(&self, question: Question) -> mpsc::Receiver<Result<Event, Error>> {
+        let (events, receiver) = mpsc::channel(EVENTS_QUEUED_MAX);
+        let this = self.clone();
+        let answering = async move {
+            let arrived = Instant::now();
+            tokio::select! {
+                // The reader is gone or the node stops: dropping `answer` drops every task's stream, and
+                // dropping those cancels the work on the experts.
+                () = events.closed() => {}
+                () = this.inner.stop.cancelled() => {}
+                outcome = this.answer(question, &events, arrived) => {
+                    let last = outcome.map(Event::Answer);
+                    // A reader that left needs no last event.
+                    let _ = events.send(last).await;
+                }
+            }
+        };
+        self.inner.tracker.spawn(tracing::Instrument::instrument(answering, tracing::info_span!("question")));
+        receiver
+    }
+
+    /// Every verified expert this node knows, its own included.
+    pub fn experts(&self) -> Vec<Arc<Advert>> {
+        self.inner.network.directory().adverts()
+    }
+
+    /// Connected peers.
+    pub async fn peers(&self) -> Vec<PeerInfo> {
+        self.inner.network.peers().await
+    }
+
+    /// The experts hosted here.
+    pub fn host(&self) -> &Host {
+        &self.inner.host
+    }
+
+    /// The network this coordinator dispatches over.
+    pub fn network(&self) -> &Network {
+        &self.inner.network
+    }
+
+    /// Waits until no question is in flight. New ones are not refused: cancel `stop` first.
+    pub async fn drained(&self) {
+        self.inner.tracker.close();
+        self.inner.tracker.wait().await;
+    }
+
+    async fn prepare(&self, prompt: &str) -> Result<(Plan, Planned), Error> {
+        let prompt = sanitise::prompt(prompt)?;
+        let started = Instant::now();
+        let plan = plan::structural(&prompt);
+        let plan_time = started.elapsed();
+        let texts: Vec<String> = plan.tasks().map(|t| route::without_placeholders(&t.text)).collect();
+        let embedding_started = Instant::now();
+        let queries = self.inner.encoder.embed(texts).await?;
+        let embed = embedding_started.elapsed();
+        let routing_started = Instant::now();
+        let mut tasks = Vec::with_capacity(queries.len());
+        for (task, query) in plan.tasks().zip(&queries) {
+            tasks.push(PlannedTask { task: task.clone(), candidates: self.inner.router.rank(query).await });
+        }
+        let route = routing_started.elapsed();
+        Ok((plan, Planned { tasks, embed, plan: plan_time, route }))
+    }
+
+    async fn answer(
+        &self,
+        question: Question,
+        events: &mpsc::Sender<Result<Event, Error>>,
+        arrived: Instant,
+    ) -> Result<Answer, Error> {
+        let limits = run::Limits::of(&question, &self.inner.config)?;
+        let _permit = self
+            .inner
+            .questions
+            .try_acquire()
+            .map_err(|_| Error::Busy { retry_after_ms: BUSY_RETRY_MS })?;
+        let deadline = arrived + Duration::from_millis(u64::from(limits.deadline_ms));
+        let answering = async {
+            let (plan, planned) = self.prepare(&question.prompt).await?;
+            // A closed channel is noticed by `ask`, which drops this future.
+            let _ = events.send(Ok(Event::Planned(planned.clone()))).await;
+            let run = run::Run { inner: &self.inner, plan: &plan, planned: &planned, limits, events, arrived, deadline };
+            let results = run.all().await;
+            compose::answer(&results, &planned, arrived)
+        };
+        tokio::time::timeout_at(deadline.into(), answering)
+            .await
+            .map_err(|_| Error::Deadline { deadline_ms: limits.deadline_ms })?
+    }
+}

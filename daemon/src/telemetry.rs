@@ -1,1 +1,90 @@
-//! To come.
+//! What the program says about itself: structured logs to standard error.
+//!
+//! Standard output belongs to answers, so logs never go there. A node logs at `info`; a command that only talks
+//! to one is quiet unless something is wrong. Metrics will live here too.
+
+use std::io::IsTerminal as _;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
+
+/// How much is said, and in which form.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Config {
+    /// A filter such as `info` or `polymath=debug,libp2p=warn` (POLYMATH_LOG); wins over `verbosity`.
+    pub filter: Option<String>,
+    /// How often `-v` was given.
+    pub verbosity: u8,
+    /// One JSON object a line instead of text.
+    pub json: bool,
+    /// Whether this process runs a node for others (and not one command).
+    pub daemon: bool,
+}
+
+/// Why nothing can be logged.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The filter does not parse.
+    #[error(
+        "POLYMATH_LOG: `{filter}` is no filter; write a level (error, warn, info, debug, trace) or target=level"
+    )]
+    Filter {
+        /// What was written.
+        filter: String,
+        /// The parser's reason.
+        #[source]
+        source: tracing_subscriber::filter::ParseError,
+    },
+    /// Something else set up logging before.
+    #[error("logging is already set up")]
+    Twice(#[from] TryInitError),
+}
+
+/// Starts logging for the whole process.
+pub fn start(config: &Config) -> Result<(), Error> {
+    let filter = filter(config)?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if config.json {
+        builder.json().finish().try_init()?;
+        return Ok(());
+    }
+    let colours =
+        std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    builder.with_ansi(colours).with_target(config.verbosity > 1).finish().try_init()?;
+    Ok(())
+}
+
+fn filter(config: &Config) -> Result<EnvFilter, Error> {
+    let text = match (&config.filter, config.verbosity, config.daemon) {
+        (Some(filter), _, _) => filter.clone(),
+        // Vendors' crates stay at `warn` until they are asked for by name or by -vvv.
+        (None, 0, false) => "warn".to_owned(),
+        (None, 0, true) | (None, 1, false) => "warn,polymath=info".to_owned(),
+        (None, 1, true) | (None, 2, _) => "warn,polymath=debug".to_owned(),
+        (None, _, _) => "debug".to_owned(),
+    };
+    EnvFilter::try_new(&text)
+        .map_err(|source| Error::Filter { filter: text.escape_debug().to_string(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_quieter_than_nodes_and_a_filter_wins() {
+        let text = |config: Config| filter(&config).unwrap().to_string();
+        assert_eq!(text(Config::default()), "warn");
+        assert!(text(Config { daemon: true, ..Config::default() }).contains("polymath=info"));
+        assert!(text(Config { verbosity: 2, ..Config::default() }).contains("polymath=debug"));
+        let set = Config { filter: Some("error".into()), verbosity: 3, ..Config::default() };
+        assert_eq!(text(set), "error");
+    }
+
+    #[test]
+    fn a_bad_filter_is_told() {
+        let error =
+            filter(&Config { filter: Some("polymath=loud".into()), ..Config::default() }).unwrap_err();
+        assert!(error.to_string().starts_with("POLYMATH_LOG: `polymath=loud` is no filter"), "{error}");
+    }
+}

@@ -75,6 +75,8 @@ pub struct Card {
     pub space: SpaceId,
     /// Of the description, then of each exemplar.
     pub embeddings: Vec<Int8Vector>,
+    /// Sampling temperature recommended when a question does not say, 0 to 2.
+    pub temperature: f32,
 }
 
 /// What is live about an expert; about 200 bytes on the wire.
@@ -171,6 +173,9 @@ impl Card {
         }
         if self.model.context_tokens == 0 {
             return bad("context_tokens", "at least 1");
+        }
+        if !(0.0..=2.0).contains(&self.temperature) {
+            return bad("temperature", "0 to 2");
         }
         if self.embeddings.len() != 1 + self.exemplars.len() {
             return bad("embeddings", "one for the description and one for each exemplar");

@@ -1,1 +1,11 @@
-//! To come.
+//! Metrics of whole behaviours: did the answer hold what was expected, did the right expert come first, was
+//! the question cut where it should be. Pure functions from predictions to figures; running the swarm and
+//! reading case files is the caller's work.
+
+mod answer;
+mod plan;
+mod route;
+
+pub use answer::exact_match;
+pub use plan::{PlanCase, PlanPrediction, PlanReport};
+pub use route::{RouteCase, RouteReport, auroc, top_k};

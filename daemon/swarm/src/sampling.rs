@@ -1,4 +1,26 @@
-//! How a token is drawn. (The draw itself comes with the inference work.)
+//! How a token is drawn, so that anyone with the same logits draws the same one.
+//!
+//! The random number of token i is a hash of (seed, i): there is no generator state to carry, so another node
+//! continues a text from the tokens alone, and an auditor repeats any single draw. A draw depends on the
+//! logits of its position, the tokens generated before it, the settings and the seed, never on what else was
+//! in the batch.
+//!
+//! Order of the steps: penalties, temperature, top-k, top-p, then inverse transform sampling over the tokens
+//! kept, *in the order of their ids*. Logits differ in their last bits between batch shapes and machines;
+//! ordered by probability, two nearly equal tokens would swap places and with them whole ranges of the random
+//! number, ordered by id only the borders move by those last bits.
+//!
+//! Nothing sorts a whole vocabulary: selection is linear, and only what is kept is sorted.
+
+use sha2::{Digest, Sha256};
+use std::cmp::Ordering;
+
+/// Part of what is hashed, so that these random numbers are never those of another purpose.
+const LABEL: &[u8] = b"polymath/1/sampling\0";
+
+/// How many of the likeliest tokens top-p looks at first: enough for nearly every draw of a trained model. It
+/// looks at four times as many until the mass is reached.
+const NUCLEUS_FIRST: usize = 256;
 
 /// Sampler settings; part of what an expert commits to.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,3 +54,209 @@ impl Default for Settings {
         }
     }
 }
+
+/// The token drawn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Draw {
+    /// Its id: the index into the logits.
+    pub id: u32,
+    /// Its log-probability under the model itself, before penalties, temperature and cuts. Minus infinity if
+    /// no logit was a finite number.
+    pub logprob: f32,
+}
+
+/// Settings and seed: all that a draw depends on besides logits and earlier tokens.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sampler {
+    /// The settings.
+    pub settings: Settings,
+    /// The seed.
+    pub seed: u64,
+}
+
+impl Sampler {
+    /// Draws token `index` of an answer from the logits of its position.
+    ///
+    /// `recent` are the tokens generated before it, oldest first; the prompt's are not among them, since
+    /// penalising the words of a question would bend its answer. NaN counts as minus infinity. Ties of a
+    /// greedy draw go to the lowest id.
+    pub fn draw(&self, logits: &[f32], recent: &[u32], index: u32) -> Draw {
+        let raw = log_sum_exp(logits);
+        let penalised = self.penalised(logits, recent);
+        let logits_used = penalised.as_deref().unwrap_or(logits);
+        let id = if self.settings.temperature > 0.0 {
+            self.draw_random(logits_used, uniform(self.seed, index))
+        } else {
+            greedy(logits_used)
+        };
+        let logprob = logits.get(id).map_or(f32::NEG_INFINITY, |&l| logprob(l, raw));
+        Draw { id: id as u32, logprob }
+    }
+
+    /// Logits after the penalties; `None` if they change nothing.
+    fn penalised(&self, logits: &[f32], recent: &[u32]) -> Option<Vec<f32>> {
+        let s = &self.settings;
+        let off = s.repeat_penalty == 1.0 && s.frequency_penalty == 0.0 && s.presence_penalty == 0.0;
+        let mut window = recent[recent.len().saturating_sub(s.penalty_last_n as usize)..].to_vec();
+        if off || window.is_empty() {
+            return None;
+        }
+        window.sort_unstable();
+        let mut out = logits.to_vec();
+        for same in window.chunk_by(|a, b| a == b) {
+            let Some(logit) = out.get_mut(same[0] as usize) else { continue };
+            if s.repeat_penalty > 0.0 {
+                *logit = if *logit > 0.0 { *logit / s.repeat_penalty } else { *logit * s.repeat_penalty };
+            }
+            *logit -= s.frequency_penalty * same.len() as f32 + s.presence_penalty;
+        }
+        Some(out)
+    }
+
+    fn draw_random(&self, logits: &[f32], random: f64) -> usize {
+        let s = &self.settings;
+        let max = maximum(logits);
+        if max == f32::NEG_INFINITY {
+            return 0;
+        }
+        let weight = |logit: f32| (f64::from(clean(logit) - max) / f64::from(s.temperature)).exp();
+        let cut = s.top_k > 0 && (s.top_k as usize) < logits.len();
+        if !cut && s.top_p >= 1.0 {
+            return pick(logits.iter().map(|&l| weight(l)).enumerate(), random);
+        }
+        let mut kept = if cut { likeliest(logits, s.top_k as usize) } else { Vec::new() };
+        if s.top_p < 1.0 {
+            kept = if cut {
+                nucleus(kept, s.top_p, None, &weight).0
+            } else {
+                nucleus_of_all(logits, s.top_p, &weight)
+            };
+        }
+        kept.sort_unstable_by_key(|&(id, _)| id);
+        pick(kept.iter().map(|&(id, logit)| (id as usize, weight(logit))), random)
+    }
+}
+
+/// The random number of token `index` under `seed`, uniform in [0, 1): 53 bits of a SHA-256.
+pub fn uniform(seed: u64, index: u32) -> f64 {
+    let hash =
+        Sha256::new().chain_update(LABEL).chain_update(seed.to_le_bytes()).chain_update(index.to_le_bytes());
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash.finalize()[..8]);
+    // The 53 bits that a double holds exactly.
+    (u64::from_le_bytes(first) >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// The `k` likeliest tokens with their log-probabilities (natural logarithm), likeliest first.
+pub fn top_logprobs(logits: &[f32], k: usize) -> Vec<(u32, f32)> {
+    let total = log_sum_exp(logits);
+    likeliest(logits, k).into_iter().map(|(id, logit)| (id, logprob(logit, total))).collect()
+}
+
+/// The log-probability of one token (natural logarithm); minus infinity if there is no such token.
+pub fn logprob_of(logits: &[f32], id: u32) -> f32 {
+    logits.get(id as usize).map_or(f32::NEG_INFINITY, |&logit| logprob(logit, log_sum_exp(logits)))
+}
+
+/// The logarithm of the sum of the exponentials, summed in double precision.
+pub fn log_sum_exp(logits: &[f32]) -> f64 {
+    let max = maximum(logits);
+    if max == f32::NEG_INFINITY {
+        return f64::NEG_INFINITY;
+    }
+    let sum: f64 = logits.iter().map(|&l| f64::from(clean(l) - max).exp()).sum();
+    f64::from(max) + sum.ln()
+}
+
+fn logprob(logit: f32, total: f64) -> f32 {
+    let logit = clean(logit);
+    if logit == f32::NEG_INFINITY { logit } else { (f64::from(logit) - total) as f32 }
+}
+
+/// NaN and plus infinity, which no sound model gives, become minus infinity: never drawn.
+fn clean(logit: f32) -> f32 {
+    if logit.is_finite() { logit } else { f32::NEG_INFINITY }
+}
+
+fn maximum(logits: &[f32]) -> f32 {
+    logits.iter().map(|&l| clean(l)).fold(f32::NEG_INFINITY, f32::max)
+}
+
+fn greedy(logits: &[f32]) -> usize {
+    let best = logits.iter().enumerate().fold((0, f32::NEG_INFINITY), |best, (id, &logit)| {
+        if clean(logit) > best.1 { (id, logit) } else { best }
+    });
+    best.0
+}
+
+/// Likeliest first; equal ones by id.
+fn by_logit(a: &(u32, f32), b: &(u32, f32)) -> Ordering {
+    b.1.total_cmp(&a.1).then(a.0.cmp(&b.0))
+}
+
+/// The `k` likeliest tokens, sorted: O(vocabulary + k log k).
+fn likeliest(logits: &[f32], k: usize) -> Vec<(u32, f32)> {
+    if k == 0 {
+        return Vec::new();
+    }
+    let mut all: Vec<(u32, f32)> = (0..).zip(logits.iter().map(|&l| clean(l))).collect();
+    if k < all.len() {
+        all.select_nth_unstable_by(k - 1, by_logit);
+        all.truncate(k);
+    }
+    all.sort_unstable_by(by_logit);
+    all
+}
+
+/// Cuts `sorted` after the token with which the mass of `top_p` is reached; says whether it was reached.
+/// `total` is the mass of all tokens, that of `sorted` if not given.
+fn nucleus(
+    mut sorted: Vec<(u32, f32)>,
+    top_p: f32,
+    total: Option<f64>,
+    weight: &impl Fn(f32) -> f64,
+) -> (Vec<(u32, f32)>, bool) {
+    let total = total.unwrap_or_else(|| sorted.iter().map(|&(_, l)| weight(l)).sum());
+    let target = f64::from(top_p.max(0.0)) * total;
+    let mut mass = 0.0;
+    for (i, &(_, logit)) in sorted.iter().enumerate() {
+        mass += weight(logit);
+        if mass >= target {
+            sorted.truncate(i + 1);
+            return (sorted, true);
+        }
+    }
+    (sorted, false)
+}
+
+fn nucleus_of_all(logits: &[f32], top_p: f32, weight: &impl Fn(f32) -> f64) -> Vec<(u32, f32)> {
+    let total = logits.iter().map(|&l| weight(l)).sum();
+    let mut count = NUCLEUS_FIRST;
+    loop {
+        let (kept, reached) = nucleus(likeliest(logits, count), top_p, Some(total), weight);
+        if reached || count >= logits.len() {
+            return kept;
+        }
+        count *= 4;
+    }
+}
+
+/// Inverse transform sampling: the first token at which the running sum passes `random` of the whole.
+fn pick(weights: impl Iterator<Item = (usize, f64)> + Clone, random: f64) -> usize {
+    let target = random * weights.clone().map(|(_, w)| w).sum::<f64>();
+    let mut running = 0.0;
+    let mut last = 0;
+    for (id, weight) in weights {
+        if weight > 0.0 {
+            running += weight;
+            last = id;
+            if running > target {
+                break;
+            }
+        }
+    }
+    last
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! `ask`: a question in, one answer out, with who said what.
+
+mod human;
+mod json;
+mod prompt;
+mod transcript;
+
+use clap::Args;
+
+use super::exit::Refused;
+use super::session::{Session, wire};
+use super::{Context, Json, terminal};
+use crate::config::file::File;
+pub(super) use human::{Human, plan_text};
+pub(super) use json::{hex, rounded};
+pub(super) use prompt::Prompt;
+pub(super) use transcript::Transcript;
+
+/// What `ask` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  daemon ask \"What is the capital of France?\"
+  daemon ask \"What is the capital of Peru? Spell it backwards.\" --stream --explain
+  daemon ask --experts 3 --json \"Convert 5 km to m, and what is 17 + 25?\" | jq -r .answer
+  daemon ask - < question.txt
+
+With no node running here, the bundled experts answer inside this process.")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    prompt: Prompt,
+    #[command(flatten)]
+    wishes: Wishes,
+    /// Print the experts' texts while they come
+    #[arg(long, conflicts_with = "json")]
+    stream: bool,
+    /// Show the plan, and the candidates with the factors of their scores
+    #[arg(long, conflicts_with = "json")]
+    explain: bool,
+    #[command(flatten)]
+    json: Json,
+}
+
+/// How the question is to be answered.
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct Wishes {
+    /// Different experts that the question may use
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16))]
+    experts: Option<u32>,
+    /// Tokens that each expert may write
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_tokens: Option<u32>,
+    /// 0 takes the likeliest token each time
+    #[arg(long, value_name = "T", value_parser = temperature)]
+    temperature: Option<f32>,
+    /// Repeats the same draw
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+fn temperature(text: &str) -> Result<f32, String> {
+    let value: f32 = text.parse().map_err(|_| "not a number".to_owned())?;
+    (0.0..=2.0).contains(&value).then_some(value).ok_or_else(|| "write 0 to 2".to_owned())
+}
+
+impl Wishes {
+    /// The request for `prompt`.
+    pub(super) fn request(&self, prompt: String) -> wire::AskRequest {
+        wire::AskRequest {
+            prompt,
+            experts: self.experts.unwrap_or_default(),
+            max_tokens: self.max_tokens.unwrap_or_default(),
+            temperature: self.temperature,
+            seed: self.seed,
+            deadline_ms: 0,
+        }
+    }
+}
+
+pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Result<()> {
+    let prompt = context.unless_cancelled(arguments.prompt.read()).await??;
+    let loaded = context.load(File::default())?;
+    let mut session = Session::open(&context, &loaded).await?;
+    let request = arguments.wishes.request(prompt);
+    let outcome = context.unless_cancelled(converse(&mut session, request, &arguments)).await;
+    session.close().await;
+    outcome?
+}
+
+async fn converse(
+    session: &mut Session,
+    request: wire::AskRequest,
+    arguments: &Arguments,
+) -> anyhow::Result<()> {
+    if !arguments.json.json {
+        let mut human = Human::new(terminal::Style::detect(), arguments.stream, arguments.explain);
+        let transcript = ask(session, request, |event, transcript| human.event(event, transcript)).await?;
+        return human.end(&transcript);
+    }
+    let transcript = ask(session, request, |_, _| Ok(())).await;
+    match transcript {
+        Ok(transcript) => {
+            terminal::json(&json::answer(&transcript))?;
+            transcript.outcome()
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Asks, hands each event to `watch` after the transcript took it, and returns the whole. An error that the
+/// node reports in place of an answer is kept in the transcript.
+pub(super) async fn ask(
+    session: &mut Session,
+    request: wire::AskRequest,
+    mut watch: impl FnMut(&wire::ask_event::Body, &Transcript) -> anyhow::Result<()>,
+) -> anyhow::Result<Transcript> {
+    let refused = |number: i32, message: &str| Refused::by_status(number, message);
+    let reply = session.client().node().ask(request).await;
+    let mut events = reply.map_err(|s| refused(s.code().into(), s.message()))?.into_inner();
+    let mut transcript = Transcript::default();
+    loop {
+        let event = events.message().await.map_err(|s| refused(s.code().into(), s.message()))?;
+        let Some(body) = event.map(|e| e.body) else { break };
+        let Some(body) = body else { continue };
+        transcript.note(&body);
+        watch(&body, &transcript)?;
+    }
+    Ok(transcript)
+}

@@ -1,0 +1,209 @@
+//! An answer as people read it: texts while they come, then the answer and who said what.
+//!
+//! Several experts write at once. Their lines are not mixed: each task's text is held until a line of it is
+//! whole (or long), and every line carries its task's label.
+
+use std::collections::BTreeMap;
+
+use polymath_swarm::sanitise;
+use wire::ask_event::Body;
+
+use super::super::session::wire;
+use super::super::terminal::{self, Style, shortened};
+use super::transcript::{Task, Transcript};
+
+/// Characters held back before a line is printed though it has not ended.
+const HELD_CHARACTERS_MAX: usize = 160;
+/// Candidates that `--explain` shows for a task.
+const CANDIDATES_SHOWN_MAX: usize = 3;
+
+/// Prints a question's events.
+pub(in crate::cli) struct Human {
+    style: Style,
+    stream: bool,
+    explain: bool,
+    /// Streamed text not yet printed, by task.
+    held: BTreeMap<u32, String>,
+    /// What a lone task has written to the terminal already.
+    streamed: String,
+}
+
+impl Human {
+    /// A printer; `stream` and `explain` as on the command line.
+    pub(in crate::cli) fn new(style: Style, stream: bool, explain: bool) -> Self {
+        Self { style, stream, explain, held: BTreeMap::new(), streamed: String::new() }
+    }
+
+    /// Prints what an event brings; the transcript has taken it already.
+    pub(in crate::cli) fn event(&mut self, body: &Body, transcript: &Transcript) -> anyhow::Result<()> {
+        let text = match body {
+            Body::Planned(plan) if self.explain => self.plan(plan, transcript),
+            Body::Started(started) if self.stream => self.started(started.id, transcript),
+            Body::Text(text) if self.stream => self.text(text, transcript),
+            Body::Finished(finished) => self.finished(finished, transcript),
+            _ => return Ok(()),
+        };
+        Ok(terminal::say(&text)?)
+    }
+
+    /// Prints the answer, or returns why there is none.
+    pub(in crate::cli) fn end(&self, transcript: &Transcript) -> anyhow::Result<()> {
+        transcript.outcome()?;
+        Ok(terminal::say(&self.closing(transcript))?)
+    }
+
+    fn closing(&self, transcript: &Transcript) -> String {
+        let answer = transcript.answer.clone().unwrap_or_default();
+        let text = sanitise::output(&answer.text);
+        let mut out = String::new();
+        if self.stream || self.explain {
+            out.push('\n');
+        }
+        match transcript.tasks.as_slice() {
+            [only] => {
+                // A scratchpad ends in its answer; anything else was streamed as it is.
+                if self.streamed.trim() != text.trim() {
+                    out.push_str(&format!("{}\n", self.style.bold(text.trim())));
+                }
+                out.push_str(&format!("{}\n", self.style.dim(&format!("— {}", self.who(only)))));
+            }
+            tasks => {
+                out.push_str(&format!(
+                    "{}\n\n{}\n",
+                    self.style.bold(text.trim()),
+                    self.style.dim("Who said what:")
+                ));
+                tasks.iter().for_each(|task| out.push_str(&format!("  {}\n", self.said(task))));
+            }
+        }
+        if self.explain {
+            let usage = format!("{} tokens read, {} written", answer.prompt_tokens, answer.completion_tokens);
+            let times = format!(
+                "first token after {:.0} ms, all after {:.0} ms",
+                answer.first_token_ms, answer.total_ms
+            );
+            out.push_str(&self.style.dim(&format!("{usage}; {times}\n")));
+        }
+        out
+    }
+
+    fn plan(&self, plan: &wire::PlanReply, transcript: &Transcript) -> String {
+        let mut out = plan_text(self.style, &transcript.tasks);
+        let times = format!(
+            "planned in {:.1} ms, embedded in {:.1} ms, routed in {:.1} ms",
+            plan.plan_ms, plan.embed_ms, plan.route_ms
+        );
+        out.push_str(&format!("{}\n", self.style.dim(&times)));
+        if self.stream {
+            out.push('\n');
+        }
+        out
+    }
+
+    fn started(&self, id: u32, transcript: &Transcript) -> String {
+        match transcript.task(id) {
+            Some(task) if transcript.tasks.len() > 1 => {
+                let text = shortened(&one_line(&task.text), 100);
+                format!("{} {}\n", self.label(task), self.style.dim(&format!("asked: {text}")))
+            }
+            _ => String::new(),
+        }
+    }
+
+    fn text(&mut self, text: &wire::TaskText, transcript: &Transcript) -> String {
+        let clean = sanitise::output(&text.text);
+        if transcript.tasks.len() == 1 {
+            self.streamed.push_str(&clean);
+            return clean;
+        }
+        let held = self.held.entry(text.id).or_default();
+        held.push_str(&clean);
+        let whole = match held.rfind('\n') {
+            Some(end) => held.drain(..=end).collect::<String>(),
+            None if held.chars().count() > HELD_CHARACTERS_MAX => std::mem::take(held),
+            None => return String::new(),
+        };
+        transcript.task(text.id).map(|task| self.labelled(task, &whole)).unwrap_or_default()
+    }
+
+    fn finished(&mut self, finished: &wire::TaskFinished, transcript: &Transcript) -> String {
+        let Some(task) = transcript.task(finished.id) else { return String::new() };
+        let held = self.held.remove(&finished.id).unwrap_or_default();
+        let mut out = self.labelled(task, &held);
+        if finished.status != "done" && (self.stream || self.explain) {
+            let why = sanitise::output(&finished.detail);
+            out.push_str(&format!("{} {}: {why}\n", self.label(task), self.style.bad(&finished.status)));
+        } else if self.stream && !self.streamed.is_empty() {
+            out.push('\n');
+        }
+        out
+    }
+
+    fn labelled(&self, task: &Task, text: &str) -> String {
+        text.lines().filter(|l| !l.trim().is_empty()).map(|l| format!("{} {l}\n", self.label(task))).collect()
+    }
+
+    fn label(&self, task: &Task) -> String {
+        self.style.label(task.id, &format!("[{} {}]", task.id, task.expert_id()))
+    }
+
+    fn said(&self, task: &Task) -> String {
+        let text = shortened(&one_line(&task.text), 70);
+        format!("{}  {}  {}", task.id, self.style.label(task.id, &self.who(task)), self.style.dim(&text))
+    }
+
+    fn who(&self, task: &Task) -> String {
+        match (&task.expert, task.status()) {
+            (Some(expert), "done") => {
+                format!(
+                    "{} ({}, score {:.2})",
+                    expert.expert,
+                    terminal::short_peer(&expert.peer_id),
+                    expert.score
+                )
+            }
+            (Some(expert), status) => format!("{} ({status})", expert.expert),
+            (None, status) => format!("nobody ({status})"),
+        }
+    }
+}
+
+/// The plan with its candidates and the factors of their scores.
+pub(in crate::cli) fn plan_text(style: Style, tasks: &[Task]) -> String {
+    let mut out = format!("{}\n", style.bold("Plan"));
+    for task in tasks {
+        let after: Vec<String> = task.depends_on.iter().map(ToString::to_string).collect();
+        let after = if after.is_empty() {
+            String::new()
+        } else {
+            style.dim(&format!("  (after {})", after.join(", ")))
+        };
+        let text = shortened(&one_line(&task.text), 200);
+        out.push_str(&format!("  {} {text}{after}\n", style.label(task.id, &format!("{}.", task.id))));
+        for candidate in task.candidates.iter().take(CANDIDATES_SHOWN_MAX) {
+            out.push_str(&format!("       {}\n", factors(style, candidate)));
+        }
+        if task.candidates.is_empty() {
+            out.push_str(&format!("       {}\n", style.bad("no expert known")));
+        }
+    }
+    out
+}
+
+fn factors(style: Style, candidate: &wire::Candidate) -> String {
+    let sum = format!(
+        "= competence {:.2} × trust {:.2} × availability {:.2}  {}",
+        candidate.competence,
+        candidate.trust,
+        candidate.availability,
+        terminal::short_peer(&candidate.peer_id)
+    );
+    format!("{:<14} {:.2} {}", candidate.expert, candidate.score, style.dim(&sum))
+}
+
+fn one_line(text: &str) -> String {
+    sanitise::output(text).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! One node process of the demo.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::process::{Child, ChildStdin, Command};
+
+use super::super::session::wire;
+use crate::api::client::Client;
+
+/// How often a starting node is looked at.
+const POLL: Duration = Duration::from_millis(50);
+/// Bytes of a failed node's log that are shown.
+const LOG_TAIL_BYTES: usize = 2_000;
+
+/// A child that runs `daemon run` for one expert.
+pub(super) struct NodeProcess {
+    pub(super) name: String,
+    pub(super) state_dir: PathBuf,
+    pub(super) socket: PathBuf,
+    child: Child,
+    /// The child ends when this closes, so it cannot outlive us however we die.
+    lifeline: Option<ChildStdin>,
+}
+
+/// What all nodes of a demo have in common.
+pub(super) struct Setting<'a> {
+    pub(super) folder: &'a Path,
+    pub(super) assets: &'a Path,
+    /// Whether the nodes end with this process.
+    pub(super) bound: bool,
+}
+
+impl NodeProcess {
+    /// Starts the process; it is killed should this value be dropped.
+    pub(super) fn spawn(setting: &Setting<'_>, card: &Path, bootstrap: Option<&str>) -> anyhow::Result<Self> {
+        let expert = card.parent().and_then(Path::file_name).unwrap_or(card.as_os_str());
+        let state_dir = setting.folder.join(expert);
+        std::fs::create_dir_all(&state_dir)
+            .with_context(|| format!("cannot make {}", state_dir.display()))?;
+        // The demo is the same for everyone: no settings of the user's own.
+        let settings = state_dir.join("config.toml");
+        std::fs::write(&settings, "")?;
+        let log = File::create(state_dir.join("log"))?;
+        let mut command = Command::new(std::env::current_exe()?);
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("POLYMATH_") && text != "POLYMATH_LOG" {
+                command.env_remove(&name);
+            }
+        }
+        command.arg("run").arg("--config").arg(&settings).arg("--state-dir").arg(&state_dir);
+        command.arg("--assets").arg(setting.assets).arg("--expert").arg(card).arg("--name").arg(expert);
+        command.args(["--no-mdns", "--namespace", "demo", "--listen", "/ip4/127.0.0.1/udp/0/quic-v1"]);
+        command.args(bootstrap.iter().flat_map(|address| ["--bootstrap", address]));
+        if setting.bound {
+            command.arg("--until-stdin-closes").stdin(Stdio::piped());
+        } else {
+            command.stdin(Stdio::null());
+        }
+        // A process group of its own: Ctrl-C reaches the demo, which ends its nodes in order.
+        command.stdout(log.try_clone()?).stderr(log).process_group(0).kill_on_drop(true);
+        let mut child = command.spawn().context("cannot start a node process")?;
+        let lifeline = child.stdin.take();
+        let socket = state_dir.join(crate::config::paths::SOCKET_NAME);
+        Ok(Self { name: expert.to_string_lossy().into_owned(), state_dir, socket, child, lifeline })
+    }
+
+    /// Waits until the node answers and `enough` holds of its health; an error if the process ends first.
+    pub(super) async fn until(
+        &mut self,
+        enough: impl Fn(&wire::HealthReply) -> bool,
+    ) -> anyhow::Result<wire::HealthReply> {
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                anyhow::bail!("the node `{}` ended ({status}):\n{}", self.name, self.log_tail());
+            }
+            if let Some(health) = self.health().await.filter(&enough) {
+                return Ok(health);
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    async fn health(&self) -> Option<wire::HealthReply> {
+        let mut client = Client::connect(&self.socket).await.ok()?;
+        let reply = client.node().health(wire::HealthRequest {}).await;
+        Some(reply.ok()?.into_inner())
+    }
+
+    fn log_tail(&self) -> String {
+        let text = std::fs::read_to_string(self.state_dir.join("log")).unwrap_or_default();
+        let start = text.ceil_char_boundary(text.len().saturating_sub(LOG_TAIL_BYTES));
+        text.get(start..).unwrap_or_default().trim().to_owned()
+    }
+
+    /// Asks the node to end, waits, and kills it if it will not.
+    pub(super) async fn stop(mut self, patience: Duration) {
+        if let Ok(mut client) = Client::connect(&self.socket).await {
+            let _ = client.node().shutdown(wire::ShutdownRequest {}).await;
+        }
+        drop(self.lifeline.take());
+        if tokio::time::timeout(patience, self.child.wait()).await.is_err() {
+            tracing::warn!(node = %self.name, "did not end in time and is killed");
+            let _ = self.child.kill().await;
+        }
+    }
+
+    /// Lets the process live on after this one.
+    pub(super) fn release(self) {
+        // Dropping the child would kill it.
+        std::mem::forget(self.child);
+    }
+}

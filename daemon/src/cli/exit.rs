@@ -1,0 +1,164 @@
+//! The one table from outcomes to exit codes, and how a failure is told.
+
+use std::process::ExitCode;
+
+use polymath_swarm::sanitise::SanitiseError;
+
+use super::terminal;
+use crate::{api, config, telemetry};
+
+/// The table as `--help` shows it.
+pub(super) const HELP: &str = "\
+Exit codes:
+  0    done
+  1    failed
+  2    the command line or the question is wrong
+  3    no node is running, and the command needs one
+  4    no expert fits the question
+  5    busy: try again later
+  6    the settings are wrong
+  7    the question ran out of time
+  130  interrupted
+
+Environment: POLYMATH_CONFIG, POLYMATH_STATE_DIR, POLYMATH_ASSETS, POLYMATH_LOG (error, warn, info, debug, \
+trace or target=level), POLYMATH_LOG_FORMAT, and for a node POLYMATH_NODE_NAME, POLYMATH_LISTEN, \
+POLYMATH_BOOTSTRAP, POLYMATH_MDNS, POLYMATH_NAMESPACE, POLYMATH_SOCKET. A flag wins over the environment, \
+the environment over the file.";
+
+/// How a command ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exit {
+    Done = 0,
+    Failed = 1,
+    Usage = 2,
+    NotRunning = 3,
+    NoExpert = 4,
+    Busy = 5,
+    Settings = 6,
+    Timeout = 7,
+    Interrupted = 130,
+}
+
+/// Ctrl-C came first.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+pub(super) struct Interrupted;
+
+/// The arguments contradict each other in a way that clap cannot see.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Usage(pub(super) String);
+
+/// What a node answers when it will not: a code that all of its interfaces share, and a text for people.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(super) struct Refused {
+    pub(super) code: String,
+    pub(super) message: String,
+}
+
+impl Refused {
+    /// From a gRPC status: its number as the gRPC specification lists them, and its message.
+    pub(super) fn by_status(number: i32, message: &str) -> Self {
+        let code = match number {
+            1 => "cancelled",
+            3 => "invalid",
+            4 => "deadline",
+            5 => "no_expert",
+            8 => "busy",
+            14 => "unavailable",
+            _ => "failed",
+        };
+        // tonic's own words for a node that went away mean nothing to people.
+        let message = if number == 14 { "the node stopped answering" } else { message };
+        Self { code: code.to_owned(), message: message.to_owned() }
+    }
+}
+
+impl Exit {
+    /// Judges a failure by the first cause that has a code of its own.
+    pub(super) fn of(error: &anyhow::Error) -> Self {
+        error.chain().find_map(Self::of_cause).unwrap_or(Self::Failed)
+    }
+
+    fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        if cause.is::<Interrupted>() {
+            return Some(Self::Interrupted);
+        }
+        if cause.is::<Usage>() || cause.is::<SanitiseError>() {
+            return Some(Self::Usage);
+        }
+        if cause.is::<config::Error>() || cause.is::<telemetry::Error>() {
+            return Some(Self::Settings);
+        }
+        if let Some(api::client::Error::NotRunning { .. }) = cause.downcast_ref() {
+            return Some(Self::NotRunning);
+        }
+        if let Some(refused) = cause.downcast_ref::<Refused>() {
+            return Some(match refused.code.as_str() {
+                "no_expert" => Self::NoExpert,
+                "busy" => Self::Busy,
+                "deadline" => Self::Timeout,
+                "invalid" => Self::Usage,
+                _ => Self::Failed,
+            });
+        }
+        // Whoever reads our output has had enough: that is no failure.
+        let io = cause.downcast_ref::<std::io::Error>()?;
+        (io.kind() == std::io::ErrorKind::BrokenPipe).then_some(Self::Done)
+    }
+
+    pub(super) fn code(self) -> i32 {
+        self as i32
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(u8::try_from(exit.code()).unwrap_or(1))
+    }
+}
+
+/// Tells a person what went wrong: one line, causes joined by colons.
+pub(super) fn report(error: &anyhow::Error, exit: Exit) {
+    if matches!(exit, Exit::Done | Exit::Interrupted) {
+        return;
+    }
+    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+    let text = format!("error: {}", causes.join(": "));
+    terminal::note(text.trim_end());
+    if exit == Exit::NoExpert {
+        terminal::note("hint: `daemon experts list` shows who is there");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::anyhow;
+
+    #[test]
+    fn every_outcome_has_its_code() {
+        let refused = |code: &str| anyhow!(Refused { code: code.into(), message: String::new() });
+        let not_running = api::client::Error::NotRunning { socket: "x".into() };
+        let pipe = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+        let cases = [
+            (anyhow!("anything"), Exit::Failed),
+            (anyhow!(Usage("x".into())), Exit::Usage),
+            (anyhow!(not_running).context("asking"), Exit::NotRunning),
+            (refused("no_expert"), Exit::NoExpert),
+            (refused("busy"), Exit::Busy),
+            (refused("deadline"), Exit::Timeout),
+            (refused("invalid"), Exit::Usage),
+            (refused("failed"), Exit::Failed),
+            (anyhow!(SanitiseError::Empty), Exit::Usage),
+            (anyhow!(config::Error::NoHome), Exit::Settings),
+            (anyhow!(Interrupted), Exit::Interrupted),
+            (anyhow!(pipe), Exit::Done),
+        ];
+        for (error, exit) in cases {
+            assert_eq!(Exit::of(&error), exit, "{error:?}");
+            assert!(HELP.contains(&format!("\n  {:<5}", exit.code())), "{exit:?} is not documented");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! `models`: the bundled experts and those of the settings, and whether their files are what their cards say.
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::{Context, Json, session, terminal};
+use crate::catalog::{self, Entry, Verified};
+use crate::config::file::File;
+
+/// What `models` does.
+#[derive(Debug, Subcommand)]
+#[command(after_help = "Examples:\n  daemon models list\n  daemon models verify")]
+pub(super) enum Command {
+    /// List the bundled experts and those that the settings name
+    List(List),
+    /// Compare each model file's SHA-256 with its card
+    Verify(Verify),
+}
+
+/// What `models list` takes.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  daemon models list\n  daemon models list --json | jq -r '.models[].path'"
+)]
+pub(super) struct List {
+    #[command(flatten)]
+    json: Json,
+}
+
+/// What `models verify` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  daemon models verify
+  daemon models verify geography chemistry
+  daemon models verify --json | jq '.models[] | select(.ok | not)'
+
+Exits with 1 if any file is missing or differs.")]
+pub(super) struct Verify {
+    /// Only these ids
+    #[arg(value_name = "ID")]
+    ids: Vec<String>,
+    #[command(flatten)]
+    json: Json,
+}
+
+pub(super) async fn run(command: Command, context: Context) -> anyhow::Result<()> {
+    let entries = entries(&context)?;
+    match command {
+        Command::List(arguments) => list(&entries, arguments),
+        Command::Verify(arguments) => {
+            // Hashing gigabytes blocks; Ctrl-C must still get through.
+            let work = tokio::task::spawn_blocking(move || verify(entries, &arguments));
+            context.unless_cancelled(work).await??
+        }
+    }
+}
+
+/// The settings' experts, then the bundled ones that they do not name.
+fn entries(context: &Context) -> anyhow::Result<Vec<Entry>> {
+    let loaded = context.load(File::default())?;
+    let mut entries = catalog::resolve_all(loaded.config.experts.iter().map(|e| &e.source))?;
+    let assets = session::assets(context, &loaded);
+    if entries.is_empty() || assets.is_ok() {
+        for card in catalog::bundled(&assets?.experts_dir())? {
+            let entry =
+                catalog::resolve(&catalog::Config { card: Some(card), ..catalog::Config::default() })?;
+            if entries.iter().all(|e| e.id != entry.id) {
+                entries.push(entry);
+            }
+        }
+    }
+    Ok(entries)
+}
+
+fn list(entries: &[Entry], arguments: List) -> anyhow::Result<()> {
+    let size = |entry: &Entry| std::fs::metadata(&entry.model_path).map(|m| m.len()).ok();
+    if arguments.json.json {
+        let object = |entry: &Entry| {
+            json!({
+                "id": entry.id,
+                "path": entry.model_path,
+                "bytes": size(entry),
+                "sha256": entry.sha256.map(|h| h.to_string()),
+                "max_context": entry.max_context,
+                "licence": entry.licence,
+                "languages": entry.languages,
+                "abilities": entry.abilities,
+                "description": entry.description,
+            })
+        };
+        return terminal::json(&json!({ "models": entries.iter().map(object).collect::<Vec<_>>() }));
+    }
+    let row = |entry: &Entry| {
+        vec![
+            entry.id.clone(),
+            size(entry).map_or_else(|| "missing".to_owned(), terminal::bytes),
+            if entry.max_context == 0 { "model's".to_owned() } else { entry.max_context.to_string() },
+            entry.licence.clone(),
+            entry.abilities.join(","),
+            entry.description.clone(),
+        ]
+    };
+    let headers = ["EXPERT", "SIZE", "CONTEXT", "LICENCE", "ABILITIES", "DESCRIPTION"];
+    let rows: Vec<Vec<String>> = entries.iter().map(row).collect();
+    Ok(terminal::say(&terminal::table(terminal::Style::detect(), &headers, &rows))?)
+}
+
+fn verify(entries: Vec<Entry>, arguments: &Verify) -> anyhow::Result<()> {
+    if let Some(unknown) = arguments.ids.iter().find(|id| entries.iter().all(|e| e.id != **id)) {
+        anyhow::bail!("no model is called `{unknown}`; `daemon models list` shows all");
+    }
+    let chosen = entries.into_iter().filter(|e| arguments.ids.is_empty() || arguments.ids.contains(&e.id));
+    let results: Vec<(Entry, Result<Verified, catalog::Error>)> =
+        chosen.map(|entry| (entry.clone(), catalog::verify(&entry))).collect();
+    if arguments.json.json {
+        terminal::json(&json!({ "models": results.iter().map(object).collect::<Vec<Value>>() }))?;
+    } else {
+        let style = terminal::Style::detect();
+        for (entry, result) in &results {
+            terminal::line(&match result {
+                Ok(found) => {
+                    format!("{} {} ({})", style.good("ok  "), entry.id, terminal::bytes(found.bytes))
+                }
+                Err(error) => format!("{} {}: {}", style.bad("FAIL"), entry.id, chain(error)),
+            })?;
+        }
+    }
+    let bad = results.iter().filter(|(_, result)| result.is_err()).count();
+    anyhow::ensure!(bad == 0, "{bad} of {} models failed", results.len());
+    Ok(())
+}
+
+fn object((entry, result): &(Entry, Result<Verified, catalog::Error>)) -> Value {
+    json!({
+        "id": entry.id,
+        "path": entry.model_path,
+        "ok": result.is_ok(),
+        "sha256": result.as_ref().ok().map(|found| found.sha256.to_string()),
+        "error": result.as_ref().err().map(|error| chain(error)),
+    })
+}
+
+fn chain(error: &catalog::Error) -> String {
+    let source = std::error::Error::source(error).map(|s| format!(": {s}")).unwrap_or_default();
+    format!("{error}{source}")
+}

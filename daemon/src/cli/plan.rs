@@ -1,0 +1,69 @@
+//! `plan`: how a question would be cut, and who could answer each part. Nobody is asked.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::ask::{Prompt, Transcript, plan_text, rounded};
+use super::exit::Refused;
+use super::session::{Session, wire};
+use super::{Context, Json, terminal};
+use crate::config::file::File;
+
+/// What `plan` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  daemon plan \"What is the capital of France? Spell it backwards.\"
+  daemon plan --json \"Boiling point of gold, and 12 * 12\" | jq '.tasks[].text'
+
+With no node running here, the bundled experts are ranked inside this process.")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    prompt: Prompt,
+    #[command(flatten)]
+    json: Json,
+}
+
+pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Result<()> {
+    let prompt = context.unless_cancelled(arguments.prompt.read()).await??;
+    let loaded = context.load(File::default())?;
+    let mut session = Session::open(&context, &loaded).await?;
+    let reply = context.unless_cancelled(session.client().node().plan(wire::PlanRequest { prompt })).await;
+    session.close().await;
+    let plan = reply?.map_err(|s| Refused::by_status(s.code().into(), s.message()))?.into_inner();
+    if arguments.json.json {
+        return terminal::json(&object(&plan));
+    }
+    let mut transcript = Transcript::default();
+    transcript.note(&wire::ask_event::Body::Planned(plan));
+    Ok(terminal::say(&plan_text(terminal::Style::detect(), &transcript.tasks))?)
+}
+
+/// The keys that scripts depend on.
+fn object(plan: &wire::PlanReply) -> Value {
+    let candidate = |c: &wire::Candidate| json!({ "expert": c.expert, "score": rounded(c.score) });
+    let task = |t: &wire::PlannedTask| {
+        json!({
+            "id": t.id,
+            "text": t.text,
+            "depends_on": t.depends_on,
+            "candidates": t.candidates.iter().map(candidate).collect::<Vec<_>>(),
+        })
+    };
+    json!({ "tasks": plan.tasks.iter().map(task).collect::<Vec<_>>() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_object_has_the_promised_keys() {
+        let candidates = vec![wire::Candidate { expert: "words".into(), score: 0.5, ..Default::default() }];
+        let tasks = vec![wire::PlannedTask { id: 2, text: "t".into(), depends_on: vec![1], candidates }];
+        let expected = json!({ "tasks": [{
+            "id": 2, "text": "t", "depends_on": [1], "candidates": [{ "expert": "words", "score": 0.5 }],
+        }]});
+        assert_eq!(object(&wire::PlanReply { tasks, ..Default::default() }), expected);
+    }
+}

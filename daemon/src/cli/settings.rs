@@ -1,0 +1,118 @@
+//! `config`: whether the settings hold, and what they come to.
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::{Context, Json, terminal};
+use crate::catalog;
+use crate::config::file::File;
+use crate::config::{Config, ExpertConfig};
+
+/// What `config` does.
+#[derive(Debug, Subcommand)]
+#[command(after_help = "Examples:\n  daemon config check\n  daemon config show")]
+pub(super) enum Command {
+    /// Check the settings and the cards that they name
+    Check(Check),
+    /// Show the settings in force: flags over environment over file over defaults
+    Show(Show),
+}
+
+/// What `config check` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  daemon config check
+  daemon --config polymath.toml config check
+
+Exits with 6 if the settings are wrong.")]
+pub(super) struct Check {}
+
+/// What `config show` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  daemon config show > polymath.toml
+  daemon config show --json | jq .node.state_dir")]
+pub(super) struct Show {
+    #[command(flatten)]
+    json: Json,
+}
+
+pub(super) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
+    let loaded = context.load(File::default())?;
+    let source = loaded.file.as_ref().map_or_else(|| "no file".to_owned(), |path| path.display().to_string());
+    match command {
+        Command::Check(_) => {
+            let entries = catalog::resolve_all(loaded.config.experts.iter().map(|e| &e.source))?;
+            for entry in &entries {
+                anyhow::ensure!(
+                    entry.model_path.is_file(),
+                    "expert {}: no file {}",
+                    entry.id,
+                    entry.model_path.display()
+                );
+            }
+            Ok(terminal::line(&format!("ok: {source}, {} experts", entries.len()))?)
+        }
+        Command::Show(show) if show.json.json => terminal::json(&object(&loaded.config)),
+        Command::Show(_) => {
+            let text = toml::to_string_pretty(&object(&loaded.config))?;
+            Ok(terminal::say(&format!("# from {source}, the environment and defaults\n{text}"))?)
+        }
+    }
+}
+
+/// The settings under the keys of the file, so that what is shown can be read back.
+fn object(config: &Config) -> Value {
+    let mut sections = json!({
+        "node": {
+            "name": config.node.name,
+            "listen_address": config.network.listen,
+            "bootstrap_nodes": config.network.bootstrap,
+            "state_dir": config.node.state_dir,
+        },
+        "api": { "socket": config.api.socket },
+        "network": {
+            "mdns": config.network.mdns,
+            "namespace": config.network.namespace,
+            "peers_max": config.network.peers_max,
+        },
+        "embedding": {
+            "encoder_dir": config.embedding.encoder_dir,
+            "runtime_library": config.embedding.runtime_library,
+            "codebook": config.embedding.codebook,
+            "threads": config.embedding.threads,
+            "cache_entries": config.embedding.cache_entries,
+        },
+        "ask": {
+            "experts": config.ask.experts,
+            "max_tokens": config.ask.max_tokens,
+            "deadline_ms": config.ask.deadline_ms,
+        },
+    });
+    if let (Some(sections), false) = (sections.as_object_mut(), config.experts.is_empty()) {
+        sections.insert("expert".into(), config.experts.iter().map(expert).collect());
+    }
+    sections
+}
+
+fn expert(expert: &ExpertConfig) -> Value {
+    let source = &expert.source;
+    let said = [
+        ("id", source.id.as_ref().map(|v| json!(v))),
+        ("card", source.card.as_ref().map(|v| json!(v))),
+        ("description", source.description.as_ref().map(|v| json!(v))),
+        ("exemplars", source.exemplars.as_ref().map(|v| json!(v))),
+        ("model_path", source.model_path.as_ref().map(|v| json!(v))),
+        ("max_context", source.max_context.map(|v| json!(v))),
+        ("temperature", source.temperature.map(|v| json!(v))),
+        ("slots", Some(json!(expert.slots))),
+        ("threads", Some(json!(expert.threads))),
+        ("gpu_layers", Some(json!(expert.gpu_layers))),
+    ];
+    said.into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}

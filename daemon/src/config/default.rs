@@ -1,0 +1,103 @@
+//! The last layer: what holds where nothing is said, and the step from the merged file form to [`Config`].
+
+use std::path::PathBuf;
+
+use super::environment::Environment;
+use super::file::{ExpertSection, File};
+use super::{ApiConfig, Assets, Config, Error, ExpertConfig, NodeConfig, paths};
+use crate::{catalog, coordinator, embedding, network};
+
+/// Tasks at once for an expert: enough for batching to pay, few enough for the cache of a large model.
+pub(super) const SLOTS: u32 = 4;
+/// Port listened on, UDP and TCP: fixed, so that an address given to a friend survives a restart; unassigned by IANA.
+const PORT: u16 = 4820;
+/// Connections at most: those a node watches, as the design has it.
+const PEERS_MAX: u32 = 200;
+/// Tokens of context a slot when neither card nor settings say: llama.cpp keeps a cache for all of it.
+const CONTEXT_TOKENS: u32 = 4_096;
+/// Sentences whose embeddings are kept: 6 MB of 384 dimensions.
+const CACHE_ENTRIES: usize = 4_096;
+/// Encoder threads: a sentence takes 3 ms on one.
+const ENCODER_THREADS: u32 = 1;
+
+/// Fills what is missing.
+pub(super) fn resolve(
+    file: File,
+    assets: Option<&Assets>,
+    environment: &dyn Environment,
+) -> Result<Config, Error> {
+    let state_dir = match file.node.state_dir {
+        Some(dir) => dir,
+        None => paths::state_dir(environment)?,
+    };
+    let socket = file.api.socket.unwrap_or_else(|| state_dir.join(paths::SOCKET_NAME));
+    paths::check_socket(&socket)?;
+    let joined = network();
+    let asking = coordinator::Config::default();
+    // Without assets the encoder's own "missing file" error is the right one: it names the file that it wants.
+    let encoder = embedding(assets.unwrap_or(&Assets { root: PathBuf::from("models") }));
+    Ok(Config {
+        node: NodeConfig { name: file.node.name.unwrap_or_else(|| "polymath".into()), state_dir },
+        experts: file.expert.map(|l| l.0).unwrap_or_default().into_iter().map(expert).collect(),
+        network: network::Config {
+            listen: file.node.listen_address.map_or(joined.listen, |l| l.0),
+            bootstrap: file.node.bootstrap_nodes.map(|l| l.0).unwrap_or_default(),
+            mdns: file.network.mdns.unwrap_or(joined.mdns),
+            namespace: file.network.namespace.unwrap_or(joined.namespace),
+            peers_max: file.network.peers_max.unwrap_or(joined.peers_max),
+            ..joined
+        },
+        embedding: embedding::Config {
+            encoder_dir: file.embedding.encoder_dir.unwrap_or(encoder.encoder_dir),
+            runtime_library: file.embedding.runtime_library.unwrap_or(encoder.runtime_library),
+            codebook: file.embedding.codebook.unwrap_or(encoder.codebook),
+            threads: file.embedding.threads.unwrap_or(encoder.threads),
+            cache_entries: file.embedding.cache_entries.unwrap_or(encoder.cache_entries),
+        },
+        ask: coordinator::Config {
+            experts: file.ask.experts.unwrap_or(asking.experts),
+            max_tokens: file.ask.max_tokens.unwrap_or(asking.max_tokens),
+            deadline_ms: file.ask.deadline_ms.unwrap_or(asking.deadline_ms),
+        },
+        api: ApiConfig { socket },
+    })
+}
+
+pub(super) fn network() -> network::Config {
+    network::Config {
+        listen: vec![format!("/ip4/0.0.0.0/udp/{PORT}/quic-v1"), format!("/ip4/0.0.0.0/tcp/{PORT}")],
+        mdns: true,
+        namespace: "public".into(),
+        agent: concat!("polymath/", env!("CARGO_PKG_VERSION")).into(),
+        peers_max: PEERS_MAX,
+        ..network::Config::default()
+    }
+}
+
+pub(super) fn embedding(assets: &Assets) -> embedding::Config {
+    embedding::Config {
+        encoder_dir: assets.encoder_dir(),
+        runtime_library: assets.runtime_library(),
+        codebook: assets.codebook(),
+        threads: ENCODER_THREADS,
+        cache_entries: CACHE_ENTRIES,
+    }
+}
+
+fn expert(section: ExpertSection) -> ExpertConfig {
+    ExpertConfig {
+        slots: section.slots.unwrap_or(SLOTS),
+        threads: section.threads.unwrap_or(0),
+        gpu_layers: section.gpu_layers.unwrap_or(0),
+        source: catalog::Config {
+            // A card says how long a context its model was made for; a bare model gets a default.
+            max_context: section.max_context.or(section.card.is_none().then_some(CONTEXT_TOKENS)),
+            card: section.card,
+            id: section.id,
+            description: section.description,
+            exemplars: section.exemplars,
+            model_path: section.model_path,
+            temperature: section.temperature,
+        },
+    }
+}

@@ -1,0 +1,249 @@
+//! Layers, typos, and the example file.
+
+use super::environment::FixedEnvironment;
+use super::file::{ExpertSection, OneOrMany};
+use super::*;
+
+const HOME: (&str, &str) = ("HOME", "/home/someone");
+
+/// A configuration file that lives as long as the value.
+fn written(text: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    file
+}
+
+fn loaded(text: &str, flags: file::File, variables: &[(&str, &str)]) -> Result<Config, Error> {
+    let file = written(text);
+    let places = Places { config: Some(file.path().to_owned()), assets: None };
+    let variables: Vec<_> = variables.iter().copied().chain([HOME]).collect();
+    load(&places, flags, &FixedEnvironment::new(&variables)).map(|l| l.config)
+}
+
+fn named(name: &str) -> file::File {
+    let mut flags = file::File::default();
+    flags.node.name = Some(name.into());
+    flags
+}
+
+#[test]
+fn flag_wins_over_environment_over_file_over_default() {
+    const FILE: &str = "[node]\nname = \"file\"";
+    let variable = [("POLYMATH_NODE_NAME", "variable")];
+    let cases = [
+        ("", file::File::default(), &[][..], "polymath"),
+        (FILE, file::File::default(), &[][..], "file"),
+        (FILE, file::File::default(), &variable[..], "variable"),
+        (FILE, named("flag"), &variable[..], "flag"),
+        ("", named("flag"), &[][..], "flag"),
+        (FILE, file::File::default(), &[("POLYMATH_NODE_NAME", "")][..], "file"),
+    ];
+    for (text, flags, variables, expected) in cases {
+        assert_eq!(loaded(text, flags, variables).unwrap().node.name, expected);
+    }
+}
+
+#[test]
+fn every_variable_reaches_its_setting() {
+    let variables = [
+        ("POLYMATH_NODE_NAME", "n"),
+        ("POLYMATH_LISTEN", "/ip4/127.0.0.1/tcp/1, /ip4/127.0.0.1/udp/1/quic-v1"),
+        ("POLYMATH_BOOTSTRAP", "/ip4/127.0.0.1/tcp/2"),
+        ("POLYMATH_STATE_DIR", "/s"),
+        ("POLYMATH_SOCKET", "/s/x.sock"),
+        ("POLYMATH_MDNS", "false"),
+        ("POLYMATH_NAMESPACE", "mine"),
+        ("POLYMATH_PEERS_MAX", "7"),
+        ("POLYMATH_RUNTIME_LIBRARY", "/lib.so"),
+        ("POLYMATH_ENCODER_DIR", "/enc"),
+        ("POLYMATH_EXPERTS", "5"),
+        ("POLYMATH_MAX_TOKENS", "9"),
+        ("POLYMATH_DEADLINE_MS", "11"),
+    ];
+    let config = loaded("", file::File::default(), &variables).unwrap();
+    assert_eq!(config.node, NodeConfig { name: "n".into(), state_dir: "/s".into() });
+    assert_eq!(config.network.listen, ["/ip4/127.0.0.1/tcp/1", "/ip4/127.0.0.1/udp/1/quic-v1"]);
+    assert_eq!(config.network.bootstrap, ["/ip4/127.0.0.1/tcp/2"]);
+    assert_eq!(
+        (config.network.mdns, config.network.namespace.as_str(), config.network.peers_max),
+        (false, "mine", 7)
+    );
+    assert_eq!(config.api.socket, Path::new("/s/x.sock"));
+    assert_eq!(config.embedding.runtime_library, Path::new("/lib.so"));
+    assert_eq!(config.embedding.encoder_dir, Path::new("/enc"));
+    assert_eq!((config.ask.experts, config.ask.max_tokens, config.ask.deadline_ms), (5, 9, 11));
+    // And the table knows them all.
+    assert!(layer::unknown_variables(&FixedEnvironment::new(&variables)).is_empty());
+}
+
+#[test]
+fn a_mistyped_key_is_named_with_its_place_and_what_was_meant() {
+    let cases = [
+        ("[node]\nnmae = \"x\"", ":2: unknown key `nmae`; did you mean `name`?"),
+        ("\n[nod]\nname = \"x\"", ":2: unknown key `nod`; did you mean `node`?"),
+        ("[api]\nport = 80", ":2: unknown key `port`; known here: socket"),
+        ("[expert]\nmodel_pth = \"x\"", "unknown key `model_pth`; did you mean `model_path`?"),
+        ("[[expert]]\ncard = \"x\"\n[[expert]]\nslot = 2", "unknown key `slot`; did you mean `slots`?"),
+        ("[network]\nquantum_flux = 1", "unknown key `quantum_flux`; known here: "),
+    ];
+    for (text, expected) in cases {
+        let error = loaded(text, file::File::default(), &[]).unwrap_err();
+        assert!(matches!(error, Error::UnknownKey { .. }), "{text}: {error}");
+        assert!(error.to_string().contains(expected), "{text}: {error}");
+    }
+}
+
+#[test]
+fn bad_values_are_reported_with_where_they_were_said() {
+    let cases = [
+        ("[node]\nname = 3", &[][..], ":2: invalid type: integer `3`, expected a string"),
+        ("[node\nname", &[][..], ":1: "),
+        (
+            "[node]\nlisten_address = \"0.0.0.0:1\"",
+            &[][..],
+            ": node.listen_address: `0.0.0.0:1` is not a multiaddress",
+        ),
+        ("[node]\nlisten_address = []", &[][..], "node.listen_address: at least one address is needed"),
+        ("[node]\nlisten_address = [1]", &[][..], ":2: invalid type: integer"),
+        ("[ask]\nexperts = 99", &[][..], "ask.experts: 99 is out of range; write 1 to 16"),
+        ("[expert]\ndescription = \"x\"", &[][..], ": expert: say which"),
+        ("[expert]\nmodel_path = \"m.gguf\"", &[][..], "has no card, so it needs a `description`"),
+        ("[expert]\ncard = \"c\"\nbackend = \"gpt\"", &[][..], "expert.backend: `gpt` is no backend"),
+        ("[expert]\ncard = \"c\"\nslots = 0", &[][..], "expert.slots: 0 is out of range"),
+        ("[expert]\ncard = \"c\"\ntemperature = 9.0", &[][..], "expert.temperature: write 0 to 2"),
+        ("", &[("POLYMATH_LISTEN", "nowhere")][..], "POLYMATH_LISTEN: `nowhere` is not a multiaddress"),
+        ("", &[("POLYMATH_MDNS", "maybe")][..], "POLYMATH_MDNS: `maybe` does not fit; write true or false"),
+        ("", &[("POLYMATH_SOCKET", TOO_LONG)][..], "more than 103 bytes"),
+    ];
+    for (text, variables, expected) in cases {
+        let error = loaded(text, file::File::default(), variables).unwrap_err();
+        assert!(error.to_string().contains(expected), "{text} {variables:?}: {error}");
+    }
+    let error = loaded("", named("tab\there"), &[]).unwrap_err();
+    assert!(error.to_string().starts_with("--name: "), "{error}");
+}
+
+const TOO_LONG: &str = "/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/01234";
+
+#[test]
+fn one_expert_or_several_one_address_or_several() {
+    let one = file::parse(
+        "[expert]\ncard = \"a\"\n[node]\nlisten_address = \"/ip4/1.2.3.4/tcp/1\"",
+        Path::new("x"),
+    );
+    let one = one.unwrap();
+    assert_eq!(one.expert.unwrap().0.len(), 1);
+    assert_eq!(one.node.listen_address.unwrap().0, ["/ip4/1.2.3.4/tcp/1"]);
+    let two = file::parse("[[expert]]\ncard = \"a\"\n[[expert]]\ncard = \"b\"", Path::new("x")).unwrap();
+    assert_eq!(two.expert.unwrap().0.len(), 2);
+}
+
+#[test]
+fn experts_on_the_command_line_replace_those_of_the_file() {
+    let card = |path: &str| ExpertSection { card: Some(path.into()), ..ExpertSection::default() };
+    let flags = file::File { expert: Some(OneOrMany(vec![card("/b"), card("/c")])), ..file::File::default() };
+    let config = loaded("[expert]\ncard = \"/a\"", flags, &[]).unwrap();
+    let cards: Vec<_> = config.experts.iter().map(|e| e.source.card.clone().unwrap()).collect();
+    assert_eq!(cards, [PathBuf::from("/b"), PathBuf::from("/c")]);
+}
+
+#[test]
+fn relative_paths_in_a_file_are_taken_from_its_folder() {
+    let file = written("[expert]\ncard = \"experts/a\"\n[node]\nstate_dir = \"state\"");
+    let folder = file.path().parent().unwrap();
+    let read = file::read(file.path()).unwrap();
+    assert_eq!(read.node.state_dir.unwrap(), folder.join("state"));
+    assert_eq!(read.expert.unwrap().0[0].card.clone().unwrap(), folder.join("experts/a"));
+}
+
+#[test]
+fn a_model_file_given_as_settings_is_refused_by_its_size() {
+    let file = written(&"#".repeat(2 * 1024 * 1024));
+    assert!(matches!(file::read(file.path()), Err(Error::TooLarge { .. })));
+}
+
+#[test]
+fn the_example_file_is_valid_and_leaves_no_key_out() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config.example.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let places = Places { config: Some(path), assets: None };
+    let loaded = load(&places, file::File::default(), &FixedEnvironment::new(&[HOME])).unwrap();
+    assert_eq!(loaded.config.experts.len(), 2);
+    // serde lists a section's keys when it meets one that it does not know.
+    for section in ["node", "expert", "api", "network", "embedding", "ask"] {
+        let error =
+            file::parse(&format!("[{section}]\nquantum_flux_capacity = 1"), Path::new("x")).unwrap_err();
+        let Error::UnknownKey { hint, .. } = error else { panic!("{error}") };
+        for key in hint.trim_start_matches("; known here: ").split(", ") {
+            assert!(text.contains(&format!("\n{key} =")), "{section}.{key} is not in the example");
+        }
+    }
+}
+
+#[test]
+fn mistyped_variables_are_warned_about() {
+    let environment = FixedEnvironment::new(&[("POLYMATH_LISTN", "x"), ("POLYMATH_LOG", "info"), HOME]);
+    let warnings = load(&Places::default(), file::File::default(), &environment).unwrap().warnings;
+    assert_eq!(warnings, ["POLYMATH_LISTN is set but is no setting; did you mean POLYMATH_LISTEN?"]);
+}
+
+#[test]
+fn the_state_folder_follows_xdg_and_must_be_writable() {
+    let dir = |variables: &[(&str, &str)]| {
+        load(&Places::default(), file::File::default(), &FixedEnvironment::new(variables))
+            .map(|l| l.config.node.state_dir)
+    };
+    assert_eq!(dir(&[HOME]).unwrap(), Path::new("/home/someone/.local/state/polymath"));
+    assert_eq!(dir(&[HOME, ("XDG_STATE_HOME", "/xdg")]).unwrap(), Path::new("/xdg/polymath"));
+    assert_eq!(dir(&[HOME, ("XDG_STATE_HOME", "not/absolute")]).unwrap(), dir(&[HOME]).unwrap());
+    assert!(matches!(dir(&[]), Err(Error::NoHome)));
+
+    // Below a regular file nothing can be made, not even by root.
+    let file = written("");
+    let below = file.path().join("state");
+    let error = paths::prepare_state_dir(&below).unwrap_err().to_string();
+    assert!(error.contains("choose another with --state-dir"), "{error}");
+    let folder = tempfile::tempdir().unwrap();
+    let fresh = folder.path().join("a/b");
+    paths::prepare_state_dir(&fresh).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&fresh).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o700);
+    assert_eq!(std::fs::read_dir(&fresh).unwrap().count(), 0);
+}
+
+#[test]
+fn assets_are_found_beside_and_above_the_program() {
+    let root = tempfile::tempdir().unwrap();
+    let make = |path: &str| std::fs::create_dir_all(root.path().join(path)).unwrap();
+    make("repo/models/experts");
+    make("repo/target/debug");
+    make("installed/bin");
+    make("installed/share/polymath/experts");
+    let find = |executable: &str, current: &str, said: Option<&str>| {
+        let environment = FixedEnvironment {
+            executable: Some(root.path().join(executable)),
+            current_dir: Some(root.path().join(current)),
+            ..FixedEnvironment::default()
+        };
+        let said = said.map(|s| root.path().join(s));
+        Assets::find(said.as_deref(), &environment).map(|a| a.root)
+    };
+    let repo = root.path().join("repo/models");
+    assert_eq!(find("repo/target/debug/daemon", "installed", None).unwrap(), repo);
+    assert_eq!(find("installed/daemon", "repo/target", None).unwrap(), repo);
+    let installed = find("installed/bin/daemon", "repo", None).unwrap();
+    assert_eq!(installed, root.path().join("installed/bin/../share/polymath"));
+    assert_eq!(find("x/daemon", "x", Some("repo")).unwrap(), repo);
+    assert_eq!(find("x/daemon", "x", Some("repo/models")).unwrap(), repo);
+    assert!(matches!(find("x/daemon", "repo", Some("installed")), Err(Error::NoAssets { .. })));
+    assert!(find("installed/daemon", "installed", None).unwrap_err().to_string().contains("--assets"));
+}
+
+#[test]
+fn threads_fit_the_model() {
+    let expert =
+        |threads| ExpertConfig { source: catalog::Config::default(), slots: 1, threads, gpu_layers: 0 };
+    assert_eq!(expert(0).threads_for(4_000_000), 1);
+    assert!(expert(0).threads_for(4_000_000_000) >= 1);
+    assert_eq!(expert(3).threads_for(1), 3);
+}

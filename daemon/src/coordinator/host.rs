@@ -1,0 +1,111 @@
+//! The experts hosted here: hands offers from the network (or from this node itself) to their workers.
+
+use crate::inference::{self, Worker};
+use crate::network::task::{Job, Service};
+use futures::future::BoxFuture;
+use futures::stream::{BoxStream, StreamExt as _};
+use polymath_swarm::identity::{PeerKey, Sha256Hash};
+use polymath_swarm::task::{Offer, TaskError, TaskEvent};
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+/// An expert that runs here.
+#[derive(Clone)]
+pub struct Hosted {
+    /// The card's short name.
+    pub id: String,
+    /// Its model.
+    pub worker: Worker,
+    /// What a generated token costs, millionths of a credit.
+    pub price_micro: u64,
+}
+
+/// The experts hosted here, by the hash of their card; cheap to clone.
+#[derive(Clone, Default)]
+pub struct Host {
+    // Written when an expert is loaded or unloaded, read once a task.
+    experts: Arc<RwLock<HashMap<Sha256Hash, Hosted>>>,
+}
+
+impl Host {
+    /// Adds or replaces an expert.
+    pub fn insert(&self, card: Sha256Hash, hosted: Hosted) {
+        self.experts.write().unwrap_or_else(PoisonError::into_inner).insert(card, hosted);
+    }
+
+    /// How many experts are hosted.
+    pub fn len(&self) -> usize {
+        self.experts.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The expert with this card.
+    pub fn get(&self, card: Sha256Hash) -> Option<Hosted> {
+        self.experts.read().unwrap_or_else(PoisonError::into_inner).get(&card).cloned()
+    }
+}
+
+impl Service for Host {
+    fn accept(&self, _peer: PeerKey, offer: Offer) -> BoxFuture<'_, Result<Job, TaskError>> {
+        Box::pin(async move {
+            let hosted = self.get(offer.card).ok_or_else(|| TaskError::Refused {
+                code: "unknown_expert".to_owned(),
+                message: "no expert with this card runs here".to_owned(),
+            })?;
+            if hosted.price_micro > offer.price_micro_max {
+                return Err(TaskError::Refused {
+                    code: "price".to_owned(),
+                    message: format!("a token costs {} millionths of a credit", hosted.price_micro),
+                });
+            }
+            let model = hosted.worker.facts().sha256;
+            let generation = hosted.worker.generate(request_of(offer)).map_err(to_task_error)?;
+            Ok(Job { model, price_micro: hosted.price_micro, events: events_of(generation) })
+        })
+    }
+}
+
+fn request_of(offer: Offer) -> inference::Request {
+    inference::Request {
+        messages: offer.messages,
+        sampling: offer.sampling,
+        seed: offer.seed,
+        max_tokens: offer.max_tokens,
+        deadline: Some(tokio::time::Instant::now() + Duration::from_millis(u64::from(offer.deadline_ms))),
+        stop: offer.stop,
+        top_logprobs: offer.top_logprobs,
+    }
+}
+
+fn events_of(generation: inference::Generation) -> BoxStream<'static, Result<TaskEvent, TaskError>> {
+    futures::stream::unfold(generation, |mut generation| async move {
+        let event = generation.next().await?;
+        Some((event.map_err(to_task_error), generation))
+    })
+    .boxed()
+}
+
+fn to_task_error(error: inference::Error) -> TaskError {
+    match error {
+        inference::Error::Busy { retry_after_ms } => TaskError::Busy { retry_after_ms },
+        error @ inference::Error::TooLong { .. } => {
+            TaskError::Refused { code: "too_long".to_owned(), message: error.to_string() }
+        }
+        error @ inference::Error::Invalid(_) => {
+            TaskError::Refused { code: "invalid".to_owned(), message: error.to_string() }
+        }
+        inference::Error::Deadline => {
+            TaskError::Failed { code: "deadline".to_owned(), message: "time ran out".to_owned() }
+        }
+        error => {
+            // What went wrong inside stays inside; the asker learns only that it did.
+            tracing::warn!(%error, "a task failed");
+            TaskError::Failed { code: "internal".to_owned(), message: "the expert could not finish".to_owned() }
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Which expert for which task: the known adverts, scored by the policy crate.
+//!
+//! The router reads the verified directory. A node that knows few experts asks the DHT first, for the cells
+//! nearest to the query; a node that knows many answers from its own directory.
+
+use crate::embedding::Encoder;
+use crate::network::Network;
+use lru::LruCache;
+use polymath_swarm::capability::Advert;
+use polymath_swarm::embedding::Embedding;
+use polymath_swarm::identity::Sha256Hash;
+use polymath_swarm::score::{self, Factors, Profile};
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Candidates kept for a task: enough for retries and for people to see the runners-up.
+const CANDIDATES_MAX: usize = 8;
+/// Cards whose restored embeddings are kept (17 vectors of 384 floats, 26 KB each): 100 MB at the worst.
+const PROFILES_MAX: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
+/// Abilities without which an expert is never asked a question.
+const CHAT: &str = "chat";
+
+/// An expert that could do a task, with why.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The expert.
+    pub advert: Arc<Advert>,
+    /// The factors of its score.
+    pub factors: Factors,
+}
+
+impl Candidate {
+    /// The score in [0, 1] by which candidates are ordered.
+    pub fn score(&self) -> f32 {
+        self.factors.score()
+    }
+
+    /// Whether it may be given the task at all.
+    pub fn fits(&self) -> bool {
+        score::fits(self.factors.competence)
+    }
+}
+
+type Vectors = Arc<(Embedding, Vec<Embedding>)>;
+
+/// Ranks the directory's experts.
+pub(super) struct Router {
+    encoder: Encoder,
+    network: Network,
+    // Restoring 17 int8 vectors for each advert and question would dominate routing; the lock is held for a
+    // look-up only.
+    vectors: Mutex<LruCache<Sha256Hash, Vectors>>,
+}
+
+impl Router {
+    pub(super) fn new(encoder: Encoder, network: Network) -> Self {
+        Self { encoder, network, vectors: Mutex::new(LruCache::new(PROFILES_MAX)) }
+    }
+
+    /// The best experts for `query`, best first; asks the DHT if nobody known fits.
+    pub(super) async fn rank(&self, query: &Embedding) -> Vec<Candidate> {
+        let known = self.rank_known(query);
+        if known.first().is_some_and(Candidate::fits) {
+            return known;
+        }
+        let cells = self.encoder.codebook().nearest(query, polymath_swarm::cells::LOOKUPS_MAX);
+        match self.network.find(cells).await {
+            Ok(0) => known,
+            Ok(_) => self.rank_known(query),
+            Err(error) => {
+                tracing::debug!(%error, "the DHT could not be asked");
+                known
+            }
+        }
+    }
+
+    fn rank_known(&self, query: &Embedding) -> Vec<Candidate> {
+        let adverts: Vec<Arc<Advert>> =
+            self.network.directory().adverts().into_iter().filter(|a| a.card.has_ability(CHAT)).collect();
+        let profiles: Vec<Profile<usize>> = adverts
+            .iter()
+            .enumerate()
+            .filter_map(|(index, advert)| {
+                let vectors = self.vectors_of(advert)?;
+                Some(Profile {
+                    key: index,
+                    description: vectors.0.clone(),
+                    exemplars: vectors.1.clone(),
+                    trust: score::TRUST_NEUTRAL,
+                    slots: advert.status.slots,
+                    free_slots: advert.status.free_slots,
+                })
+            })
+            .collect();
+        score::rank(query, &profiles)
+            .into_iter()
+            .take(CANDIDATES_MAX)
+            .filter_map(|ranked| {
+                let advert = adverts.get(ranked.key)?.clone();
+                Some(Candidate { advert, factors: ranked.factors })
+            })
+            .collect()
+    }
+
+    fn vectors_of(&self, advert: &Advert) -> Option<Vectors> {
+        let mut cache = self.vectors.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = cache.get(&advert.card_hash) {
+            return Some(found.clone());
+        }
+        let mut restored = advert.card.embeddings.iter().map(|e| e.restore());
+        let description = restored.next()??;
+        let exemplars = restored.collect::<Option<Vec<_>>>()?;
+        let vectors = Arc::new((description, exemplars));
+        cache.put(advert.card_hash, vectors.clone());
+        Some(vectors)
+    }
+}
+
+/// A task's text with its placeholders read as "it": what can be embedded before the results are there.
+pub(super) fn without_placeholders(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("{{") {
+        out.push_str(before);
+        match after.split_once("}}") {
+            Some((id, tail)) if id.bytes().all(|b| b.is_ascii_digit()) => {
+                out.push_str("it");
+                rest = tail;
+            }
+            _ => {
+                out.push_str("{{");
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// For people: which cards come nearest, though none fits.
+pub(super) fn nearest_cards(candidates: &[Candidate]) -> String {
+    if candidates.is_empty() {
+        return "no expert is known at all: start one with `daemon run`, or give --bootstrap addresses".to_owned();
+    }
+    let names: Vec<String> =
+        candidates.iter().take(3).map(|c| format!("{} ({:.2})", c.advert.card.id, c.factors.competence)).collect();
+    format!("the nearest are {}", names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_read_as_it() {
+        assert_eq!(without_placeholders("Spell {{1}} backwards."), "Spell it backwards.");
+        assert_eq!(without_placeholders("a {{b}} {{"), "a {{b}} {{");
+    }
+}

@@ -1,0 +1,287 @@
+//! Runs a plan: every task whose inputs are there, in parallel, each on the best expert that will take it.
+//!
+//! A busy or unreachable expert is passed over for the next one that fits, as long as no text of the task has
+//! been seen yet. (Going on elsewhere in mid-stream is a later step; until then a task that breaks in the
+//! middle is reported as failed, never passed off as an answer.)
+
+use super::{Candidate, Config, Error, Event, Inner, Planned, Question, TaskResult, TaskStatus, Usage, compose};
+use futures::StreamExt as _;
+use futures::stream::{BoxStream, FuturesUnordered};
+use polymath_swarm::plan::{Plan, Task};
+use polymath_swarm::sampling::Settings;
+use polymath_swarm::sanitise;
+use polymath_swarm::task::{Message, Offer, TaskError, TaskEvent};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// Experts one question may use at the most: a plan has at most 16 tasks.
+const EXPERTS_MAX: u32 = 16;
+/// Tokens a task may be asked to generate.
+const TOKENS_MAX: u32 = 32_768;
+/// Time a question may take: what the task protocol allows a task, half an hour.
+const DEADLINE_MS_MAX: u32 = polymath_swarm::task::DEADLINE_MS_MAX;
+/// Times all fitting experts may be found busy before the task gives up.
+const BUSY_ROUNDS_MAX: u32 = 20;
+/// Longest pause between such rounds, whatever the experts say.
+const BUSY_PAUSE_MS_MAX: u32 = 1_000;
+
+/// A question's limits, checked.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) experts: usize,
+    pub(super) max_tokens: u32,
+    pub(super) temperature: Option<f32>,
+    pub(super) seed: u64,
+    pub(super) deadline_ms: u32,
+}
+
+impl Limits {
+    pub(super) fn of(question: &Question, config: &Config) -> Result<Self, Error> {
+        let invalid = |field, reason| Err(Error::Invalid { field, reason });
+        let experts = question.experts.unwrap_or(config.experts);
+        if !(1..=EXPERTS_MAX).contains(&experts) {
+            return invalid("experts", "1 to 16");
+        }
+        let max_tokens = question.max_tokens.unwrap_or(config.max_tokens);
+        if !(1..=TOKENS_MAX).contains(&max_tokens) {
+            return invalid("max_tokens", "1 to 32,768");
+        }
+        if question.temperature.is_some_and(|t| !(0.0..=2.0).contains(&t)) {
+            return invalid("temperature", "0 to 2");
+        }
+        let deadline_ms = question.deadline_ms.unwrap_or(config.deadline_ms);
+        if !(1..=DEADLINE_MS_MAX).contains(&deadline_ms) {
+            return invalid("deadline_ms", "1 to 1,800,000");
+        }
+        let seed = question.seed.unwrap_or_else(rand::random);
+        Ok(Self { experts: experts as usize, max_tokens, temperature: question.temperature, seed, deadline_ms })
+    }
+}
+
+/// One plan under way.
+pub(super) struct Run<'a> {
+    pub(super) inner: &'a Inner,
+    pub(super) plan: &'a Plan,
+    pub(super) planned: &'a Planned,
+    pub(super) limits: Limits,
+    pub(super) events: &'a mpsc::Sender<Result<Event, Error>>,
+    pub(super) arrived: Instant,
+    pub(super) deadline: Instant,
+}
+
+/// Which experts (by card id, wherever they run) a question has used so far.
+struct Chosen {
+    ids: Mutex<BTreeSet<String>>,
+    most: usize,
+}
+
+impl Chosen {
+    /// Takes the expert if the question may still use it.
+    fn take(&self, id: &str) -> bool {
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        if ids.contains(id) {
+            return true;
+        }
+        ids.len() < self.most && ids.insert(id.to_owned())
+    }
+}
+
+impl Run<'_> {
+    /// Runs every task; results in the order asked.
+    pub(super) async fn all(&self) -> Vec<TaskResult> {
+        let chosen = Chosen { ids: Mutex::default(), most: self.limits.experts };
+        self.choose_ahead(&chosen);
+        let mut results: BTreeMap<u32, TaskResult> = BTreeMap::new();
+        let mut started: BTreeSet<u32> = BTreeSet::new();
+        let mut running = FuturesUnordered::new();
+        loop {
+            for task in self.plan.tasks() {
+                let ready = task.depends_on.iter().all(|d| results.contains_key(d));
+                if ready && started.insert(task.id) {
+                    let text = self.text_of(task, &results);
+                    running.push(self.one(task, text, &chosen));
+                }
+            }
+            let Some(result) = running.next().await else { break };
+            // A reader that left is noticed by `ask`.
+            let _ = self.events.send(Ok(Event::Finished(result.clone()))).await;
+            results.insert(result.id, result);
+        }
+        results.into_values().collect()
+    }
+
+    /// Independent tasks choose in the order asked, so that who answers does not depend on timing.
+    fn choose_ahead(&self, chosen: &Chosen) {
+        for planned in &self.planned.tasks {
+            if let Some(best) = planned.candidates.first().filter(|c| c.fits()) {
+                chosen.take(&best.advert.card.id);
+            }
+        }
+    }
+
+    fn text_of(&self, task: &Task, results: &BTreeMap<u32, TaskResult>) -> Result<String, String> {
+        let mut inputs = BTreeMap::new();
+        for id in &task.depends_on {
+            match results.get(id) {
+                Some(r) if r.status == TaskStatus::Done => {
+                    inputs.insert(*id, compose::as_input(&r.result));
+                }
+                _ => return Err(format!("it needs the result of task {id}, which has none")),
+            }
+        }
+        Ok(self.plan.text_of(task.id, &inputs))
+    }
+
+    async fn one(&self, task: &Task, text: Result<String, String>, chosen: &Chosen) -> TaskResult {
+        let started = Instant::now();
+        let mut result = TaskResult {
+            id: task.id,
+            text: task.text.clone(),
+            expert: None,
+            answer: String::new(),
+            result: String::new(),
+            status: TaskStatus::Skipped,
+            detail: String::new(),
+            usage: Usage::default(),
+            first_token: None,
+            total: Duration::ZERO,
+        };
+        match text {
+            Err(missing) => result.detail = missing,
+            Ok(text) => {
+                result.text = text;
+                match self.candidates_for(task, &result.text).await {
+                    Ok(candidates) => self.try_each(&mut result, &candidates, chosen).await,
+                    Err(error) => {
+                        result.status = TaskStatus::Failed;
+                        result.detail = error.to_string();
+                    }
+                }
+            }
+        }
+        result.total = started.elapsed();
+        result
+    }
+
+    /// A task without inputs was routed with the plan; one with inputs is routed again by its full text.
+    async fn candidates_for(&self, task: &Task, text: &str) -> Result<Vec<Candidate>, Error> {
+        if task.depends_on.is_empty()
+            && let Some(planned) = self.planned.tasks.iter().find(|p| p.task.id == task.id)
+        {
+            return Ok(planned.candidates.clone());
+        }
+        let query = self.inner.encoder.embed(vec![text.to_owned()]).await?;
+        match query.first() {
+            Some(query) => Ok(self.inner.router.rank(query).await),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn try_each(&self, result: &mut TaskResult, candidates: &[Candidate], chosen: &Chosen) {
+        let fitting: Vec<&Candidate> = candidates.iter().filter(|c| c.fits()).collect();
+        if fitting.is_empty() {
+            result.status = TaskStatus::NoExpert;
+            result.detail = super::route::nearest_cards(candidates);
+            return;
+        }
+        for _ in 0..BUSY_ROUNDS_MAX {
+            let (mut pause_ms, mut asked) = (None, false);
+            for candidate in fitting.iter().filter(|c| chosen.take(&c.advert.card.id)) {
+                asked = true;
+                match self.attempt(result, candidate).await {
+                    Ok(()) => return,
+                    Err(TaskError::Busy { retry_after_ms }) => {
+                        pause_ms = Some(pause_ms.map_or(retry_after_ms, |p: u32| p.min(retry_after_ms)));
+                    }
+                    Err(error) => {
+                        note_failure(result, candidate, &error);
+                        if !result.answer.is_empty() {
+                            return;
+                        }
+                    }
+                }
+            }
+            if !asked {
+                result.status = TaskStatus::NoExpert;
+                let most = self.limits.experts;
+                result.detail = format!("this question may use {most} experts; ask with a higher --experts");
+                return;
+            }
+            let Some(pause_ms) = pause_ms else { return };
+            result.status = TaskStatus::Failed;
+            result.detail = "every expert that fits is busy".to_owned();
+            tokio::time::sleep(Duration::from_millis(u64::from(pause_ms.min(BUSY_PAUSE_MS_MAX)))).await;
+        }
+    }
+
+    async fn attempt(&self, result: &mut TaskResult, candidate: &Candidate) -> Result<(), TaskError> {
+        let mut stream = self.open(candidate, self.offer(&result.text, candidate)).await?;
+        let started = Event::Started { id: result.id, text: result.text.clone(), expert: candidate.clone() };
+        let _ = self.events.send(Ok(started)).await;
+        while let Some(event) = stream.next().await {
+            match event? {
+                TaskEvent::Accepted { .. } => {}
+                TaskEvent::Tokens { text, .. } => {
+                    result.first_token.get_or_insert_with(|| self.arrived.elapsed());
+                    let text = sanitise::output(&text);
+                    result.answer.push_str(&text);
+                    let _ = self.events.send(Ok(Event::Text { id: result.id, text })).await;
+                }
+                TaskEvent::Done { prompt_tokens, completion_tokens, .. } => {
+                    let scratchpad = candidate.advert.card.has_ability(compose::SCRATCHPAD);
+                    result.usage = Usage { prompt_tokens, completion_tokens };
+                    result.result = compose::result_of(&result.answer, scratchpad);
+                    result.expert = Some(candidate.clone());
+                    result.status = TaskStatus::Done;
+                    result.detail.clear();
+                    return Ok(());
+                }
+            }
+        }
+        Err(TaskError::Unreachable("the stream ended before the task did".to_owned()))
+    }
+
+    async fn open(
+        &self,
+        candidate: &Candidate,
+        offer: Offer,
+    ) -> Result<BoxStream<'static, Result<TaskEvent, TaskError>>, TaskError> {
+        use crate::network::task::Service as _;
+        let peer = candidate.advert.peer;
+        if peer == self.inner.network.peer() {
+            return Ok(self.inner.host.accept(peer, offer).await?.events);
+        }
+        let remote = self.inner.network.open_task(peer, offer).await?;
+        Ok(futures::stream::unfold(remote, |mut remote| async move {
+            let event = remote.next().await?;
+            Some((event, remote))
+        })
+        .boxed())
+    }
+
+    fn offer(&self, text: &str, candidate: &Candidate) -> Offer {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        Offer {
+            task_id: rand::random(),
+            card: candidate.advert.card_hash,
+            messages: vec![Message { role: "user".to_owned(), content: text.to_owned() }],
+            sampling: Settings { temperature: self.limits.temperature.unwrap_or(candidate.advert.card.temperature), ..Settings::default() },
+            seed: self.limits.seed,
+            max_tokens: self.limits.max_tokens,
+            deadline_ms: u32::try_from(left.as_millis()).unwrap_or(u32::MAX).max(1),
+            price_micro_max: candidate.advert.status.price_micro,
+            stop: Vec::new(),
+            top_logprobs: 0,
+        }
+    }
+}
+
+fn note_failure(result: &mut TaskResult, candidate: &Candidate, error: &TaskError) {
+    tracing::info!(task = result.id, expert = %candidate.advert.card.id, %error, "attempt failed");
+    result.status = TaskStatus::Failed;
+    result.detail = error.to_string();
+    result.expert = Some(candidate.clone());
+}

@@ -1,0 +1,142 @@
+//! A task that generates: draws a token from each row of logits and tells its reader.
+
+use super::slot::Row;
+use crate::inference::text::TextStream;
+use crate::inference::worker::{Events, Gauges};
+use crate::inference::{Error, Request};
+use llama_cpp_2::token::LlamaToken;
+use llama_cpp_2::vocab::LlamaVocab;
+use polymath_swarm::sampling::{Sampler, top_logprobs};
+use polymath_swarm::task::{FinishReason, TaskEvent, TokenLogprobs};
+use std::time::Duration;
+
+pub(super) struct Answer {
+    events: Events,
+    sampler: Sampler,
+    text: TextStream,
+    top_logprobs: usize,
+    max_tokens: usize,
+    context_tokens: usize,
+    prompt_tokens: u32,
+    /// Tokens drawn so far.
+    ids: Vec<u32>,
+    /// Time of the steps in which they were drawn.
+    drawing: Duration,
+    /// What is said at the end.
+    last: Option<Result<TaskEvent, Error>>,
+}
+
+impl Answer {
+    /// Tells the reader that it is accepted, or why not.
+    pub(super) fn start(
+        request: Request,
+        mut events: Events,
+        prompt: Result<Vec<LlamaToken>, Error>,
+        context_tokens: u32,
+        queue_position: u32,
+    ) -> Option<(Row, Self)> {
+        let context = context_tokens as usize;
+        let tokens = match prompt {
+            Ok(tokens) if tokens.len() < context => tokens,
+            Ok(tokens) => {
+                let prompt_tokens = tokens.len() as u32;
+                events.end(Err(Error::TooLong { prompt_tokens, context: context_tokens }));
+                return None;
+            }
+            Err(error) => {
+                events.end(Err(error));
+                return None;
+            }
+        };
+        events.send(TaskEvent::Accepted { queue_position });
+        let answer = Self {
+            events,
+            sampler: Sampler { settings: request.sampling, seed: request.seed },
+            text: TextStream::new(request.stop),
+            top_logprobs: request.top_logprobs as usize,
+            max_tokens: request.max_tokens as usize,
+            context_tokens: context,
+            prompt_tokens: tokens.len() as u32,
+            ids: Vec::new(),
+            drawing: Duration::ZERO,
+            last: None,
+        };
+        Some((super::row(tokens), answer))
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.events.is_closed()
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        self.events.is_full()
+    }
+
+    /// Draws the next token. False when the answer is complete but for its last word.
+    pub(super) fn take_logits(
+        &mut self,
+        logits: &[f32],
+        row: &mut Row,
+        vocab: &LlamaVocab<'_>,
+        took: Duration,
+        gauges: &Gauges,
+    ) -> bool {
+        let sequence = self.ids.len() as u32;
+        let draw = self.sampler.draw(logits, &self.ids, sequence);
+        let Some(token) = super::token(draw.id, vocab.n_tokens()).filter(|_| draw.logprob.is_finite()) else {
+            self.last = Some(Err(Error::Failed("the model gave no finite logits".into())));
+            return false;
+        };
+        self.drawing += took;
+        if vocab.is_eog(token) {
+            let text = self.text.finish();
+            if !text.is_empty() {
+                self.events.send(TaskEvent::Tokens { sequence, ids: Vec::new(), text, logprobs: Vec::new() });
+            }
+            self.complete(FinishReason::Stop, gauges);
+            return false;
+        }
+        self.ids.push(draw.id);
+        row.tokens.push(token);
+        let said = self.text.push(&vocab.token_to_piece(token, false, None));
+        let full = self.ids.len() >= self.max_tokens || row.tokens.len() >= self.context_tokens;
+        let finish = match (said.stopped, full) {
+            (true, _) => Some(FinishReason::Stop),
+            (false, true) => Some(FinishReason::Length),
+            (false, false) => None,
+        };
+        let mut text = said.text;
+        if finish == Some(FinishReason::Length) {
+            text.push_str(&self.text.finish());
+        }
+        let logprobs = if self.top_logprobs == 0 {
+            Vec::new()
+        } else {
+            vec![TokenLogprobs { logprob: draw.logprob, top: top_logprobs(logits, self.top_logprobs) }]
+        };
+        self.events.send(TaskEvent::Tokens { sequence, ids: vec![draw.id], text, logprobs });
+        if let Some(reason) = finish {
+            self.complete(reason, gauges);
+        }
+        finish.is_none()
+    }
+
+    fn complete(&mut self, finish_reason: FinishReason, gauges: &Gauges) {
+        let completion_tokens = self.ids.len() as u32;
+        // The first token's step is mostly the prompt's.
+        if completion_tokens >= 2 {
+            gauges.record_speed(f64::from(completion_tokens) / self.drawing.as_secs_f64().max(1e-9));
+        }
+        let prompt_tokens = self.prompt_tokens;
+        self.last = Some(Ok(TaskEvent::Done { finish_reason, prompt_tokens, completion_tokens }));
+    }
+
+    /// Says the last word.
+    pub(super) fn finish(mut self) {
+        self.events.end(self.last.take().unwrap_or(Err(Error::Stopped)));
+    }
+
+    pub(super) fn fail(mut self, error: Error) {
+        self.events.end(Err(error));
+    }
+}

@@ -1,0 +1,191 @@
+//! A slot of the context, and the task that has it.
+
+use super::answer::Answer;
+use super::score::Score;
+use crate::inference::Error;
+use crate::inference::worker::{Gauges, Work};
+use llama_cpp_2::context::LlamaContext;
+use llama_cpp_2::token::LlamaToken;
+use llama_cpp_2::vocab::LlamaVocab;
+use std::time::{Duration, Instant as StdInstant};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+
+/// Tokens of a task, and how far they are read into the KV cache.
+pub(super) struct Row {
+    pub(super) tokens: Vec<LlamaToken>,
+    pub(super) read: usize,
+    /// Of those not read, how many the current batch reads.
+    pub(super) batched: usize,
+}
+
+impl Row {
+    pub(super) fn unread(&self) -> usize {
+        self.tokens.len() - self.read
+    }
+}
+
+/// A task that was let in: it waits in the queue or has a slot.
+pub(super) struct Task {
+    pub(super) row: Row,
+    job: Job,
+    deadline: Option<Instant>,
+    begun: StdInstant,
+    /// Its place among slots and queue. Given up before the last word is said, so that whoever hears it finds
+    /// the place free.
+    seat: OwnedSemaphorePermit,
+}
+
+enum Job {
+    Answer(Answer),
+    Score(Score),
+}
+
+impl Task {
+    /// Lets a task in, or tells it why not.
+    pub(super) fn start(
+        work: Work,
+        prompt: Result<Vec<LlamaToken>, Error>,
+        context_tokens: u32,
+        vocabulary: i32,
+        ahead: u32,
+    ) -> Option<Self> {
+        let begun = StdInstant::now();
+        let (row, job, deadline, seat) = match work {
+            Work::Answer { request, events, seat } => {
+                let deadline = request.deadline;
+                let (row, answer) = Answer::start(request, events, prompt, context_tokens, ahead)?;
+                (row, Job::Answer(answer), deadline, seat)
+            }
+            Work::Score { request, reply, seat } => {
+                let deadline = request.deadline;
+                let (row, score) = Score::start(&request, reply, prompt, context_tokens, vocabulary)?;
+                (row, Job::Score(score), deadline, seat)
+            }
+        };
+        Some(Self { row, job, deadline, begun, seat })
+    }
+
+    /// Whether nobody waits for it any more, or it is too late.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        let cancelled = match &self.job {
+            Job::Answer(answer) => answer.is_cancelled(),
+            Job::Score(score) => score.is_cancelled(),
+        };
+        cancelled || self.deadline.is_some_and(|deadline| deadline <= now)
+    }
+
+    /// Ends a task that is over.
+    pub(super) fn expire(self, now: Instant) {
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            self.fail(Error::Deadline);
+        }
+    }
+
+    /// Whether its reader has to catch up first.
+    pub(super) fn is_paused(&self) -> bool {
+        matches!(&self.job, Job::Answer(answer) if answer.is_paused())
+    }
+
+    pub(super) fn is_scoring(&self) -> bool {
+        matches!(self.job, Job::Score(_))
+    }
+
+    /// The first position whose logits are of use.
+    fn first_wanted(&self) -> usize {
+        match &self.job {
+            Job::Answer(_) => self.row.tokens.len() - 1,
+            Job::Score(score) => score.first_wanted(),
+        }
+    }
+
+    pub(super) fn wants_logits(&self, position: usize) -> bool {
+        position >= self.first_wanted()
+    }
+
+    /// Takes the logits of the next position that wanted some. Gives the task back unless it ended.
+    pub(super) fn take_logits(
+        mut self,
+        logits: &[f32],
+        vocab: &LlamaVocab<'_>,
+        took: Duration,
+        gauges: &Gauges,
+    ) -> Option<Self> {
+        let going_on = match &mut self.job {
+            Job::Answer(answer) => answer.take_logits(logits, &mut self.row, vocab, took, gauges),
+            Job::Score(score) => score.take_logits(logits),
+        };
+        if going_on {
+            return Some(self);
+        }
+        gauges.record_task(self.begun.elapsed());
+        drop(self.seat);
+        match self.job {
+            Job::Answer(answer) => answer.finish(),
+            Job::Score(score) => score.finish(),
+        }
+        None
+    }
+
+    pub(super) fn fail(self, error: Error) {
+        drop(self.seat);
+        match self.job {
+            Job::Answer(answer) => answer.fail(error),
+            Job::Score(score) => score.fail(error),
+        }
+    }
+}
+
+/// One sequence of the context.
+pub(super) struct Slot {
+    pub(super) id: i32,
+    pub(super) task: Option<Task>,
+    /// What its part of the KV cache holds.
+    cached: Vec<LlamaToken>,
+}
+
+impl Slot {
+    pub(super) fn new(id: i32) -> Self {
+        Self { id, task: None, cached: Vec::new() }
+    }
+
+    /// Tokens at the beginning of `row` that the cache already holds.
+    pub(super) fn shared_with(&self, row: &Row) -> usize {
+        self.cached.iter().zip(&row.tokens).take_while(|(a, b)| a == b).count()
+    }
+
+    /// Gives the slot to a task.
+    pub(super) fn begin(&mut self, mut task: Task, context: &mut LlamaContext<'_>) {
+        let shared = self.shared_with(&task.row).min(task.first_wanted());
+        // A sliding window may have dropped the beginning, and recurrent states cannot be cut: read all again.
+        let whole = context.kv_cache_seq_pos_min(self.id) == 0;
+        let cut = whole && shared > 0 && context.kv_cache_seq_rm(self.id, Some(shared as u32), None).is_ok();
+        if cut {
+            self.cached.truncate(shared);
+        } else {
+            self.cached.clear();
+            // Removing a whole sequence cannot fail.
+            let _ = context.kv_cache_seq_rm(self.id, None, None);
+        }
+        task.row.read = self.cached.len();
+        self.task = Some(task);
+    }
+
+    /// What the batch held has been read.
+    pub(super) fn advance(&mut self) {
+        if let Some(Task { row, .. }) = &mut self.task {
+            let read = row.read + row.batched;
+            self.cached.extend_from_slice(&row.tokens[row.read..read]);
+            row.read = read;
+            row.batched = 0;
+        }
+    }
+
+    /// The cache has been emptied.
+    pub(super) fn forget(&mut self) {
+        self.cached.clear();
+        if let Some(task) = &mut self.task {
+            task.row.read = 0;
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What may be asked of a worker, and the bounds of it.
+
+use super::Error;
+use polymath_swarm::sampling::Settings;
+use polymath_swarm::task::{MESSAGES_MAX, Message, OFFER_TEXT_BYTES_MAX, STOP_MAX, TOP_LOGPROBS_MAX};
+use tokio::time::Instant;
+
+/// Bytes of a stop string: it is held back while it may still come, so it must stay short.
+pub const STOP_BYTES_MAX: usize = 256;
+/// Tokens to score in one request: the longest answer that is audited.
+pub const SCORED_TOKENS_MAX: usize = 16_384;
+
+/// A conversation to be continued.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The conversation so far.
+    pub messages: Vec<Message>,
+    /// How tokens are drawn.
+    pub sampling: Settings,
+    /// The random number of token i is a hash of (seed, i).
+    pub seed: u64,
+    /// Generated tokens at most.
+    pub max_tokens: u32,
+    /// When the answer is worthless; `None` waits for ever.
+    pub deadline: Option<Instant>,
+    /// The answer ends before any of these.
+    pub stop: Vec<String>,
+    /// Alternatives reported for each token, 0 for no log-probabilities at all.
+    pub top_logprobs: u32,
+}
+
+impl Request {
+    /// Asks one question, greedily, without a deadline.
+    pub fn question(text: impl Into<String>, max_tokens: u32) -> Self {
+        Self {
+            messages: vec![Message { role: "user".into(), content: text.into() }],
+            sampling: Settings::default(),
+            seed: 0,
+            max_tokens,
+            deadline: None,
+            stop: Vec::new(),
+            top_logprobs: 0,
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let s = &self.sampling;
+        let finite = [s.temperature, s.top_p, s.repeat_penalty, s.frequency_penalty, s.presence_penalty];
+        let fault = if self.max_tokens == 0 {
+            "max_tokens must be at least 1"
+        } else if !finite.iter().all(|n| n.is_finite()) || s.temperature < 0.0 || s.repeat_penalty <= 0.0 {
+            "the sampler settings are out of bounds"
+        } else if self.stop.len() > STOP_MAX
+            || self.stop.iter().any(|s| s.is_empty() || s.len() > STOP_BYTES_MAX)
+        {
+            "stop: at most 16 strings of 1 to 256 bytes"
+        } else {
+            return check_shared(&self.messages, self.top_logprobs);
+        };
+        Err(Error::Invalid(fault.into()))
+    }
+}
+
+/// Tokens whose log-probabilities are wanted, as if the model had given them as its answer.
+#[derive(Clone, Debug)]
+pub struct ScoreRequest {
+    /// The conversation before the answer.
+    pub messages: Vec<Message>,
+    /// The answer's token ids.
+    pub ids: Vec<u32>,
+    /// Alternatives reported for each token.
+    pub top_logprobs: u32,
+    /// When the result is worthless; `None` waits for ever.
+    pub deadline: Option<Instant>,
+}
+
+impl ScoreRequest {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if self.ids.is_empty() || self.ids.len() > SCORED_TOKENS_MAX {
+            return Err(Error::Invalid("score 1 to 16,384 tokens".into()));
+        }
+        check_shared(&self.messages, self.top_logprobs)
+    }
+}
+
+fn check_shared(messages: &[Message], top_logprobs: u32) -> Result<(), Error> {
+    check_messages(messages)?;
+    if top_logprobs > TOP_LOGPROBS_MAX {
+        return Err(Error::Invalid("top_logprobs must be at most 20".into()));
+    }
+    Ok(())
+}
+
+pub(super) fn check_messages(messages: &[Message]) -> Result<(), Error> {
+    let bytes: usize = messages.iter().map(|m| m.role.len() + m.content.len()).sum();
+    if messages.is_empty() || messages.len() > MESSAGES_MAX || bytes > OFFER_TEXT_BYTES_MAX {
+        return Err(Error::Invalid("1 to 256 messages of 256 KiB together".into()));
+    }
+    Ok(())
+}

@@ -1,0 +1,242 @@
+//! The handle to a model's thread, and the answer it gives.
+
+mod events;
+mod gauges;
+mod load;
+
+use super::request::check_messages;
+use super::{Config, Error, Prompt, Request, ScoreRequest, SlotUse};
+use futures::Stream;
+use polymath_swarm::capability::ModelFacts;
+use polymath_swarm::task::{Message, TaskEvent, TokenLogprobs};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::thread::Thread;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+
+pub(super) use events::Events;
+pub(super) use gauges::Gauges;
+
+/// Requests for prompts alone that may wait; they take microseconds.
+const PROMPTS_MAX: usize = 16;
+
+/// What the thread is asked to do.
+pub(super) enum Command {
+    /// A task for a slot.
+    Work(Box<Work>),
+    /// Template and tokens only.
+    Prompt { messages: Vec<Message>, reply: oneshot::Sender<Result<Prompt, Error>> },
+    /// End, whatever is running.
+    Stop,
+}
+
+/// A task, with where its results go and its seat among slots and queue.
+pub(super) enum Work {
+    Answer {
+        request: Request,
+        events: Events,
+        seat: OwnedSemaphorePermit,
+    },
+    Score {
+        request: ScoreRequest,
+        reply: oneshot::Sender<Result<Vec<TokenLogprobs>, Error>>,
+        seat: OwnedSemaphorePermit,
+    },
+}
+
+impl Work {
+    pub(super) fn messages(&self) -> &[Message] {
+        match self {
+            Self::Answer { request, .. } => &request.messages,
+            Self::Score { request, .. } => &request.messages,
+        }
+    }
+}
+
+/// A loaded model. Clones are handles to the same one; when the last of them and of its [`Generation`]s is
+/// dropped, the model is unloaded.
+#[derive(Clone)]
+pub struct Worker {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    /// `None` only while being dropped.
+    commands: Option<mpsc::Sender<Command>>,
+    thread: Thread,
+    seats: Arc<Semaphore>,
+    name: String,
+    facts: ModelFacts,
+    slot_use: watch::Receiver<SlotUse>,
+    gauges: Arc<Gauges>,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // The thread ends when it wakes and finds no sender left.
+        self.commands = None;
+        self.thread.unpark();
+    }
+}
+
+impl Worker {
+    /// Checks the file, loads it in a thread of its own and sees that it answers. Errors name the file.
+    pub async fn load(config: Config) -> Result<Self, Error> {
+        config.check()?;
+        let seats = Arc::new(Semaphore::new((config.slots + config.queue) as usize));
+        let (commands, receiver) = mpsc::channel((config.slots + config.queue) as usize + PROMPTS_MAX);
+        let slots = SlotUse { slots: config.slots, free: config.slots, queued: 0 };
+        let (slot_use_sender, slot_use) = watch::channel(slots);
+        let gauges = Arc::new(Gauges::default());
+        let path = config.model_path.clone();
+        let (thread, ready) = load::spawn(config, receiver, slot_use_sender, Arc::clone(&gauges))?;
+        // Only a panic in the bindings ends the thread without a word.
+        let broke = |_| Err(Error::Refused { path, reason: "loading it broke off".into() });
+        let load::Ready { name, facts } = ready.await.unwrap_or_else(broke)?;
+        let shared = Shared { commands: Some(commands), thread, seats, name, facts, slot_use, gauges };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// What the file says of the model, and how it is run.
+    pub fn facts(&self) -> &ModelFacts {
+        &self.shared.facts
+    }
+
+    /// The model's own name, or its file's.
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// How busy it is, live.
+    pub fn slots(&self) -> watch::Receiver<SlotUse> {
+        self.shared.slot_use.clone()
+    }
+
+    /// Generated tokens a second of one answer: a moving average, from the probe at loading on.
+    pub fn tokens_per_second(&self) -> f32 {
+        self.shared.gauges.tokens_per_second()
+    }
+
+    /// Starts an answer. Fails at once if the request is out of bounds or every place is taken; whatever else
+    /// is wrong comes as the first event.
+    pub fn generate(&self, request: Request) -> Result<Generation, Error> {
+        request.check()?;
+        let seat = self.seat()?;
+        let (events, receiver) = Events::channel();
+        self.work(Work::Answer { request, events, seat })?;
+        Ok(Generation { events: receiver, worker: self.clone(), ended: false })
+    }
+
+    /// Log-probabilities of given tokens, had the model answered with them. Dropping the future cancels.
+    pub async fn score(&self, request: ScoreRequest) -> Result<Vec<TokenLogprobs>, Error> {
+        request.check()?;
+        let seat = self.seat()?;
+        let (reply, scores) = oneshot::channel();
+        self.work(Work::Score { request, reply, seat })?;
+        scores.await.unwrap_or(Err(Error::Stopped))
+    }
+
+    /// The conversation as the model would read it.
+    pub async fn prompt(&self, messages: Vec<Message>) -> Result<Prompt, Error> {
+        check_messages(&messages)?;
+        let (reply, prompt) = oneshot::channel();
+        let commands = self.commands()?;
+        commands.send(Command::Prompt { messages, reply }).await.map_err(|_| Error::Stopped)?;
+        self.shared.thread.unpark();
+        prompt.await.unwrap_or(Err(Error::Stopped))
+    }
+
+    /// Unloads the model: running answers end with [`Error::Stopped`]. Returns when its memory is free.
+    pub async fn stop(&self) {
+        let Ok(commands) = self.commands() else { return };
+        if commands.send(Command::Stop).await.is_ok() {
+            self.shared.thread.unpark();
+            commands.closed().await;
+        }
+        // The thread drops this sender after the model.
+        let mut slot_use = self.slots();
+        while slot_use.changed().await.is_ok() {}
+    }
+
+    fn commands(&self) -> Result<&mpsc::Sender<Command>, Error> {
+        self.shared.commands.as_ref().ok_or(Error::Stopped)
+    }
+
+    fn seat(&self) -> Result<OwnedSemaphorePermit, Error> {
+        let seat = Arc::clone(&self.shared.seats).try_acquire_owned();
+        seat.map_err(|_| Error::Busy {
+            retry_after_ms: self.shared.gauges.retry_after_ms(*self.shared.slot_use.borrow()),
+        })
+    }
+
+    fn work(&self, work: Work) -> Result<(), Error> {
+        // There is room for every seat and more; only prompts could have filled it.
+        self.commands()?.try_send(Command::Work(Box::new(work))).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Error::Busy { retry_after_ms: gauges::RETRY_MS_MIN },
+            mpsc::error::TrySendError::Closed(_) => Error::Stopped,
+        })?;
+        self.shared.thread.unpark();
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker").field("name", &self.shared.name).field("facts", &self.shared.facts).finish()
+    }
+}
+
+/// An answer as it comes: accepted, tokens, done; or an error, which is the last. Dropping it cancels the task
+/// and frees its slot within one decode step.
+pub struct Generation {
+    events: mpsc::Receiver<Result<TaskEvent, Error>>,
+    worker: Worker,
+    ended: bool,
+}
+
+impl Generation {
+    /// The next event; `None` after the last.
+    pub async fn next(&mut self) -> Option<Result<TaskEvent, Error>> {
+        std::future::poll_fn(|context| self.poll(context)).await
+    }
+
+    /// Reads to the end: all text, and the last event.
+    pub async fn text(mut self) -> Result<(String, TaskEvent), Error> {
+        let mut all = String::new();
+        while let Some(event) = self.next().await {
+            match event? {
+                TaskEvent::Tokens { text, .. } => all.push_str(&text),
+                done @ TaskEvent::Done { .. } => return Ok((all, done)),
+                TaskEvent::Accepted { .. } => {}
+            }
+        }
+        Err(Error::Stopped)
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<TaskEvent, Error>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let event = std::task::ready!(self.events.poll_recv(context)).unwrap_or(Err(Error::Stopped));
+        self.ended = matches!(event, Err(_) | Ok(TaskEvent::Done { .. }));
+        // The slot may have been waiting for this place.
+        self.worker.shared.thread.unpark();
+        Poll::Ready(Some(event))
+    }
+}
+
+impl Stream for Generation {
+    type Item = Result<TaskEvent, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll(context)
+    }
+}
+
+impl Drop for Generation {
+    fn drop(&mut self) {
+        self.events.close();
+        self.worker.shared.thread.unpark();
+    }
+}

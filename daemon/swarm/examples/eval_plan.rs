@@ -1,0 +1,43 @@
+//! Measures the structural planner on a file of cases, one `{"prompt", "tasks", "edges"}` a line, and prints
+//! what `daemon eval plan` prints, without building the daemon:
+//!
+//! `cargo run -p polymath-swarm --example eval_plan -- FILE.jsonl [first|second|all] [--faults]`
+//!
+//! `first` and `second` take half of the file, to tune on one and report the other; `--faults` prints each
+//! prompt that was cut into the wrong number of tasks or linked where it should not be.
+
+use polymath_swarm::evaluation::{PlanCase, PlanPrediction, PlanReport};
+use polymath_swarm::plan::structural;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let path = arguments.first().ok_or("which file?")?;
+    let cases: Vec<PlanCase> = std::fs::read_to_string(path)?
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()?;
+    let half = cases.len() / 2;
+    let cases = match arguments.get(1).map(String::as_str) {
+        Some("first") => &cases[..half],
+        Some("second") => &cases[half..],
+        _ => &cases[..],
+    };
+    let start = std::time::Instant::now();
+    let plans: Vec<_> = cases.iter().map(|case| structural(&case.prompt)).collect();
+    let micros = start.elapsed().as_secs_f64() * 1e6 / cases.len().max(1) as f64;
+    let predictions: Vec<PlanPrediction> = plans.iter().map(PlanPrediction::from).collect();
+    if arguments.iter().any(|a| a == "--faults") {
+        for (case, predicted) in cases
+            .iter()
+            .zip(&predictions)
+            .filter(|(c, p)| c.tasks.len() != p.tasks.len() || c.edges.is_empty() != p.edges.is_empty())
+        {
+            println!("--- {} tasks, {} predicted\n{}", case.tasks.len(), predicted.tasks.len(), case.prompt);
+            predicted.tasks.iter().for_each(|task| println!("   > {task}"));
+        }
+    }
+    println!("{}", serde_json::to_string_pretty(&PlanReport::of(cases.iter().zip(&predictions)))?);
+    println!("{micros:.0} µs a prompt");
+    Ok(())
+}

@@ -1,0 +1,221 @@
+//! Coordination inside a sentence: "what is X and what is Y". Two questions are joined only where the second
+//! begins like a question or an order of its own; "and" between nouns or numbers joins nothing to be cut.
+
+use super::kind::{Kind, is_imperative, kind, opens_question, skip_polite};
+use super::words::{INTERROGATIVES, VERBS, Word, words};
+
+/// Parts of one sentence at most: beyond it the sentence is left as it is.
+const CLAUSES_MAX: usize = 8;
+/// Words of a clause without a figure, a name or a quotation that still say what they are about.
+const CLAUSE_WORDS_MIN: usize = 4;
+
+/// Joints between clauses, longest first.
+const JOINTS: &[&str] = &[
+    ", and also ",
+    ", and then ",
+    " and also ",
+    " and then ",
+    ", and ",
+    ", then ",
+    ", also ",
+    ", plus ",
+    ", but ",
+    " and ",
+    "; then ",
+    "; also ",
+    "; and ",
+    "; ",
+    ", or ",
+    ", ",
+    " then ",
+    " plus ",
+    " & ",
+];
+
+/// Orders about the same subject, which stay together ("describe the cell and explain its function").
+const ANALYTIC: &[&str] = &[
+    "explain",
+    "describe",
+    "discuss",
+    "compare",
+    "outline",
+    "analyse",
+    "analyze",
+    "evaluate",
+    "identify",
+    "determine",
+    "find",
+    "state",
+    "solve",
+    "derive",
+    "prove",
+    "show",
+    "summarise",
+    "summarize",
+    "suggest",
+    "recommend",
+    "give",
+    "write",
+    "create",
+    "generate",
+    "compose",
+];
+
+/// Offsets in `text` at which a further clause (with its joint) begins.
+pub(super) fn cuts(text: &str, mask: &[bool]) -> Vec<usize> {
+    let mut found = Vec::new();
+    let mut left = 0;
+    for (at, c) in text.char_indices() {
+        if at <= left || mask[at] || !matches!(c, ',' | ';' | ' ' | '\n') {
+            continue;
+        }
+        let Some(joint) = joint(&text[at..]) else {
+            continue;
+        };
+        let right = at + joint;
+        if right < text.len()
+            && !mask[right - 1]
+            && separates(&text[left..at], &text[right..], &text[at..right])
+        {
+            found.push(at);
+            left = right;
+        }
+    }
+    if found.len() >= CLAUSES_MAX { Vec::new() } else { found }
+}
+
+/// Bytes of the joint that `text` begins with.
+fn joint(text: &str) -> Option<usize> {
+    JOINTS
+        .iter()
+        .find(|joint| text.get(..joint.len()).is_some_and(|head| head.eq_ignore_ascii_case(joint)))
+        .map(|j| j.len())
+}
+
+/// Whether `left` and `right` ask for different things.
+fn separates(left: &str, right: &str, joint: &str) -> bool {
+    if !asks(left) || !stands(left) {
+        return false;
+    }
+    let found = words(right, 24);
+    let head = skip_polite(&found);
+    let left_words = words(left, 24);
+    let left_head = skip_polite(&left_words);
+    let (Some(first), Some(left_first)) = (head.first(), left_head.first()) else {
+        return false;
+    };
+    if left_first.is_in(&["take", "consider", "get"]) {
+        return false;
+    }
+    if opens_question(head) || subject_question(head, left_head, joint) {
+        // "Explain what it is and how it works": the second belongs to the verb of the first. A comma alone
+        // joins questions only where the sentence before it is a question already.
+        let embedded = left_first.is_in(ANALYTIC);
+        let sequel = first.is_in(&["why", "which"]) && head.len() < 4
+            || first.is_in(&["why"]) && joint.trim() == "and";
+        return !embedded && !sequel;
+    }
+    let own_object = is_imperative(right, head);
+    let analytic = left_first.is_in(ANALYTIC) && first.is_in(ANALYTIC);
+    // "spell cat, add 3 and 4": a comma alone joins orders only if both are plain ones with objects of their own.
+    let plain =
+        |head: &[Word]| head[0].is_in(VERBS) && head.get(1).is_some_and(|w| !w.is_in(&["it", "them", "its"]));
+    let bare_comma = joint.trim() == ",";
+    own_object && !analytic && (!bare_comma || (plain(head) && plain(left_head)))
+}
+
+/// Whether a clause that may have lost its question mark to the end of the sentence asks. "When it is full, what
+/// …" is a condition.
+fn asks(left: &str) -> bool {
+    let found = words(left, 2);
+    let open = skip_polite(&found)
+        .first()
+        .is_some_and(|w| w.is_in(INTERROGATIVES) && !w.is_in(&["when", "where", "why"]));
+    kind(left) == Kind::Ask || open && kind(&format!("{left}?")) == Kind::Ask
+}
+
+/// "who wrote", "how many legs …" without inversion: a question only beside another question.
+fn subject_question(head: &[Word], left: &[Word], joint: &str) -> bool {
+    // "Which of the following describes what it is, and what …" asks once.
+    let plain = joint.starts_with(',')
+        && !left.iter().any(|w| w.is_in(&["following", "these", "best"]))
+        && left.iter().filter(|w| w.is_in(INTERROGATIVES)).count() == 1;
+    let asks = left.first().is_some_and(|w| w.is_in(INTERROGATIVES));
+    let Some(first) = head.first() else {
+        return false;
+    };
+    asks && head.len() > 2
+        && (first.is_in(&["who"])
+            || plain && first.is_in(&["what", "which"])
+            || first.is_in(&["how"]) && head.get(1).is_some_and(|w| w.is_in(&["many", "much"])))
+}
+
+/// Whether a clause says what it is about.
+fn stands(clause: &str) -> bool {
+    let found = words(clause, 24);
+    let head = skip_polite(&found);
+    head.len() >= CLAUSE_WORDS_MIN
+        || clause.contains(|c: char| c.is_ascii_digit() || matches!(c, '"' | '\'' | '\u{201c}' | '\u{2019}'))
+        || head.iter().skip(1).any(|w| w.capital)
+        || head.len() > 1
+            && head[0].is_in(&[
+                "spell",
+                "reverse",
+                "translate",
+                "define",
+                "convert",
+                "pluralise",
+                "pluralize",
+                "what's",
+                "whats",
+                "who's",
+            ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::mask::protected;
+    use super::*;
+
+    fn clauses(text: &str) -> Vec<&str> {
+        let (mut parts, mut from) = (Vec::new(), 0);
+        for at in cuts(text, &protected(text)) {
+            parts.push(&text[from..at]);
+            from = at;
+        }
+        parts.push(&text[from..]);
+        parts
+    }
+
+    #[test]
+    fn only_whole_clauses_are_cut() {
+        for (text, expected) in [
+            (
+                "What is the capital of France and what is 3+4?",
+                vec!["What is the capital of France", " and what is 3+4?"],
+            ),
+            (
+                "how do you say dog in spanish, and what's 17 times 4?",
+                vec!["how do you say dog in spanish", ", and what's 17 times 4?"],
+            ),
+            ("spell cat and translate dog into French", vec!["spell cat", " and translate dog into French"]),
+            (
+                "What is 2+2, what is the symbol for gold, and how many days are in May?",
+                vec!["What is 2+2", ", what is the symbol for gold", ", and how many days are in May?"],
+            ),
+            ("What is the sum of 12 and 30?", vec!["What is the sum of 12 and 30?"]),
+            ("What is the difference between A and B?", vec!["What is the difference between A and B?"]),
+            ("Add 3 and 4", vec!["Add 3 and 4"]),
+            ("Explain what a cell is and how it works.", vec!["Explain what a cell is and how it works."]),
+            ("If A holds, what is B?", vec!["If A holds, what is B?"]),
+            (
+                "What is the capital of France and of Italy?",
+                vec!["What is the capital of France and of Italy?"],
+            ),
+            ("Who said \"spell it and what is it\"?", vec!["Who said \"spell it and what is it\"?"]),
+            ("Describe the cell and explain its parts.", vec!["Describe the cell and explain its parts."]),
+        ] {
+            assert_eq!(clauses(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! References back: "it", "that number", "the result", "both". Where one means an earlier answer, the words
+//! give way to a placeholder; where it means an earlier topic, the two belong into one task.
+
+mod antecedent;
+mod pronoun;
+
+pub(super) use antecedent::yields_thing;
+
+use super::kind::skip_polite;
+use super::words::{AMBIGUOUS_VERBS, PREPOSITIONS, VERBS, Word, words};
+use antecedent::yields_person;
+use pronoun::{PRONOUN_REACH, compares, early, is_expletive, is_plural_noun, stands_alone};
+use std::ops::Range;
+
+/// Words looked at: a reference stands near the beginning, later ones have their noun in their own sentence.
+const WORDS_MAX: usize = 24;
+/// What stands for an answer in "that number", "this word".
+const ANSWER_NOUNS: &[&str] = &[
+    "number",
+    "word",
+    "name",
+    "city",
+    "country",
+    "capital",
+    "year",
+    "value",
+    "result",
+    "element",
+    "answer",
+    "amount",
+    "figure",
+    "symbol",
+    "sum",
+    "product",
+    "difference",
+    "quotient",
+    "total",
+    "term",
+    "date",
+    "day",
+    "month",
+    "letter",
+    "person",
+    "place",
+    "planet",
+    "language",
+    "string",
+    "quantity",
+    "numeral",
+    "output",
+    "phrase",
+    "currency",
+    "animal",
+];
+/// What an answer may be called without a demonstrative, anywhere.
+const RESULTS: &[&str] = &["result", "answer", "outcome", "output", "solution"];
+/// Verbs that work on an answer as it stands.
+const TRANSFORMS: &[&str] = &[
+    "add",
+    "subtract",
+    "multiply",
+    "divide",
+    "double",
+    "triple",
+    "halve",
+    "square",
+    "cube",
+    "convert",
+    "translate",
+    "spell",
+    "reverse",
+    "write",
+    "express",
+    "turn",
+    "round",
+    "raise",
+    "increase",
+    "decrease",
+    "capitalise",
+    "capitalize",
+    "uppercase",
+    "lowercase",
+    "change",
+    "put",
+    "transform",
+    "encode",
+    "decode",
+    "conjugate",
+    "pluralise",
+    "pluralize",
+    "sort",
+    "alphabetise",
+    "alphabetize",
+    "rewrite",
+    "print",
+    "say",
+    "show",
+    "take",
+    "count",
+    "rearrange",
+    "repeat",
+    "switch",
+    "give",
+    "sum",
+    "compute",
+    "calculate",
+];
+/// A reference found in a piece.
+#[derive(Clone, Debug, PartialEq)]
+struct Reference {
+    span: Range<usize>,
+    form: Form,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// It can only mean the answer.
+    Answer,
+    /// The answer of the n-th task.
+    Ordinal(u32),
+    /// All answers so far.
+    All,
+    /// A thing: the answer or the topic. `possessive` for "its".
+    Thing { possessive: bool },
+    /// A person: likewise.
+    Person { possessive: bool },
+}
+
+/// What a piece makes of what was before it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Link {
+    /// Nothing: it can stand alone.
+    Free,
+    /// It means the topic: it cannot stand alone, nor wait for an answer.
+    Topic,
+    /// It needs answers: its text with placeholders, and the tasks it needs.
+    Needs(String, Vec<u32>),
+}
+
+/// How `text` refers to what was before: `previous` is the last task's text, `done` the number of tasks so
+/// far.
+pub(super) fn link(text: &str, previous: &str, done: u32) -> Link {
+    let found = words(text, WORDS_MAX);
+    let Some(reference) = reference(text, &found, done) else {
+        return Link::Free;
+    };
+    let possessive = match reference.form {
+        Form::Answer | Form::Ordinal(_) | Form::All => false,
+        Form::Thing { possessive } => {
+            let direct =
+                skip_polite(&found).first().is_some_and(|verb| verb.is_in(TRANSFORMS)) && !possessive;
+            if !direct && !yields_thing(previous) {
+                return Link::Topic;
+            }
+            possessive
+        }
+        Form::Person { possessive } => {
+            if !yields_person(previous) {
+                return Link::Topic;
+            }
+            possessive
+        }
+    };
+    let needs: Vec<u32> = match reference.form {
+        Form::All => (1..=done).collect(),
+        Form::Ordinal(id) => vec![id],
+        _ => vec![done],
+    };
+    let names: Vec<String> = needs.iter().map(|id| format!("{{{{{id}}}}}")).collect();
+    let mut name = match names.as_slice() {
+        [head @ .., last] if !head.is_empty() => format!("{} and {last}", head.join(", ")),
+        _ => names.concat(),
+    };
+    if possessive {
+        name.push_str("'s");
+    }
+    let Range { start, end } = reference.span;
+    Link::Needs(format!("{}{name}{}", &text[..start], &text[end..]), needs)
+}
+
+fn reference(text: &str, found: &[Word], done: u32) -> Option<Reference> {
+    let transforms = transforms(found);
+    let orders =
+        skip_polite(found).first().is_some_and(|verb| verb.is_in(VERBS) || verb.is_in(AMBIGUOUS_VERBS));
+    (0..found.len()).find_map(|at| {
+        let (word, next) = (&found[at], found.get(at + 1));
+        let span = |last: usize| word.start..found[last].end;
+        let answer = |last: usize| Some(Reference { span: span(last), form: Form::Answer });
+        match word.lower.as_str() {
+            "it" if early(found, at) && !is_expletive(found, at) => thing(span(at), false),
+            "it's" if early(found, at) => None,
+            "its" if early(found, at) => match next {
+                Some(noun) if noun.is_in(&["name", "spelling"]) => thing(span(at + 1), false),
+                Some(_) => thing(span(at), true),
+                None => None,
+            },
+            "he" | "she" | "him" if early(found, at) => person(span(at), false),
+            "his" if early(found, at) => person(span(at), true),
+            "her" if early(found, at) => person(span(at), next.is_some_and(|n| !n.is_in(PREPOSITIONS))),
+            "they" if early(found, at) => person(span(at), false),
+            "their" if early(found, at) => person(span(at), true),
+            "them" | "both" if early(found, at) && (orders || compares(found)) => plural(found, at, done),
+            "these" | "those" if early(found, at) && next.is_some_and(is_plural_noun) => {
+                plural(found, at, done)
+            }
+            "this" | "that" if next.is_some_and(|n| n.is_in(ANSWER_NOUNS)) => answer(at + 1),
+            "this" | "that"
+                if at > 0 && (transforms || early(found, at)) && stands_alone(text, found, at) =>
+            {
+                answer(at)
+            }
+            "the" => definite(found, at, transforms, done),
+            _ => None,
+        }
+    })
+}
+
+fn transforms(found: &[Word]) -> bool {
+    skip_polite(found).first().is_some_and(|verb| verb.is_in(TRANSFORMS))
+}
+
+fn thing(span: Range<usize>, possessive: bool) -> Option<Reference> {
+    Some(Reference { span, form: Form::Thing { possessive } })
+}
+
+fn person(span: Range<usize>, possessive: bool) -> Option<Reference> {
+    Some(Reference { span, form: Form::Person { possessive } })
+}
+
+/// "them", "both numbers", "these two results".
+fn plural(found: &[Word], at: usize, done: u32) -> Option<Reference> {
+    let nouns =
+        found[at + 1..].iter().take_while(|w| is_plural_noun(w) || w.is_in(&["of", "them", "the"])).count();
+    let form = if done > 1 { Form::All } else { Form::Answer };
+    Some(Reference { span: found[at].start..found[at + nouns].end, form })
+}
+
+/// "the result", "the first answer", "the two numbers", and after a verb that transforms "the word".
+fn definite(found: &[Word], at: usize, transforms: bool, done: u32) -> Option<Reference> {
+    let next = found.get(at + 1)?;
+    let after = found.get(at + 2);
+    let span = |last: usize| found[at].start..found[last].end;
+    let ends = |word: Option<&Word>| {
+        word.is_none_or(|w| {
+            w.is_in(&[
+                "backwards",
+                "backward",
+                "aloud",
+                "in",
+                "to",
+                "into",
+                "by",
+                "from",
+                "and",
+                "with",
+                "as",
+                "times",
+            ])
+        })
+    };
+    if is_plural_noun(next) && at <= PRONOUN_REACH && !after.is_some_and(|w| w.is_in(&["of", "that"])) {
+        let bare = next.is_in(&["two", "three"]);
+        if !bare || after.is_some_and(is_plural_noun) || ends(after) {
+            return (done > 1 || next.is_in(&["results", "answers"]))
+                .then(|| plural(found, at, done))
+                .flatten();
+        }
+    }
+    let ordinal = ["first", "second", "third", "fourth"].iter().position(|o| next.lower == *o);
+    if let (Some(place), Some(noun)) = (ordinal, after) {
+        let id = place as u32 + 1;
+        if noun.is_in(ANSWER_NOUNS) && id <= done && ends(found.get(at + 3)) {
+            return Some(Reference { span: span(at + 2), form: Form::Ordinal(id) });
+        }
+    }
+    let form = Form::Answer;
+    if next.is_in(&["resulting", "previous", "last", "final"]) && after.is_some_and(|n| n.is_in(ANSWER_NOUNS))
+    {
+        return Some(Reference { span: span(at + 2), form });
+    }
+    let of = after.is_some_and(|w| w.is_in(&["of", "that", "which", "is"]));
+    let to_question = after.is_some_and(|w| w.lower == "to")
+        && found.get(at + 3).is_some_and(|w| w.is_in(&["the", "this"]));
+    if next.is_in(RESULTS) && !of && !to_question {
+        return Some(Reference { span: span(at + 1), form });
+    }
+    let named = transforms && next.is_in(ANSWER_NOUNS) && ends(after) && at <= PRONOUN_REACH;
+    // "Multiply the product by 3" does, "add the number 5" does not.
+    named.then(|| Reference { span: span(at + 1), form })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn needs(text: &str, previous: &str, done: u32) -> Option<String> {
+        match link(text, previous, done) {
+            Link::Needs(text, _) => Some(text),
+            Link::Free => None,
+            Link::Topic => Some("topic".into()),
+        }
+    }
+
+    #[test]
+    fn references_become_placeholders_where_they_mean_the_answer() {
+        let capital = "What is the capital of France?";
+        for (text, previous, expected) in [
+            ("Spell it backwards.", capital, Some("Spell {{1}} backwards.")),
+            ("What is its population?", capital, Some("What is {{1}}'s population?")),
+            ("Spell its name backwards.", capital, Some("Spell {{1}} backwards.")),
+            ("How many letters does that word have?", capital, Some("How many letters does {{1}} have?")),
+            ("Translate the word into Spanish.", capital, Some("Translate {{1}} into Spanish.")),
+            ("Multiply the result by 3.", "What is 3 + 4?", Some("Multiply {{1}} by 3.")),
+            ("What's that in Roman numerals?", "What is 3 + 4?", Some("What's {{1}} in Roman numerals?")),
+            ("Double that.", "What is 3 + 4?", Some("Double {{1}}.")),
+            ("When was he born?", "Who wrote Hamlet?", Some("When was {{1}} born?")),
+            ("When was it published?", "Who wrote Hamlet?", Some("topic")),
+            ("When was it built?", "How tall is the Eiffel Tower?", Some("topic")),
+            ("How does it work?", "What is photosynthesis?", Some("topic")),
+            ("When an attitude is communicated, what does it become?", capital, None),
+            ("What time is it in Tokyo?", capital, None),
+            ("How long does it take to boil an egg?", capital, None),
+            ("Use the equation to answer the question.", capital, None),
+            ("What is the sum of 3 and 4?", capital, None),
+            ("Which of these organs comes in pairs?", capital, None),
+        ] {
+            assert_eq!(needs(text, previous, 1).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn several_answers_are_named_together() {
+        assert_eq!(
+            link("Add the two results.", "What is 2+2?", 2),
+            Link::Needs("Add {{1}} and {{2}}.".into(), vec![1, 2])
+        );
+        assert_eq!(
+            link("Double the first result.", "What is 2+2?", 2),
+            Link::Needs("Double {{1}}.".into(), vec![1])
+        );
+        assert_eq!(
+            link("List them in order.", "What is 2+2?", 3),
+            Link::Needs("List {{1}}, {{2}} and {{3}} in order.".into(), vec![1, 2, 3])
+        );
+    }
+}

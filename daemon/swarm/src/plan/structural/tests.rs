@@ -1,0 +1,339 @@
+//! Whole prompts through the planner.
+
+use super::*;
+use proptest::prelude::*;
+
+fn tasks(prompt: &str) -> Vec<String> {
+    structural(prompt).tasks().map(|t| t.text.clone()).collect()
+}
+
+/// Collects every fault of a table, so that one run shows them all.
+#[derive(Default)]
+struct Faults(String);
+
+impl Faults {
+    fn compare<T: PartialEq<U> + std::fmt::Debug, U: std::fmt::Debug>(
+        &mut self,
+        prompt: &str,
+        found: T,
+        expected: U,
+    ) {
+        if found != expected {
+            self.0.push_str(&format!("{prompt}\n    found {found:?}\n expected {expected:?}\n"));
+        }
+    }
+}
+
+impl Drop for Faults {
+    fn drop(&mut self) {
+        assert!(self.0.is_empty() || std::thread::panicking(), "\n{}", self.0);
+    }
+}
+
+fn edges(prompt: &str) -> Vec<(u32, u32)> {
+    structural(prompt).edges()
+}
+
+#[test]
+fn one_question_stays_one_task() {
+    let mut faults = Faults::default();
+    for prompt in [
+        "What is the capital of France?",
+        "What is the sum of 12 and 30?",
+        "add 3 and 4",
+        "What is the difference between a mitosis and meiosis?",
+        "What is the capital of France and of Italy?",
+        "Explain how photosynthesis works and why plants need it.",
+        "What is a primary key and how is it used?",
+        "What is inflation? Why does it matter?",
+        "Who wrote Hamlet, and when was it published?",
+        "How tall is the Eiffel Tower? When was it built?",
+        "Ms. Perez drove 40 miles in 5 days. She drove the same number each day. How many miles did she drive a day?",
+        "A train leaves at 9. Also, it is slow. How long does it take to cover 100 km at 50 km/h?",
+        "John has 3 apples. Then, he buys 4 more. How many apples does he have now?",
+        "Let x = 8. What is x>>1 in Python 3?",
+        "Estimate 32 x 68. The product is between what numbers?",
+        "Is 91 prime? Explain your answer.",
+        "Do you agree? Why or why not?",
+        "Solve 2x + 3 = 7. Show your work.",
+        "Your boss asks you to lie. Which would you do?",
+        "Which of the following is a noun?\na) run\nb) dog\nc) quickly",
+        "Which of these would you ask first?\na) What is your name?\nb) Where do you live?",
+        "Translate the following sentences into French:\n1. Where is the station?\n2. How are you?",
+        "What does this print?\n\n```python\nprint('a? b. What is c?')\nx = 1; y = 2\n```",
+        "Who said \"What is truth? Tell me, and what is beauty?\"",
+        "Summarise: \"The cat sat. Why? Nobody knows. What is a cat?\"",
+        "Read this passage. The river rose in May. The village moved uphill. What happened to the village?",
+        "Consider the following numbers.\n   ° Binary 1100\n   ° Decimal 11\n Which of the following lists them in order?",
+        "¿Cuál es la capital de Francia? ¿Cuánto es dos más dos?",
+        "Was ist die Hauptstadt von Peru und wie viel ist 3 mal 4?",
+        "法国的首都是哪里?二加二等于几?",
+        "Write a function that takes a list and returns its sum, and explain how it works.",
+        "Hello! What is the capital of Peru?",
+        "If a shirt costs $20 and is reduced by 15%, what is the new price?",
+        "Would Shaggy and the Redenbacher popcorn founder both raise a hand during a roll call?",
+        "Find the mean and the median of 3, 5 and 9.",
+        "Compare France and Spain in area, population and climate.",
+        "what is rock and roll",
+        "Write a story about a dog, make it funny and keep it short.",
+        "When the following equation is balanced, which of the following is true?\n__ H2 + __ O2 = __ H2O (l)",
+        "Define ephemeral. Use it in a sentence.",
+    ] {
+        faults.compare(prompt, tasks(prompt), [prompt]);
+    }
+}
+
+#[test]
+fn several_questions_become_several_tasks() {
+    let cases: &[(&str, &[&str])] = &[
+        (
+            "What is the capital of France? What is 12 * 12?",
+            &["What is the capital of France?", "What is 12 * 12?"],
+        ),
+        (
+            "how do you say dog in spanish, and what's 17 times 4?",
+            &["how do you say dog in spanish?", "what's 17 times 4?"],
+        ),
+        (
+            "Convert 45 to Roman numerals. Then tell me the chemical symbol for gold.",
+            &["Convert 45 to Roman numerals.", "Tell me the chemical symbol for gold."],
+        ),
+        (
+            "What is the capital of Peru and what is the symbol for iron?",
+            &["What is the capital of Peru?", "What is the symbol for iron?"],
+        ),
+        (
+            "What is the capital of Peru, how many days are in March, and what is 3 + 4?",
+            &["What is the capital of Peru?", "How many days are in March?", "What is 3 + 4?"],
+        ),
+        (
+            "Answer these:\n1. What is the capital of Peru?\n2. Convert 5 km to miles.\n3. Spell cat backwards.",
+            &["What is the capital of Peru?", "Convert 5 km to miles.", "Spell cat backwards."],
+        ),
+        (
+            "I have two questions. What is 3+4? And also, how many legs does a spider have?",
+            &["What is 3+4?", "How many legs does a spider have?"],
+        ),
+        ("a) spell cat backwards\nb) what is 5 in binary", &["spell cat backwards.", "what is 5 in binary?"]),
+        ("Please do: (1) spell cat (2) add 3 and 4", &["spell cat.", "add 3 and 4."]),
+        ("what is 3+4; what is the capital of peru", &["what is 3+4?", "what is the capital of peru?"]),
+        ("Next question: what is 3+4? Another question: what is 4+5?", &["What is 3+4?", "What is 4+5?"]),
+        (
+            "A ball falls from 20 m. How long does it fall? Also, Arrests may be made without a warrant. Which of \
+             the following is not such a case?",
+            &[
+                "A ball falls from 20 m. How long does it fall?",
+                "Arrests may be made without a warrant. Which of the following is not such a case?",
+            ],
+        ),
+        (
+            "what is the capital of france\nwhat is 12 times 12",
+            &["what is the capital of france?", "what is 12 times 12?"],
+        ),
+        (
+            "Translate cat into Spanish, convert 3 miles to km and tell me what day follows Friday.",
+            &["Translate cat into Spanish.", "Convert 3 miles to km.", "Tell me what day follows Friday."],
+        ),
+        (
+            "What's the symbol for potassium and the atomic number of neon?",
+            &["What's the symbol for potassium?", "What's the atomic number of neon?"],
+        ),
+        (
+            "i need to know the capital of kenya, 7 times 8, and the symbol for sodium",
+            &["what is the capital of kenya?", "what is 7 times 8?", "what is the symbol for sodium?"],
+        ),
+        (
+            "What is the sum of 4 and 5? And the capital of Peru?",
+            &["What is the sum of 4 and 5?", "What is the capital of Peru?"],
+        ),
+        (
+            "1) capital of Chile 2) 14 + 29 3) symbol for iron",
+            &["capital of Chile", "14 + 29", "symbol for iron"],
+        ),
+        (
+            "hi! could you convert 2 kg to grams? and what is the opposite of cold? thanks",
+            &["could you convert 2 kg to grams?", "what is the opposite of cold?"],
+        ),
+        (
+            "Translate 'house' to German; 12 + 30; the symbol for silver",
+            &["Translate 'house' to German.", "12 + 30?", "The symbol for silver?"],
+        ),
+        ("Q1: What is 3+4?\nQ2: Who wrote Hamlet?", &["What is 3+4?", "Who wrote Hamlet?"]),
+    ];
+    let mut faults = Faults::default();
+    for (prompt, expected) in cases {
+        faults.compare(prompt, tasks(prompt), *expected);
+        faults.compare(prompt, edges(prompt), []);
+    }
+}
+
+#[test]
+fn results_are_handed_on() {
+    let cases: &[(&str, &[&str], &[(u32, u32)])] = &[
+        (
+            "What is the capital of France? Spell it backwards.",
+            &["What is the capital of France?", "Spell {{1}} backwards."],
+            &[(1, 2)],
+        ),
+        (
+            "what's 12*12? turn the result into roman numerals",
+            &["what's 12*12?", "turn {{1}} into roman numerals."],
+            &[(1, 2)],
+        ),
+        (
+            "Compute 12*12 and convert it to Roman numerals.",
+            &["Compute 12*12.", "Convert {{1}} to Roman numerals."],
+            &[(1, 2)],
+        ),
+        (
+            "What is 3+4? What is 5+6? Multiply the two results.",
+            &["What is 3+4?", "What is 5+6?", "Multiply {{1}} and {{2}}."],
+            &[(1, 3), (2, 3)],
+        ),
+        (
+            "What is the capital of Italy? Then count the letters in its name, and double that number.",
+            &["What is the capital of Italy?", "Count the letters in {{1}}.", "Double {{2}}."],
+            &[(1, 2), (2, 3)],
+        ),
+        (
+            "What is the symbol for gold? Also, what is 3+4? Then add 5 to that.",
+            &["What is the symbol for gold?", "What is 3+4?", "Add 5 to {{2}}."],
+            &[(2, 3)],
+        ),
+        ("Who wrote Hamlet? When was he born?", &["Who wrote Hamlet?", "When was {{1}} born?"], &[(1, 2)]),
+        (
+            "What is the capital of Peru, spelled backwards?",
+            &["What is the capital of Peru?", "Spell {{1}} backwards."],
+            &[(1, 2)],
+        ),
+        (
+            "1. Name the capital of Peru.\n2. Translate that word into French.",
+            &["Name the capital of Peru.", "Translate {{1}} into French."],
+            &[(1, 2)],
+        ),
+    ];
+    let mut faults = Faults::default();
+    for (prompt, expected, dependencies) in cases {
+        faults.compare(prompt, tasks(prompt), *expected);
+        faults.compare(prompt, edges(prompt), *dependencies);
+    }
+}
+
+#[test]
+fn too_many_parts_stay_whole() {
+    let prompt: String = (1..=TASKS_MAX + 1).map(|n| format!("{n}. What is {n} + {n}?\n")).collect();
+    assert_eq!(structural(&prompt).len(), 1);
+    assert!(structural(" \n").is_empty());
+}
+
+#[test]
+fn hostile_prompts_take_bounded_time() {
+    for unit in [
+        "(",
+        "\"a ",
+        "$a",
+        "`",
+        "- ",
+        "1. ",
+        "and what is ",
+        "? ",
+        "; ",
+        "\n\n",
+        "“",
+        "What is a? ",
+        "a) ",
+        "a",
+        " ",
+    ] {
+        let prompt = unit.repeat(crate::sanitise::PROMPT_BYTES_MAX / unit.len());
+        let start = std::time::Instant::now();
+        let plan = structural(&prompt);
+        assert!(start.elapsed().as_secs() < 5, "{unit:?} took {:?}", start.elapsed());
+        assert!(plan.len() <= TASKS_MAX);
+    }
+}
+
+/// Prompts made of the pieces that the planner looks at.
+fn promptlike() -> impl Strategy<Value = String> {
+    let parts = prop::sample::select(vec![
+        "What is the capital of France?",
+        "Spell it backwards.",
+        "and",
+        "Also, ",
+        "\n",
+        "\n\n",
+        "- ",
+        "1. ",
+        "2. ",
+        "a) ",
+        "Next question: ",
+        "; ",
+        ", ",
+        "then ",
+        "double that",
+        "the two results",
+        "add 3 and 4",
+        "how many",
+        "A ball falls.",
+        "(",
+        ")",
+        "\"",
+        "```",
+        "{{1}}",
+        "$x$",
+        "é",
+        "it",
+        "?",
+        ".",
+        "Explain.",
+        "Hello!",
+        "them",
+    ]);
+    prop::collection::vec(parts, 0..14).prop_map(|parts| parts.join(" "))
+}
+
+/// Words of `text`, placeholders aside.
+fn bag(text: &str) -> Vec<String> {
+    let mut plain = text.to_lowercase();
+    for id in 1..=TASKS_MAX {
+        plain = plain.replace(&format!("{{{{{id}}}}}'s"), " ").replace(&format!("{{{{{id}}}}}"), " ");
+    }
+    plain.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(String::from).collect()
+}
+
+fn check(prompt: &str) -> Result<(), TestCaseError> {
+    let plan = structural(prompt);
+    prop_assert_eq!(plan.is_empty(), prompt.trim().is_empty());
+    prop_assert_eq!(plan.order().len(), plan.len());
+    let words = bag(prompt);
+    for task in plan.tasks() {
+        prop_assert!(!task.text.trim().is_empty());
+        prop_assert!(task.depends_on.iter().all(|needed| *needed < task.id), "only earlier tasks are needed");
+        for word in bag(&task.text) {
+            // "and" between placeholders is the planner's.
+            prop_assert!(
+                words.contains(&word) || word == "and",
+                "{word:?} of {:?} is not in {prompt:?}",
+                task.text
+            );
+        }
+    }
+    if plan.len() == 1 {
+        let whole = tasks(prompt);
+        prop_assert_eq!(whole[0].as_str(), prompt.trim());
+        prop_assert_eq!(tasks(&whole[0]), whole);
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn any_text_gives_a_plan_made_of_it(prompt in "(\\PC|[ .?!;:,\\n()\"'`$-]){0,80}") {
+        check(&prompt)?;
+    }
+
+    #[test]
+    fn anything_promptlike_gives_a_plan_made_of_it(prompt in promptlike()) {
+        check(&prompt)?;
+    }
+}

@@ -1,0 +1,96 @@
+//! Starts real nodes in this process, on loopback, with the bundled experts.
+
+use polymath::catalog;
+use polymath::config::{Assets, Config};
+use polymath::coordinator::{Answer, Error, Event, Planned, Question, TaskResult};
+use polymath::node::Node;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How long anything may take here: far beyond what it takes, so that only a hang fails.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A node and its state folder.
+pub struct Running {
+    pub node: Node,
+    pub state: TempDir,
+}
+
+/// The `models` folder of this checkout.
+pub fn assets() -> Assets {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
+    Assets::at(&models).expect("the models folder of this checkout; run scripts/setup")
+}
+
+/// The settings of a node that hosts `experts` (ids of bundled ones) and joins by `bootstrap`.
+pub fn config(experts: &[&str], bootstrap: &[String], state: &Path) -> Config {
+    let assets = assets();
+    let cards = experts.iter().map(|id| assets.experts_dir().join(id).join(catalog::CARD_NAME)).collect();
+    let mut config = Config::embedded(&assets, cards, state);
+    config.network.bootstrap = bootstrap.to_vec();
+    config
+}
+
+/// Starts a node.
+pub async fn start(experts: &[&str], bootstrap: &[String]) -> Running {
+    let state = tempfile::tempdir().unwrap();
+    let node = Node::start(config(experts, bootstrap, state.path())).await.unwrap();
+    Running { node, state }
+}
+
+/// Waits until `condition` holds.
+pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let started = Instant::now();
+    while !condition().await {
+        assert!(started.elapsed() < PATIENCE, "gave up waiting until {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+impl Running {
+    /// What other nodes bootstrap from.
+    pub fn addresses(&self) -> Vec<String> {
+        self.node.summary().listen_addresses.clone()
+    }
+
+    /// Waits until this node's directory holds experts with these ids.
+    pub async fn knows(&self, ids: &[&str]) {
+        until(&format!("all of {ids:?} are known"), async || {
+            let known = self.node.coordinator().experts();
+            ids.iter().all(|id| known.iter().any(|e| e.card.id == *id))
+        })
+        .await;
+    }
+
+    /// Asks, and collects what happens.
+    pub async fn ask(&self, prompt: &str) -> Result<Asked, Error> {
+        self.ask_with(Question { prompt: prompt.to_owned(), ..Question::default() }).await
+    }
+
+    /// Asks with wishes, and collects what happens.
+    pub async fn ask_with(&self, question: Question) -> Result<Asked, Error> {
+        let mut events = self.node.coordinator().ask(question);
+        let (mut planned, mut results, mut streamed) = (None, Vec::new(), String::new());
+        while let Some(event) = events.recv().await {
+            match event? {
+                Event::Planned(p) => planned = Some(p),
+                Event::Started { .. } => {}
+                Event::Text { text, .. } => streamed.push_str(&text),
+                Event::Finished(result) => results.push(result),
+                Event::Answer(answer) => {
+                    return Ok(Asked { planned: planned.expect("planned before answered"), results, streamed, answer });
+                }
+            }
+        }
+        panic!("the stream ended without an answer");
+    }
+}
+
+/// A question's whole course.
+pub struct Asked {
+    pub planned: Planned,
+    pub results: Vec<TaskResult>,
+    pub streamed: String,
+    pub answer: Answer,
+}

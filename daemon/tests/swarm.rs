@@ -1,0 +1,133 @@
+//! Whole nodes on loopback: found over libp2p, asked, answered by llama.cpp.
+
+#[path = "sandbox/sandbox.rs"]
+mod sandbox;
+
+use polymath::coordinator::{Error, Question, TaskStatus};
+use polymath::node::Node;
+use sandbox::{config, start, until};
+use std::time::{Duration, Instant};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_without_experts_gets_an_answer_from_two_others_in_order() {
+    let geography = start(&["geography"], &[]).await;
+    let words = start(&["words"], &geography.addresses()).await;
+    let client = start(&[], &geography.addresses()).await;
+    client.knows(&["geography", "words"]).await;
+
+    let asked = client.ask("What is the capital of France? Spell it backwards.").await.unwrap();
+    assert_eq!(asked.planned.tasks.len(), 2);
+    assert_eq!(asked.planned.tasks[1].task.depends_on, [1]);
+    assert!(asked.answer.text.to_lowercase().contains("sirap"), "{}", asked.answer.text);
+    assert!(asked.answer.text.contains("(geography)") && asked.answer.text.contains("(words)"));
+    assert!(asked.streamed.contains("Paris"));
+    let peers: Vec<_> = asked.results.iter().map(|r| r.expert.as_ref().unwrap().advert.peer).collect();
+    assert_ne!(peers[0], peers[1], "two nodes did the work");
+    assert!(asked.answer.usage.completion_tokens > 0);
+
+    for running in [client, words, geography] {
+        let socket = running.node.socket().to_owned();
+        running.node.shutdown().await;
+        assert!(!socket.exists(), "a stopped node leaves no socket");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_leaves_is_forgotten_and_one_that_returns_is_found() {
+    let first = start(&["geography"], &[]).await;
+    let words = start(&["words"], &first.addresses()).await;
+    first.knows(&["words"]).await;
+    let (state, peer_id) = (words.state, words.node.summary().peer_id.clone());
+    words.node.shutdown().await;
+    until("the goodbye is heard", async || {
+        !first.node.coordinator().experts().iter().any(|e| e.card.id == "words")
+    })
+    .await;
+
+    let again = Node::start(config(&["words"], &first.addresses(), state.path())).await.unwrap();
+    assert_eq!(again.summary().peer_id, peer_id, "the identity is kept");
+    first.knows(&["words"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_node_with_several_experts_answers_alone_and_bounds_how_many() {
+    let node = start(&["geography", "words", "arithmetic"], &[]).await;
+    let question = Question {
+        prompt: "What is the capital of Peru? What is 17 plus 25? Spell the word river backwards.".to_owned(),
+        experts: Some(1),
+        ..Question::default()
+    };
+    let asked = node.ask_with(question.clone()).await.unwrap();
+    let done = asked.results.iter().filter(|r| r.status == TaskStatus::Done).count();
+    let unasked = asked.results.iter().filter(|r| r.status == TaskStatus::NoExpert).count();
+    assert_eq!((done, unasked), (1, 2), "{}", asked.answer.text);
+
+    let asked = node.ask_with(Question { experts: Some(3), ..question }).await.unwrap();
+    let text = asked.answer.text.to_lowercase();
+    assert!(["lima", "42", "revir"].iter().all(|t| text.contains(t)), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_questions_get_clear_errors_and_the_node_lives_on() {
+    let node = start(&["geography"], &[]).await;
+    for prompt in ["", "  \n", "\u{7}\u{1b}"] {
+        assert!(matches!(node.ask(prompt).await, Err(Error::Prompt(_))), "{prompt:?}");
+    }
+    let long = "why ".repeat(2_500_000);
+    assert!(matches!(node.ask(&long).await, Err(Error::Prompt(_))));
+    let invalid = Question { prompt: "x".to_owned(), experts: Some(1_000), ..Question::default() };
+    assert!(matches!(node.ask_with(invalid).await, Err(Error::Invalid { field: "experts", .. })));
+    let asked = node.ask("What is the capital of Japan?").await.unwrap();
+    assert!(asked.answer.text.contains("Tokyo"), "{}", asked.answer.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_can_do_is_said_so() {
+    let node = start(&["geography"], &[]).await;
+    let asked = node.ask("Write a SQL query that joins two tables and groups by month").await;
+    let Err(Error::NoExpert { nearest }) = asked.map(|a| a.answer) else { panic!("an unfit expert answered") };
+    assert!(nearest.contains("geography"), "{nearest}");
+
+    let nobody = start(&[], &[]).await;
+    assert!(matches!(nobody.ask("What is the capital of Japan?").await, Err(Error::NoExpert { .. })));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_is_dropped_is_cancelled() {
+    let node = start(&["geography"], &[]).await;
+    let coordinator = node.node.coordinator().clone();
+    let prompt = "What is the capital of Japan?".to_owned();
+    drop(coordinator.ask(Question { prompt, ..Question::default() }));
+    let started = Instant::now();
+    node.node.shutdown().await;
+    assert!(started.elapsed() < Duration::from_secs(5), "nothing held the node up");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_model_is_left_out_and_the_others_serve() {
+    let state = tempfile::tempdir().unwrap();
+    let mut settings = config(&["geography", "words"], &[], state.path());
+    let truncated = state.path().join("truncated.gguf");
+    let whole = std::fs::read(sandbox::assets().experts_dir().join("words/words.gguf")).unwrap();
+    std::fs::write(&truncated, &whole[..whole.len() / 2]).unwrap();
+    settings.experts[1].source = polymath::catalog::Config {
+        model_path: Some(truncated),
+        description: Some("A file that was cut short".to_owned()),
+        ..Default::default()
+    };
+    let node = Node::start(settings.clone()).await.unwrap();
+    assert_eq!(node.summary().experts, ["geography"]);
+    assert!(node.summary().left_out[0].contains("truncated.gguf"), "{:?}", node.summary().left_out);
+    node.shutdown().await;
+
+    settings.experts.remove(0);
+    let error = Node::start(settings).await.err().expect("the only expert is bad");
+    assert!(matches!(error, polymath::node::Error::Model { .. }), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_folder_serves_one_node() {
+    let node = start(&[], &[]).await;
+    let second = Node::start(config(&[], &[], node.state.path())).await;
+    assert!(matches!(second, Err(polymath::node::Error::Lock(_))));
+}

@@ -1,0 +1,180 @@
+//! Holds the house rules that no compiler knows: sizes, names, who may name a vendor, which way imports go.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Lines of a file without its tests.
+const LINES_MAX: usize = 500;
+
+/// Each vendor and the only place that may name it.
+const VENDORS: [(&str, &str); 8] = [
+    ("libp2p", "src/network"),
+    ("libp2p_stream", "src/network"),
+    ("llama_cpp_2", "src/inference"),
+    ("minijinja", "src/inference"),
+    ("ort", "src/embedding"),
+    ("tokenizers", "src/embedding"),
+    ("tonic", "src/api"),
+    ("hyper_util", "src/api"),
+];
+
+/// Each capability and what it must not import.
+const FORBIDDEN_IMPORTS: [(&str, &[&str]); 8] = [
+    ("network", &["inference", "embedding", "catalog", "coordinator", "api", "node", "cli", "config"]),
+    ("inference", &["network", "embedding", "catalog", "coordinator", "api", "node", "cli", "config"]),
+    ("embedding", &["network", "inference", "catalog", "coordinator", "api", "node", "cli", "config"]),
+    ("catalog", &["network", "inference", "embedding", "coordinator", "api", "node", "cli", "config"]),
+    ("coordinator", &["api", "node", "cli", "config"]),
+    ("api", &["node", "cli", "config"]),
+    ("node", &["cli"]),
+    ("telemetry", &["network", "inference", "embedding", "catalog", "coordinator", "api", "node", "cli"]),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+fn rust_files(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            rust_files(&path, into);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            into.push(path);
+        }
+    }
+}
+
+/// Path relative to the daemon's folder, and the source without its tests.
+fn sources() -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    for folder in ["src", "swarm/src"] {
+        rust_files(&root().join(folder), &mut files);
+    }
+    assert!(files.len() > 20, "found only {} source files: the test looks in the wrong place", files.len());
+    files
+        .into_iter()
+        .filter(|path| !path.file_stem().is_some_and(|s| s == "tests") && !path.to_string_lossy().contains("/tests/"))
+        .map(|path| {
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default().to_owned();
+            (path.strip_prefix(root()).unwrap().to_string_lossy().into_owned(), code)
+        })
+        .collect()
+}
+
+fn code_lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|l| !l.starts_with("//"))
+}
+
+/// Whether `line` names `word` as a path's beginning: `word::`, not `some_word::`.
+fn names_path(line: &str, word: &str) -> bool {
+    line.match_indices(&format!("{word}::")).any(|(at, _)| {
+        !line[..at].chars().next_back().is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':')
+    })
+}
+
+fn assert_none(rule: &str, found: &[String]) {
+    assert!(found.is_empty(), "{rule}:\n  {}", found.join("\n  "));
+}
+
+#[test]
+fn files_are_short() {
+    let long: Vec<String> = sources()
+        .iter()
+        .map(|(path, text)| (path, text.lines().count()))
+        .filter(|(_, lines)| *lines > LINES_MAX)
+        .map(|(path, lines)| format!("{path}: {lines} lines"))
+        .collect();
+    assert_none("files over 500 lines without their tests", &long);
+}
+
+#[test]
+fn files_have_meaning_in_their_names() {
+    let banned = ["mod.rs", "utils.rs", "util.rs", "common.rs", "helpers.rs", "manager.rs", "misc.rs"];
+    let found: Vec<String> = sources()
+        .into_iter()
+        .map(|(path, _)| path)
+        .filter(|path| banned.iter().any(|b| path.rsplit('/').next() == Some(b)))
+        .collect();
+    assert_none("names that say nothing", &found);
+}
+
+#[test]
+fn every_module_opens_with_its_essay() {
+    let found: Vec<String> =
+        sources().into_iter().filter(|(_, text)| !text.starts_with("//!")).map(|(path, _)| path).collect();
+    assert_none("modules without `//!`", &found);
+}
+
+#[test]
+fn each_vendor_is_named_in_one_room() {
+    let mut found = Vec::new();
+    for (path, text) in sources() {
+        for (vendor, room) in VENDORS {
+            let outside = !path.starts_with(room);
+            if outside && code_lines(&text).any(|l| names_path(l, vendor)) {
+                found.push(format!("{path} names {vendor}, which belongs to {room}"));
+            }
+        }
+    }
+    assert_none("vendors outside their room", &found);
+}
+
+#[test]
+fn generated_types_stay_at_the_edge() {
+    let rooms = ["src/api", "src/network", "src/cli"];
+    let found: Vec<String> = sources()
+        .into_iter()
+        .filter(|(path, text)| {
+            !rooms.iter().any(|r| path.starts_with(r)) && code_lines(text).any(|l| names_path(l, "polymath_proto"))
+        })
+        .map(|(path, _)| path)
+        .collect();
+    assert_none("generated protobuf types beyond api, network and the commands that speak to the api", &found);
+}
+
+#[test]
+fn imports_go_one_way() {
+    let mut found = Vec::new();
+    for (path, text) in sources() {
+        for (capability, forbidden) in FORBIDDEN_IMPORTS {
+            let inside = path == format!("src/{capability}.rs") || path.starts_with(&format!("src/{capability}/"));
+            for other in forbidden {
+                let import = format!("crate::{other}");
+                if inside && code_lines(&text).any(|l| names_path(l, &import) || l.contains(&format!("{import};"))) {
+                    found.push(format!("{path} imports {other}"));
+                }
+            }
+        }
+    }
+    assert_none("imports against the direction main → cli → node → api → coordinator → capabilities", &found);
+}
+
+#[test]
+fn the_policy_crate_does_no_io() {
+    let banned = ["std::fs", "std::net", "std::time::Instant", "std::time::SystemTime", "std::thread", "tokio", "rand"];
+    let mut found = Vec::new();
+    for (path, text) in sources().into_iter().filter(|(path, _)| path.starts_with("swarm/")) {
+        for word in banned {
+            if code_lines(&text).any(|l| names_path(l, word) || l.contains(&format!("use {word};"))) {
+                found.push(format!("{path} names {word}"));
+            }
+        }
+    }
+    assert_none("I/O, clocks or entropy in the policy crate", &found);
+}
+
+#[test]
+fn nothing_is_left_for_later_in_code() {
+    let marks = ["todo!(", "unimplemented!(", "#[ignore", "unbounded_channel("];
+    let mut found = Vec::new();
+    for (path, text) in sources() {
+        for mark in marks {
+            if code_lines(&text).any(|l| l.contains(mark)) {
+                found.push(format!("{path}: {mark}"));
+            }
+        }
+    }
+    assert_none("unfinished code", &found);
+}
