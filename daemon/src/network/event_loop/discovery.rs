@@ -54,7 +54,7 @@ impl EventLoop {
             }
         }
         if info.protocols.contains(&crate::network::exchange::PROTOCOL) {
-            self.fetch(peer, None);
+            self.fetch(peer, Vec::new());
         }
     }
 
