@@ -12,8 +12,8 @@ use crate::coordinator::{Coordinator, Host, Hosted, ReEmbedding};
 use crate::embedding::Encoder;
 use crate::inference::Worker;
 use crate::network::{self, Identity, Network};
-use crate::{catalog, coordinator, embedding, inference};
-use polymath_swarm::capability::{Card, ExpertKind};
+use crate::{catalog, embedding, inference};
+use polymath_swarm::capability::Card;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -229,7 +229,8 @@ async fn announce(
     let mut used = worker.slots();
     let (slots, announced) = watch::channel(slot_use(&used.borrow_and_update()));
     let id = card.id.clone();
-    let hash = network.announce(card, announced, worker.tokens_per_second()).await?;
+    let measured = worker.clone();
+    let hash = network.announce(card, announced, move || measured.tokens_per_second()).await?;
     host.insert(hash, Hosted { id, worker, price_micro: 0 });
     let stop = stop.clone();
     tracker.spawn(async move {

@@ -36,7 +36,7 @@ MAGIC, VERSION, LEVEL = b"PMCELLS", 1, 0
 CELLS = 1_024
 SEED = 20_261_122
 ITERATIONS = 25  # it has stopped moving by then: the change of the objective is below 1e-4
-LOOKUPS = 8  # as LOOKUPS_MAX in daemon/swarm/src/cells.rs
+LOOKUPS, ANNOUNCED, RANKS = 8, 18, 3  # as in daemon/swarm/src/cells.rs
 
 
 def embed(texts: list[str]) -> np.ndarray:
@@ -132,8 +132,11 @@ def recall(args: argparse.Namespace) -> None:
     known, asked = shuffled[: len(points) // 2], shuffled[len(points) // 2 :]
     names = np.unique(domains)
     pools = [known[domains[known] == name] for name in names]
-    experts = [draw.choice(pool, size=min(8, len(pool)), replace=False) for pool in (pools[draw.integers(len(pools))] for _ in range(args.experts))]
-    cells = [set(nearest(points[expert], centres)[0].tolist()) for expert in experts]
+    experts = []
+    for _ in range(args.experts):
+        pool = pools[draw.integers(len(pools))]
+        experts.append(draw.choice(pool, size=min(8, len(pool)), replace=False))
+    cells = [announced(points[expert], centres) for expert in experts]
     hit1 = hit3 = examined = 0
     ratio = 0.0
     for query in asked:
@@ -151,7 +154,18 @@ def recall(args: argparse.Namespace) -> None:
     loads = np.bincount([cell for owned in cells for cell in owned], minlength=len(centres))
     print(f"{args.experts} experts in {len(names)} domains, {count} queries, {LOOKUPS} lookups of {len(centres)} cells")
     print(f"recall@1 {hit1 / count:.3f}, recall@3 {hit3 / count:.3f}, best score found / best there is {ratio / count:.3f}")
-    print(f"adverts examined {examined / count:.0f}, providers a used cell: mean {loads[loads > 0].mean():.0f}, largest {loads.max()}")
+    crowd = f"mean {loads[loads > 0].mean():.0f}, largest {loads.max()}"
+    print(f"adverts examined {examined / count:.0f}, providers a used cell: {crowd}")
+
+
+def announced(own: np.ndarray, centres: np.ndarray) -> set[int]:
+    """The cells of an expert, as `Codebook::cells_of` chooses them."""
+    ranked = np.argsort(-(own @ centres.T), axis=1)[:, :RANKS]
+    cells = set(ranked[:, 0].tolist())
+    for cell in ranked[:, 1:].T.ravel().tolist():
+        if len(cells) < ANNOUNCED:
+            cells.add(cell)
+    return cells
 
 
 def main() -> None:

@@ -47,8 +47,14 @@ WRITING = (
     "Suggest three titles for an essay on {x}.", "Plan a weekend trip to see {x}.", "Give me a recipe with {x}.",
 )
 TONGUES = ("Spanish", "French", "German", "Italian", "Japanese", "Chinese", "Russian", "Arabic", "Latin", "Portuguese")
-UNITS = ("metres", "feet", "miles", "kilometres", "pounds", "kilograms", "litres", "gallons", "degrees Celsius", "seconds", "hours", "inches")
-MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
+UNITS = (
+    "metres", "feet", "miles", "kilometres", "pounds", "kilograms", "litres", "gallons", "degrees Celsius", "seconds",
+    "hours", "inches",
+)
+MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)
 SHARE_OF_ERRANDS = 0.15
 
 
@@ -117,14 +123,14 @@ def errand(draw: random.Random, nouns: list[str]) -> str:
     kind = draw.randrange(8)
     if kind == 0:
         sign = draw.choice(("plus", "minus", "times", "divided by", "+", "-", "*", "/"))
-        return draw.choice(("What is {} {} {}?", "Calculate {} {} {}.", "{} {} {} =", "Work out {} {} {}")).format(number(), sign, number())
+        asks = ("What is {} {} {}?", "Calculate {} {} {}.", "{} {} {} =", "Work out {} {} {}")
+        return draw.choice(asks).format(number(), sign, number())
     if kind == 1:
         return f"{draw.choice(('Convert', 'How much is', 'Express'))} {number()} {draw.choice(UNITS)} in {draw.choice(UNITS)}"
     if kind == 2:
         date = f"{draw.randint(1, 28)} {draw.choice(MONTHS)} {draw.randint(1900, 2050)}"
-        return draw.choice(("What day of the week was {}?", "How many days from {} to Christmas?", "What date is {} days after {}?")).replace(
-            "{} days", f"{number()} days"
-        ).format(date)
+        asks = ("What day of the week was {}?", "How many days from {} to Christmas?", "What date is {} days after {}?")
+        return draw.choice(asks).replace("{} days", f"{number()} days").format(date)
     if kind == 3:
         asks = ("Spell {} backwards.", "How many letters are in {}?", "What is the third letter of {}?", "Find an anagram of {}.",
                 "Does {} rhyme with " + y + "?", "Write {} in capital letters.")  # fmt: skip

@@ -88,9 +88,11 @@ class Graph:
             span = self.node("ReduceMax", f"{x}.span", self.node("Abs", f"{x}.abs", x), axes=[-1], keepdims=1)
             scale = self.node("Mul", f"{x}.scale", span, "step.signed")
             steps = self.node("Round", f"{x}.round", self.node("Div", f"{x}.divided", x, scale))
-            return self.node("Cast", f"{x}.steps", self.node("Add", f"{x}.shifted", steps, "middle.float"), to=TensorProto.UINT8), "middle", scale
+            shifted = self.node("Add", f"{x}.shifted", steps, "middle.float")
+            return self.node("Cast", f"{x}.steps", shifted, to=TensorProto.UINT8), "middle", scale
         lifted = self.node("Add", f"{x}.lifted", x, self.constant(f"{x}.lift", np.float32(-floor).reshape(())))
-        scale = self.node("Mul", f"{x}.scale", self.node("ReduceMax", f"{x}.span", lifted, axes=[-1], keepdims=1), "step.unsigned")
+        span = self.node("ReduceMax", f"{x}.span", lifted, axes=[-1], keepdims=1)
+        scale = self.node("Mul", f"{x}.scale", span, "step.unsigned")
         steps = self.node("Round", f"{x}.round", self.node("Div", f"{x}.divided", lifted, scale))
         return self.node("Cast", f"{x}.steps", steps, to=TensorProto.UINT8), "bottom", scale
 
@@ -219,6 +221,8 @@ def write(model: Model, pooling: str, name: str, licence: str, output: pathlib.P
         f'pooling = "{pooling}"\n'
         f"dimension = {model.shape.hidden}\n"
         f"max_tokens = {MAX_TOKENS}\n"
+        "# Every token is quantised by itself, so texts that share a run do not change each other's vectors.\n"
+        "batch_texts = 16\n"
         "\n[sha256]\n"
         f'file = "{hashlib.sha256(encoder).hexdigest()}"\n'
         f'tokenizer = "{hashlib.sha256(text).hexdigest()}"\n'

@@ -23,6 +23,8 @@ use tokio::sync::mpsc;
 const EXPERTS_MAX: u32 = 16;
 /// Tokens a task may be asked to generate.
 const TOKENS_MAX: u32 = 32_768;
+/// Time a question may take: what the task protocol allows a task, half an hour.
+const DEADLINE_MS_MAX: u32 = polymath_swarm::task::DEADLINE_MS_MAX;
 /// Times all fitting experts may be found busy before the task gives up.
 const BUSY_ROUNDS_MAX: u32 = 20;
 /// Longest pause between such rounds, whatever the experts say.
@@ -53,8 +55,8 @@ impl Limits {
             return invalid("temperature", "0 to 2");
         }
         let deadline_ms = question.deadline_ms.unwrap_or(config.deadline_ms);
-        if deadline_ms == 0 {
-            return invalid("deadline_ms", "at least 1");
+        if !(1..=DEADLINE_MS_MAX).contains(&deadline_ms) {
+            return invalid("deadline_ms", "1 to 1,800,000");
         }
         let seed = question.seed.unwrap_or_else(rand::random);
         Ok(Self {

@@ -66,7 +66,9 @@ async fn a_seed_says_the_same_alone_and_in_company() {
     let together = futures::future::join_all(together.into_iter().map(ids)).await;
     for (i, ((ids, text, logprobs), (ids_2, text_2, logprobs_2))) in alone.iter().zip(&together).enumerate() {
         assert_eq!((ids, text), (ids_2, text_2), "question {i}");
-        assert!(logprobs.iter().zip(logprobs_2).all(|(a, b)| (a - b).abs() < 1e-3), "question {i}");
+        let worst = logprobs.iter().zip(logprobs_2).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        println!("question {i}: at most {worst} apart");
+        assert!(worst < 1e-3, "question {i}: {worst}");
     }
     let other = ids(worker.generate(Request { seed: 99, ..questions[1].clone() }).unwrap()).await;
     assert_ne!(other.0, alone[1].0, "another seed says something else");
@@ -81,7 +83,10 @@ async fn scoring_gives_the_log_probabilities_of_generation() {
     let score = ScoreRequest { messages: request.messages, ids, top_logprobs: 2, deadline: None };
     let scores = worker.score(score.clone()).await.unwrap();
     assert_eq!(scores.len(), logprobs.len());
-    assert!(scores.iter().zip(&logprobs).all(|(s, l)| (s.logprob - l).abs() < 1e-3));
+    let apart = scores.iter().zip(&logprobs).map(|(s, l)| (s.logprob - l).abs());
+    let worst = apart.fold(0.0, f32::max);
+    println!("scoring: at most {worst} apart");
+    assert!(worst < 1e-3, "{worst}");
     let unknown = ScoreRequest { ids: vec![5, 1_024], ..score.clone() };
     assert!(matches!(worker.score(unknown).await, Err(Error::Invalid(_))));
     let long = ScoreRequest { ids: vec![5; 600], ..score };
@@ -233,7 +238,7 @@ async fn bad_files_are_named_with_the_cause() {
     assert!(matches!(load("head.gguf", Some(&whole[..100])).await, Error::Truncated { .. }));
     // The architecture's name is also the beginning of its keys.
     let mut other = whole.clone();
-    for at in 0..other.len().min(4_096) {
+    for at in 0..other.len() {
         if other[at..].starts_with(b"llama") {
             other[at] = b'x';
         }

@@ -1,6 +1,10 @@
-//! Measures the structural planner on a file of cases: `cargo run -p polymath-swarm --example eval_plan --
-//! FILE.jsonl [even|odd|all] [--faults]`, one `{"prompt", "tasks", "edges"}` a line. `--faults` prints each prompt whose number of
-//! tasks is wrong.
+//! Measures the structural planner on a file of cases, one `{"prompt", "tasks", "edges"}` a line, and prints
+//! what `daemon eval plan` prints, without building the daemon:
+//!
+//! `cargo run -p polymath-swarm --example eval_plan -- FILE.jsonl [first|second|all] [--faults]`
+//!
+//! `first` and `second` take half of the file, to tune on one and report the other; `--faults` prints each
+//! prompt that was cut into the wrong number of tasks or linked where it should not be.
 
 use polymath_swarm::evaluation::{PlanCase, PlanPrediction, PlanReport};
 use polymath_swarm::plan::structural;
@@ -24,7 +28,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let micros = start.elapsed().as_secs_f64() * 1e6 / cases.len().max(1) as f64;
     let predictions: Vec<PlanPrediction> = plans.iter().map(PlanPrediction::from).collect();
     if arguments.iter().any(|a| a == "--faults") {
-        for (case, predicted) in cases.iter().zip(&predictions).filter(|(c, p)| c.tasks.len() != p.tasks.len()) {
+        for (case, predicted) in cases
+            .iter()
+            .zip(&predictions)
+            .filter(|(c, p)| c.tasks.len() != p.tasks.len() || c.edges.is_empty() != p.edges.is_empty())
+        {
             println!("--- {} tasks, {} predicted\n{}", case.tasks.len(), predicted.tasks.len(), case.prompt);
             predicted.tasks.iter().for_each(|task| println!("   > {task}"));
         }

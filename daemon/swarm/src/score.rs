@@ -6,7 +6,11 @@
 //! description alone by 14 points, and centroids of the exemplars as well. What a node learns of an expert,
 //! and what it thinks of the peer, come in as arguments.
 
-use crate::embedding::{Embedding, dot};
+mod shelf;
+
+pub use shelf::Shelf;
+
+use crate::embedding::Embedding;
 use std::cmp::Ordering;
 
 /// Exemplars that count, the best ones: one alone is noise, all of them would punish a broad expert.
@@ -162,68 +166,6 @@ impl Best {
 
 fn combine(description: f32, exemplars: &Best) -> f32 {
     exemplars.mean().map_or(description, |mean| (description + mean) / 2.0)
-}
-
-/// Profiles of one embedding space with their vectors side by side, for directories of thousands: one pass
-/// over memory instead of one pointer a vector. Gives exactly [`rank`]'s answer.
-#[derive(Clone, Debug)]
-pub struct Shelf<K> {
-    dimension: usize,
-    vectors: Vec<f32>,
-    rows: Vec<Row<K>>,
-}
-
-#[derive(Clone, Debug)]
-struct Row<K> {
-    key: K,
-    /// Description first, then exemplars.
-    count: usize,
-    slots: u32,
-    free_slots: u32,
-    trust: f32,
-}
-
-impl<K: Ord + Clone> Shelf<K> {
-    /// Copies the vectors of `profiles`; those of another dimension than `dimension` are left out.
-    pub fn new<'a>(dimension: usize, profiles: impl IntoIterator<Item = &'a Profile<K>>) -> Self
-    where
-        K: 'a,
-    {
-        let mut shelf = Self { dimension, vectors: Vec::new(), rows: Vec::new() };
-        for profile in profiles {
-            let vectors = std::iter::once(&profile.description).chain(&profile.exemplars);
-            if dimension == 0 || vectors.clone().any(|v| v.as_slice().len() != dimension) {
-                continue;
-            }
-            vectors.for_each(|v| shelf.vectors.extend_from_slice(v.as_slice()));
-            shelf.rows.push(Row {
-                key: profile.key.clone(),
-                count: 1 + profile.exemplars.len(),
-                slots: profile.slots,
-                free_slots: profile.free_slots,
-                trust: profile.trust,
-            });
-        }
-        shelf
-    }
-
-    /// As [`rank`].
-    pub fn rank(&self, query: &Embedding) -> Vec<Ranked<K>> {
-        if query.as_slice().len() != self.dimension {
-            return Vec::new();
-        }
-        let mut vectors = self.vectors.chunks_exact(self.dimension.max(1));
-        let places = self.rows.iter().filter_map(|row| {
-            let description = dot(query.as_slice(), vectors.next()?);
-            let mut best = Best::default();
-            for _ in 1..row.count {
-                best.add(dot(query.as_slice(), vectors.next()?));
-            }
-            let similarity = combine(description, &best);
-            Some(place(row.key.clone(), similarity, row.trust, row.free_slots, row.slots))
-        });
-        best_of(places.collect())
-    }
 }
 
 #[cfg(test)]

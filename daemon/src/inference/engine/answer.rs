@@ -22,6 +22,8 @@ pub(super) struct Answer {
     ids: Vec<u32>,
     /// Time of the steps in which they were drawn.
     drawing: Duration,
+    /// What is said at the end.
+    last: Option<Result<TaskEvent, Error>>,
 }
 
 impl Answer {
@@ -57,6 +59,7 @@ impl Answer {
             prompt_tokens: tokens.len() as u32,
             ids: Vec::new(),
             drawing: Duration::ZERO,
+            last: None,
         };
         Some((super::row(tokens), answer))
     }
@@ -69,7 +72,7 @@ impl Answer {
         self.events.is_full()
     }
 
-    /// Draws the next token. False when the answer is complete.
+    /// Draws the next token. False when the answer is complete but for its last word.
     pub(super) fn take_logits(
         &mut self,
         logits: &[f32],
@@ -81,7 +84,7 @@ impl Answer {
         let sequence = self.ids.len() as u32;
         let draw = self.sampler.draw(logits, &self.ids, sequence);
         let Some(token) = super::token(draw.id, vocab.n_tokens()).filter(|_| draw.logprob.is_finite()) else {
-            self.events.end(Err(Error::Failed("the model gave no finite logits".into())));
+            self.last = Some(Err(Error::Failed("the model gave no finite logits".into())));
             return false;
         };
         self.drawing += took;
@@ -124,10 +127,16 @@ impl Answer {
         if completion_tokens >= 2 {
             gauges.record_speed(f64::from(completion_tokens) / self.drawing.as_secs_f64().max(1e-9));
         }
-        self.end(Ok(TaskEvent::Done { finish_reason, prompt_tokens: self.prompt_tokens, completion_tokens }));
+        let prompt_tokens = self.prompt_tokens;
+        self.last = Some(Ok(TaskEvent::Done { finish_reason, prompt_tokens, completion_tokens }));
     }
 
-    pub(super) fn end(&mut self, last: Result<TaskEvent, Error>) {
-        self.events.end(last);
+    /// Says the last word.
+    pub(super) fn finish(mut self) {
+        self.events.end(self.last.take().unwrap_or(Err(Error::Stopped)));
+    }
+
+    pub(super) fn fail(mut self, error: Error) {
+        self.events.end(Err(error));
     }
 }

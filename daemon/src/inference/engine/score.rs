@@ -8,7 +8,7 @@ use polymath_swarm::task::TokenLogprobs;
 use tokio::sync::oneshot;
 
 pub(super) struct Score {
-    reply: Option<oneshot::Sender<Result<Vec<TokenLogprobs>, Error>>>,
+    reply: oneshot::Sender<Result<Vec<TokenLogprobs>, Error>>,
     ids: Vec<u32>,
     prompt_tokens: usize,
     top_logprobs: usize,
@@ -28,7 +28,7 @@ impl Score {
         match laid_out {
             Ok((tokens, prompt_tokens)) => {
                 let score = Self {
-                    reply: Some(reply),
+                    reply,
                     ids: request.ids.clone(),
                     prompt_tokens,
                     top_logprobs: request.top_logprobs as usize,
@@ -45,7 +45,7 @@ impl Score {
     }
 
     pub(super) fn is_cancelled(&self) -> bool {
-        self.reply.as_ref().is_none_or(oneshot::Sender::is_closed)
+        self.reply.is_closed()
     }
 
     /// The prompt's last token predicts the first that is scored.
@@ -59,19 +59,17 @@ impl Score {
             let top = top_logprobs(logits, self.top_logprobs);
             self.scores.push(TokenLogprobs { logprob: logprob_of(logits, id), top });
         }
-        if self.scores.len() < self.ids.len() {
-            return true;
-        }
-        let scores = std::mem::take(&mut self.scores);
-        self.end(Ok(scores));
-        false
+        self.scores.len() < self.ids.len()
     }
 
-    pub(super) fn end(&mut self, last: Result<Vec<TokenLogprobs>, Error>) {
-        if let Some(reply) = self.reply.take() {
-            // Nobody waits for it any more if this fails.
-            let _ = reply.send(last);
-        }
+    pub(super) fn finish(self) {
+        // Nobody waits for it any more if this fails.
+        let _ = self.reply.send(Ok(self.scores));
+    }
+
+    pub(super) fn fail(self, error: Error) {
+        // As above.
+        let _ = self.reply.send(Err(error));
     }
 }
 

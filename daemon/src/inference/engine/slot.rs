@@ -31,8 +31,9 @@ pub(super) struct Task {
     job: Job,
     deadline: Option<Instant>,
     begun: StdInstant,
-    /// Its place among slots and queue, free again when the task is dropped.
-    _seat: OwnedSemaphorePermit,
+    /// Its place among slots and queue. Given up before the last word is said, so that whoever hears it finds
+    /// the place free.
+    seat: OwnedSemaphorePermit,
 }
 
 enum Job {
@@ -62,7 +63,7 @@ impl Task {
                 (row, Job::Score(score), deadline, seat)
             }
         };
-        Some(Self { row, job, deadline, begun, _seat: seat })
+        Some(Self { row, job, deadline, begun, seat })
     }
 
     /// Whether nobody waits for it any more, or it is too late.
@@ -118,13 +119,19 @@ impl Task {
             return Some(self);
         }
         gauges.record_task(self.begun.elapsed());
+        drop(self.seat);
+        match self.job {
+            Job::Answer(answer) => answer.finish(),
+            Job::Score(score) => score.finish(),
+        }
         None
     }
 
     pub(super) fn fail(self, error: Error) {
+        drop(self.seat);
         match self.job {
-            Job::Answer(mut answer) => answer.end(Err(error)),
-            Job::Score(mut score) => score.end(Err(error)),
+            Job::Answer(answer) => answer.fail(error),
+            Job::Score(score) => score.fail(error),
         }
     }
 }

@@ -25,6 +25,7 @@ pub(in crate::network) fn encode_card(card: &Card) -> Result<Vec<u8>, WireError>
         abilities: card.abilities.clone(),
         space: card.space.0.to_vec(),
         embeddings: card.embeddings.iter().map(encode_vector).collect(),
+        temperature: card.temperature,
     }
     .encode_to_vec();
     if bytes.len() > CARD_BYTES_MAX {
@@ -57,6 +58,7 @@ pub(in crate::network) fn decode_card(bytes: &[u8]) -> Result<Card, WireError> {
         abilities: message.abilities,
         space: hash(&message.space, "space")?,
         embeddings: message.embeddings.into_iter().map(decode_vector).collect(),
+        temperature: message.temperature,
     };
     card.check()?;
     Ok(card)

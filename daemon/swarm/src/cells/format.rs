@@ -54,7 +54,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(u8, usize, Vec<f32>), CodebookErro
     if header[9..12] != [0; 3] {
         return Err(CodebookError::Header("reserved bytes are not zero"));
     }
-    let word = |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]) as usize;
+    let word =
+        |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]) as usize;
     let (dimension, count) = (word(12), word(16));
     if !(1..=DIMENSION_MAX).contains(&dimension) {
         return Err(CodebookError::Header("the dimension is not within 1 to 4,096"));
@@ -64,7 +65,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(u8, usize, Vec<f32>), CodebookErro
     }
     let row_bytes = SCALE_BYTES + dimension;
     if body.len() != count * row_bytes {
-        return Err(CodebookError::Length { expected: HEADER_BYTES + count * row_bytes, actual: bytes.len() });
+        return Err(CodebookError::Length {
+            expected: HEADER_BYTES + count * row_bytes,
+            actual: bytes.len(),
+        });
     }
     let mut centres = Vec::with_capacity(count * dimension);
     for (cell, row) in body.chunks_exact(row_bytes).enumerate() {

@@ -33,9 +33,10 @@ fn holds(answer: &str, wanted: &str) -> bool {
     if wanted.is_empty() {
         return true;
     }
-    answer.match_indices(wanted).any(|(at, _)| {
-        starts_word(&answer[..at], wanted) && ends_word(&answer[at + wanted.len()..], wanted)
-    }) || overlapping(answer, wanted)
+    answer
+        .match_indices(wanted)
+        .any(|(at, _)| starts_word(&answer[..at], wanted) && ends_word(&answer[at + wanted.len()..], wanted))
+        || overlapping(answer, wanted)
 }
 
 /// `match_indices` skips overlaps, which matter only where a match at a boundary hides behind one that is
@@ -44,9 +45,10 @@ fn overlapping(answer: &str, wanted: &str) -> bool {
     if !wanted.contains(' ') {
         return false;
     }
-    answer.char_indices().filter(|(at, _)| answer[*at..].starts_with(wanted)).any(|(at, _)| {
-        starts_word(&answer[..at], wanted) && ends_word(&answer[at + wanted.len()..], wanted)
-    })
+    answer
+        .char_indices()
+        .filter(|(at, _)| answer[*at..].starts_with(wanted))
+        .any(|(at, _)| starts_word(&answer[..at], wanted) && ends_word(&answer[at + wanted.len()..], wanted))
 }
 
 fn starts_word(before: &str, wanted: &str) -> bool {

@@ -139,7 +139,8 @@ fn tokens(text: &str) -> BTreeMap<String, usize> {
     let mut bag = BTreeMap::new();
     for word in text.split_whitespace() {
         let word = word.to_lowercase();
-        let mut pieces = word.split(|c: char| !c.is_alphanumeric()).filter(|piece| !piece.is_empty()).peekable();
+        let mut pieces =
+            word.split(|c: char| !c.is_alphanumeric()).filter(|piece| !piece.is_empty()).peekable();
         if pieces.peek().is_none() {
             *bag.entry(word.clone()).or_default() += 1;
         }
@@ -179,7 +180,8 @@ mod tests {
         assert_eq!((split.false_split_rate, split.task_count_exact, split.edge_f1), (1.0, 0.0, 1.0));
         // The better half: F1 = 2·2/(4+2); the other task matches nothing and halves it.
         assert!((split.text_f1 - 1.0 / 3.0).abs() < 1e-9);
-        let edges = report(&case(&["a b", "c d", "e f"], &[(0, 2), (1, 2)]), &["e f", "a b", "c d"], &[(1, 0)]);
+        let edges =
+            report(&case(&["a b", "c d", "e f"], &[(0, 2), (1, 2)]), &["e f", "a b", "c d"], &[(1, 0)]);
         // Order of prediction does not matter; one of two edges found: F1 = 2·1/(2+1).
         assert!((edges.edge_f1 - 2.0 / 3.0).abs() < 1e-9);
         assert_eq!(edges.text_f1, 1.0);

@@ -65,7 +65,8 @@ pub fn auroc(positives: &[f32], negatives: &[f32]) -> Option<f64> {
     let (mut rank_sum, mut start) = (0.0f64, 0usize);
     while start < all.len() {
         let value = all[start].0;
-        let end = start + all[start..].iter().take_while(|v| v.0.total_cmp(&value) == Ordering::Equal).count();
+        let end =
+            start + all[start..].iter().take_while(|v| v.0.total_cmp(&value) == Ordering::Equal).count();
         // Ranks from 1; tied values share the mean of theirs.
         let mean_rank = (start + 1 + end) as f64 / 2.0;
         rank_sum += mean_rank * all[start..end].iter().filter(|v| v.1).count() as f64;

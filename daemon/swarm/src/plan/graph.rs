@@ -208,8 +208,8 @@ mod tests {
 
     #[test]
     fn ready_follows_the_edges() {
-        let plan =
-            Plan::from_tasks(vec![task(1, "a", &[]), task(2, "b {{1}}", &[1, 1]), task(3, "c", &[])]).unwrap();
+        let plan = Plan::from_tasks(vec![task(1, "a", &[]), task(2, "b {{1}}", &[1, 1]), task(3, "c", &[])])
+            .unwrap();
         assert_eq!(plan.ready(&BTreeSet::new()), [1, 3]);
         assert_eq!(plan.ready(&BTreeSet::from([1])), [2, 3]);
         assert_eq!(plan.ready(&BTreeSet::from([1, 2, 3])), [0u32; 0]);

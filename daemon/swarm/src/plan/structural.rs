@@ -78,7 +78,8 @@ fn clauses(text: &str, mask: &[bool], piece: Piece) -> Vec<Piece> {
     for (at, until) in cuts.iter().zip(ends) {
         // The joint's comma is skipped here; its word is a connector.
         let from = start + at;
-        let skip = text[from..until].len() - text[from..until].trim_start_matches([',', ';', ' ', '\n', '&']).len();
+        let skip =
+            text[from..until].len() - text[from..until].trim_start_matches([',', ';', ' ', '\n', '&']).len();
         all.extend(Piece::new(text, Boundary::Clause, from + skip, until));
     }
     all
@@ -109,7 +110,9 @@ fn complete(text: &str, mask: &[bool], piece: &Piece, before: Option<&Piece>) ->
     let joined = piece.connector.strength > Strength::None || piece.boundary == Boundary::Semicolon;
     let bare = body.trim_end_matches(['?', '.', '!', ' ', ';', ',']);
     if joined && piece.kind != Kind::Ask && ellipsis::is_nominal(bare) {
-        let head = ellipsis::head(before?.body(text))?;
+        // Without a head before it, a phrase set off by a semicolon still asks for itself.
+        let head = before.and_then(|p| ellipsis::head(p.body(text)));
+        let head = head.or_else(|| (piece.boundary == Boundary::Semicolon).then_some(""))?;
         return Some(vec![part(0..body.len(), format!("{head}{bare}"))]);
     }
     let (at, step) = ellipsis::tail(body).filter(|_| piece.kind == Kind::Ask)?;

@@ -34,8 +34,16 @@ pub fn output(text: &str) -> String {
             '\u{85}' | '\u{2028}' | '\u{2029}' => '\n',
             c => c,
         };
-        let joins = is_joiner(c) && last.is_some_and(is_visible) && characters.peek().copied().is_some_and(is_visible);
-        if !(c == '\n' || c == '\t' || c == ' ' || joins || is_visible(c) || c.is_whitespace() && !c.is_control()) {
+        let joins = is_joiner(c)
+            && last.is_some_and(is_visible)
+            && characters.peek().copied().is_some_and(is_visible);
+        if !(c == '\n'
+            || c == '\t'
+            || c == ' '
+            || joins
+            || is_visible(c)
+            || c.is_whitespace() && !c.is_control())
+        {
             continue;
         }
         marks = if is_mark(c) { marks + 1 } else { 0 };

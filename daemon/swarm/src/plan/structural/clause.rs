@@ -11,15 +11,54 @@ const CLAUSE_WORDS_MIN: usize = 4;
 
 /// Joints between clauses, longest first.
 const JOINTS: &[&str] = &[
-    ", and also ", ", and then ", " and also ", " and then ", ", and ", ", then ", ", also ", ", plus ", ", but ", " and ",
-    "; then ", "; also ", "; and ", "; ", ", or ", ", ", " then ", " plus ", " & ",
+    ", and also ",
+    ", and then ",
+    " and also ",
+    " and then ",
+    ", and ",
+    ", then ",
+    ", also ",
+    ", plus ",
+    ", but ",
+    " and ",
+    "; then ",
+    "; also ",
+    "; and ",
+    "; ",
+    ", or ",
+    ", ",
+    " then ",
+    " plus ",
+    " & ",
 ];
 
 /// Orders about the same subject, which stay together ("describe the cell and explain its function").
 const ANALYTIC: &[&str] = &[
-    "explain", "describe", "discuss", "compare", "outline", "analyse", "analyze", "evaluate", "identify", "determine",
-    "find", "state", "solve", "derive", "prove", "show", "summarise", "summarize", "suggest", "recommend", "give",
-    "write", "create", "generate", "compose",
+    "explain",
+    "describe",
+    "discuss",
+    "compare",
+    "outline",
+    "analyse",
+    "analyze",
+    "evaluate",
+    "identify",
+    "determine",
+    "find",
+    "state",
+    "solve",
+    "derive",
+    "prove",
+    "show",
+    "summarise",
+    "summarize",
+    "suggest",
+    "recommend",
+    "give",
+    "write",
+    "create",
+    "generate",
+    "compose",
 ];
 
 /// Offsets in `text` at which a further clause (with its joint) begins.
@@ -34,7 +73,10 @@ pub(super) fn cuts(text: &str, mask: &[bool]) -> Vec<usize> {
             continue;
         };
         let right = at + joint;
-        if right < text.len() && !mask[right - 1] && separates(&text[left..at], &text[right..], &text[at..right]) {
+        if right < text.len()
+            && !mask[right - 1]
+            && separates(&text[left..at], &text[right..], &text[at..right])
+        {
             found.push(at);
             left = right;
         }
@@ -44,13 +86,15 @@ pub(super) fn cuts(text: &str, mask: &[bool]) -> Vec<usize> {
 
 /// Bytes of the joint that `text` begins with.
 fn joint(text: &str) -> Option<usize> {
-    JOINTS.iter().find(|joint| text.get(..joint.len()).is_some_and(|head| head.eq_ignore_ascii_case(joint))).map(|j| j.len())
+    JOINTS
+        .iter()
+        .find(|joint| text.get(..joint.len()).is_some_and(|head| head.eq_ignore_ascii_case(joint)))
+        .map(|j| j.len())
 }
 
 /// Whether `left` and `right` ask for different things.
 fn separates(left: &str, right: &str, joint: &str) -> bool {
-    // A clause before the last has no question mark of its own.
-    if (kind(left) != Kind::Ask && kind(&format!("{left}?")) != Kind::Ask) || !stands(left) {
+    if !asks(left) || !stands(left) {
         return false;
     }
     let found = words(right, 24);
@@ -67,28 +111,43 @@ fn separates(left: &str, right: &str, joint: &str) -> bool {
         // "Explain what it is and how it works": the second belongs to the verb of the first. A comma alone
         // joins questions only where the sentence before it is a question already.
         let embedded = left_first.is_in(ANALYTIC);
-        let sequel = first.is_in(&["why", "which"]) && head.len() < 4 || first.is_in(&["why"]) && joint.trim() == "and";
+        let sequel = first.is_in(&["why", "which"]) && head.len() < 4
+            || first.is_in(&["why"]) && joint.trim() == "and";
         return !embedded && !sequel;
     }
     let own_object = is_imperative(right, head);
     let analytic = left_first.is_in(ANALYTIC) && first.is_in(ANALYTIC);
     // "spell cat, add 3 and 4": a comma alone joins orders only if both are plain ones with objects of their own.
-    let plain = |head: &[Word]| head[0].is_in(VERBS) && head.get(1).is_some_and(|w| !w.is_in(&["it", "them", "its"]));
+    let plain =
+        |head: &[Word]| head[0].is_in(VERBS) && head.get(1).is_some_and(|w| !w.is_in(&["it", "them", "its"]));
     let bare_comma = joint.trim() == ",";
     own_object && !analytic && (!bare_comma || (plain(head) && plain(left_head)))
+}
+
+/// Whether a clause that may have lost its question mark to the end of the sentence asks. "When it is full, what
+/// …" is a condition.
+fn asks(left: &str) -> bool {
+    let found = words(left, 2);
+    let open = skip_polite(&found)
+        .first()
+        .is_some_and(|w| w.is_in(INTERROGATIVES) && !w.is_in(&["when", "where", "why"]));
+    kind(left) == Kind::Ask || open && kind(&format!("{left}?")) == Kind::Ask
 }
 
 /// "who wrote", "how many legs …" without inversion: a question only beside another question.
 fn subject_question(head: &[Word], left: &[Word], joint: &str) -> bool {
     // "Which of the following describes what it is, and what …" asks once.
-    let plain = joint.starts_with(',') && !left.iter().any(|w| w.is_in(&["following", "these", "best"]))
+    let plain = joint.starts_with(',')
+        && !left.iter().any(|w| w.is_in(&["following", "these", "best"]))
         && left.iter().filter(|w| w.is_in(INTERROGATIVES)).count() == 1;
     let asks = left.first().is_some_and(|w| w.is_in(INTERROGATIVES));
     let Some(first) = head.first() else {
         return false;
     };
     asks && head.len() > 2
-        && (first.is_in(&["who"]) || plain && first.is_in(&["what", "which"]) || first.is_in(&["how"]) && head.get(1).is_some_and(|w| w.is_in(&["many", "much"])))
+        && (first.is_in(&["who"])
+            || plain && first.is_in(&["what", "which"])
+            || first.is_in(&["how"]) && head.get(1).is_some_and(|w| w.is_in(&["many", "much"])))
 }
 
 /// Whether a clause says what it is about.
@@ -98,7 +157,19 @@ fn stands(clause: &str) -> bool {
     head.len() >= CLAUSE_WORDS_MIN
         || clause.contains(|c: char| c.is_ascii_digit() || matches!(c, '"' | '\'' | '\u{201c}' | '\u{2019}'))
         || head.iter().skip(1).any(|w| w.capital)
-        || head.len() > 1 && head[0].is_in(&["spell", "reverse", "translate", "define", "convert", "pluralise", "pluralize", "what's", "whats", "who's"])
+        || head.len() > 1
+            && head[0].is_in(&[
+                "spell",
+                "reverse",
+                "translate",
+                "define",
+                "convert",
+                "pluralise",
+                "pluralize",
+                "what's",
+                "whats",
+                "who's",
+            ])
 }
 
 #[cfg(test)]
@@ -137,7 +208,10 @@ mod tests {
             ("Add 3 and 4", vec!["Add 3 and 4"]),
             ("Explain what a cell is and how it works.", vec!["Explain what a cell is and how it works."]),
             ("If A holds, what is B?", vec!["If A holds, what is B?"]),
-            ("What is the capital of France and of Italy?", vec!["What is the capital of France and of Italy?"]),
+            (
+                "What is the capital of France and of Italy?",
+                vec!["What is the capital of France and of Italy?"],
+            ),
             ("Who said \"spell it and what is it\"?", vec!["Who said \"spell it and what is it\"?"]),
             ("Describe the cell and explain its parts.", vec!["Describe the cell and explain its parts."]),
         ] {

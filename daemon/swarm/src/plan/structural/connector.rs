@@ -27,32 +27,148 @@ pub(super) struct Connector {
 
 /// Never inside one question.
 const STRONG: &[&str] = &[
-    "next question", "another question", "first question", "second question", "third question", "fourth question",
-    "last question", "final question", "new question", "other question", "different question", "one more question",
-    "one more thing", "another thing", "then separately", "and separately", "also separately", "separately",
-    "unrelated", "unrelatedly", "on an unrelated note", "on another note", "on a different note", "on a separate note",
-    "on a different topic", "different topic", "new topic", "changing topic", "moving on", "next one", "next up",
-    "next task", "second task", "another task", "as a separate question", "a separate question", "separate question",
-    "as a second question", "as another question", "and my second question", "my second question", "my next question",
-    "and another question", "and one more thing", "and one more question", "completely unrelated",
+    "next question",
+    "another question",
+    "first question",
+    "second question",
+    "third question",
+    "fourth question",
+    "last question",
+    "final question",
+    "new question",
+    "other question",
+    "different question",
+    "one more question",
+    "one more thing",
+    "another thing",
+    "then separately",
+    "and separately",
+    "also separately",
+    "separately",
+    "unrelated",
+    "unrelatedly",
+    "on an unrelated note",
+    "on another note",
+    "on a different note",
+    "on a separate note",
+    "on a different topic",
+    "different topic",
+    "new topic",
+    "changing topic",
+    "moving on",
+    "next one",
+    "next up",
+    "next task",
+    "second task",
+    "another task",
+    "as a separate question",
+    "a separate question",
+    "separate question",
+    "as a second question",
+    "as another question",
+    "and my second question",
+    "my second question",
+    "my next question",
+    "and another question",
+    "and one more thing",
+    "and one more question",
+    "completely unrelated",
 ];
 
 /// May stand inside one question; cut only where both sides ask.
 const WEAK: &[&str] = &[
-    "and also", "and then", "and finally", "and lastly", "and next", "and after that", "and", "also", "plus", "then",
-    "next", "after that", "afterwards", "finally", "lastly", "in addition", "in addition to that", "additionally",
-    "besides", "besides that", "furthermore", "moreover", "by the way", "btw", "oh and", "oh and also", "oh also",
-    "while you're at it", "and while you're at it", "as well as", "first", "firstly", "first of all", "second",
-    "secondly", "third", "thirdly", "fourth", "fourthly", "fifth", "last", "now", "or", "but also", "but", "and please",
-    "once you have that", "once you've done that", "when you're done", "when that's done", "with that", "from there",
-    "to start", "to begin", "likewise", "similarly", "meanwhile", "alternatively", "last but not least", "and now",
+    "and also",
+    "and then",
+    "and finally",
+    "and lastly",
+    "and next",
+    "and after that",
+    "and",
+    "also",
+    "plus",
+    "then",
+    "next",
+    "after that",
+    "afterwards",
+    "finally",
+    "lastly",
+    "in addition",
+    "in addition to that",
+    "additionally",
+    "besides",
+    "besides that",
+    "furthermore",
+    "moreover",
+    "by the way",
+    "btw",
+    "oh and",
+    "oh and also",
+    "oh also",
+    "while you're at it",
+    "and while you're at it",
+    "as well as",
+    "first",
+    "firstly",
+    "first of all",
+    "second",
+    "secondly",
+    "third",
+    "thirdly",
+    "fourth",
+    "fourthly",
+    "fifth",
+    "last",
+    "now",
+    "or",
+    "but also",
+    "but",
+    "and please",
+    "once you have that",
+    "once you've done that",
+    "when you're done",
+    "when that's done",
+    "with that",
+    "from there",
+    "to start",
+    "to begin",
+    "likewise",
+    "similarly",
+    "meanwhile",
+    "alternatively",
+    "last but not least",
+    "and now",
 ];
 
 /// Of the weak ones, those that need no punctuation after them.
 const BARE: &[&str] = &[
-    "and also", "and then", "and finally", "and lastly", "and next", "and after that", "and", "also", "plus", "then",
-    "after that", "finally", "lastly", "as well as", "oh and", "oh and also", "oh also", "now", "and please", "and now",
-    "afterwards", "btw", "by the way", "but also", "while you're at it", "and while you're at it", "next", "but",
+    "and also",
+    "and then",
+    "and finally",
+    "and lastly",
+    "and next",
+    "and after that",
+    "and",
+    "also",
+    "plus",
+    "then",
+    "after that",
+    "finally",
+    "lastly",
+    "as well as",
+    "oh and",
+    "oh and also",
+    "oh also",
+    "now",
+    "and please",
+    "and now",
+    "afterwards",
+    "btw",
+    "by the way",
+    "but also",
+    "while you're at it",
+    "and while you're at it",
+    "next",
+    "but",
 ];
 
 /// Labels that number a part, before a number and a sign ("Question 2:", "Q2.").
@@ -104,7 +220,9 @@ fn single(text: &str) -> Connector {
             continue;
         } else if sign == Some(':') {
             Strength::Strong
-        } else if sign.is_some() || (followed_by_word && (BARE.contains(&phrase.as_str()) || begins_ask(&text[end..]))) {
+        } else if sign.is_some()
+            || (followed_by_word && (BARE.contains(&phrase.as_str()) || begins_ask(&text[end..])))
+        {
             Strength::Weak
         } else {
             continue;
@@ -127,7 +245,8 @@ fn label(text: &str, found: &[Word]) -> Option<Connector> {
         found.get(1).filter(|word| word.is_number() && word.lower.len() <= 2)?
     } else {
         let digits = first.lower.strip_prefix('q')?;
-        (digits.len() <= 2 && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())).then_some(first)?
+        (digits.len() <= 2 && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+            .then_some(first)?
     };
     phrase(text, &found[..if first.is_in(LABELS) { 2 } else { 1 }])?;
     let rest = &text[last.end..];
@@ -148,7 +267,9 @@ fn phrase(text: &str, found: &[Word]) -> Option<String> {
 /// Bytes up to what follows the connector, and the sign that ends it.
 fn punctuation(text: &str, end: usize) -> (usize, Option<char>) {
     let rest = &text[end..];
-    let signs = |c: char| matches!(c, ',' | ':' | ';' | '-' | '\u{2013}' | '\u{2014}' | '.' | '!') || c.is_whitespace();
+    let signs = |c: char| {
+        matches!(c, ',' | ':' | ';' | '-' | '\u{2013}' | '\u{2014}' | '.' | '!') || c.is_whitespace()
+    };
     let tail = rest.trim_start_matches(signs);
     let gap = &rest[..rest.len() - tail.len()];
     // "then -3" keeps its sign.

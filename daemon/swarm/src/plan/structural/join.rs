@@ -1,15 +1,21 @@
 //! Puts pieces together into tasks: which of the possible cuts count.
 
+mod list;
+mod material;
+
 use super::connector::Strength;
-use super::ellipsis::is_nominal;
-use super::kind::{Kind, is_question_mark_last};
+use super::kind::Kind;
 use super::reference::{Link, link};
-use super::segment::{Boundary, Marker, Piece};
+use super::segment::{Boundary, Piece};
 use super::words::{is_content, is_small_word, words};
+use list::TaskLists;
+use material::takes_material;
 use std::collections::BTreeSet;
 
 /// Pieces looked ahead for one that asks: statements before a question are a paragraph, not a book.
 const LOOK_AHEAD: usize = 24;
+/// Words that make a line language: "what is 12" is the shortest question people write.
+const PROSE_WORDS_MIN: usize = 2;
 /// Words compared when looking for a shared topic.
 const TOPIC_WORDS_MAX: usize = 80;
 
@@ -29,7 +35,9 @@ pub(super) fn drafts(text: &str, pieces: &[Piece]) -> Vec<Draft> {
     let mut done: Vec<Draft> = Vec::new();
     let mut group = Group::default();
     for at in 0..pieces.len() {
-        if pieces[at].kind == Kind::Preamble && group.is_empty() {
+        let heading = pieces[at].connector.strength == Strength::Strong;
+        let thanks = !heading && pieces[at..].iter().all(|p| p.kind == Kind::Preamble);
+        if pieces[at].kind == Kind::Preamble && (group.is_empty() || thanks) {
             continue;
         }
         match verdict(text, pieces, at, &group, &lists, &done) {
@@ -116,14 +124,25 @@ fn capitalised(body: &str) -> String {
     }
 }
 
-fn verdict(text: &str, pieces: &[Piece], at: usize, group: &Group, lists: &TaskLists, done: &[Draft]) -> Verdict {
+fn verdict(
+    text: &str,
+    pieces: &[Piece],
+    at: usize,
+    group: &Group,
+    lists: &TaskLists,
+    done: &[Draft],
+) -> Verdict {
     let piece = &pieces[at];
     if group.is_empty() {
         return Verdict::Join;
     }
     if pieces[at - 1].kind == Kind::Preamble && group.members.last() == Some(&(at - 1)) {
         // A heading of its own line ("Next question:") went with the group before; it is none of it.
-        return if pieces[at - 1].connector.strength == Strength::Strong { Verdict::Cut(None) } else { Verdict::Join };
+        return if pieces[at - 1].connector.strength == Strength::Strong {
+            Verdict::Cut(None)
+        } else {
+            Verdict::Join
+        };
     }
     let strong = piece.connector.strength == Strength::Strong || lists.items.contains(&at);
     let right = Segment::of(pieces, at, lists);
@@ -131,7 +150,7 @@ fn verdict(text: &str, pieces: &[Piece], at: usize, group: &Group, lists: &TaskL
         || match piece.boundary {
             Boundary::Start | Boundary::Item(_) => false,
             Boundary::Clause => group.asks && piece.kind == Kind::Ask,
-            Boundary::Semicolon => group.asks && right.asks,
+            Boundary::Semicolon => group.asks && (piece.kind.asks() || piece.capital && right.asks),
             Boundary::Paragraph => group.asks && right.asks && !takes_material(text, pieces, group),
             Boundary::Sentence | Boundary::Line => between_sentences(text, pieces, at, group, &right),
         };
@@ -159,33 +178,32 @@ fn between_sentences(text: &str, pieces: &[Piece], at: usize, group: &Group, rig
     }
     match piece.kind {
         // Questions on lines of their own are separate on purpose.
-        _ if piece.boundary == Boundary::Line && right.asks && piece.kind != Kind::FollowOn => true,
-        Kind::Ask => !(group.has_context || starts_with_condition(text, pieces, group)) || !shares_topic(text, pieces, group, at, at + 1),
+        _ if piece.boundary == Boundary::Line
+            && is_prose(piece.body(text))
+            && right.asks
+            && piece.kind != Kind::FollowOn =>
+        {
+            true
+        }
+        Kind::Ask => {
+            !(group.has_context || starts_with_condition(text, pieces, group))
+                || !shares_topic(text, pieces, group, at, at + 1)
+        }
         Kind::Statement => right.asks && right.plain && !shares_topic(text, pieces, group, at, right.end),
         _ => false,
     }
 }
 
-/// Whether what asks in the group wants the text after it ("Translate the following:", "… this sentence.").
-fn takes_material(text: &str, pieces: &[Piece], group: &Group) -> bool {
-    if group.text(text, pieces).trim_end().ends_with(':') {
-        return true;
-    }
-    group.members.iter().map(|at| &pieces[*at]).filter(|p| p.kind.asks()).any(|p| wants_material(p.body(text)))
-}
-
-fn wants_material(asked: &str) -> bool {
-    let found = words(asked, TOPIC_WORDS_MAX);
-    let points = found.iter().enumerate().any(|(at, w)| {
-        w.lower == "below" || (w.lower == "following" && !(at > 1 && found[at - 2].lower == "of"))
-    });
-    points && !is_question_mark_last(asked) || points && found.iter().any(|w| w.is_in(&["sentence", "text", "passage", "code", "paragraph"]))
+/// Whether a line is language rather than a formula or a table row with gaps.
+fn is_prose(line: &str) -> bool {
+    words(line, TOPIC_WORDS_MAX).iter().filter(|w| w.lower.len() > 1 && !w.is_number()).count()
+        >= PROSE_WORDS_MIN
 }
 
 fn starts_with_condition(text: &str, pieces: &[Piece], group: &Group) -> bool {
-    words(group.text(text, pieces), 1)
-        .first()
-        .is_some_and(|w| w.is_in(&["if", "suppose", "assume", "given", "let", "consider", "imagine", "assuming"]))
+    words(group.text(text, pieces), 1).first().is_some_and(|w| {
+        w.is_in(&["if", "suppose", "assume", "given", "let", "consider", "imagine", "assuming"])
+    })
 }
 
 /// Whether the pieces `from..to` speak of what the group speaks of.
@@ -216,9 +234,10 @@ impl Segment {
         let mut end = at;
         let mut asks = false;
         for (index, piece) in pieces.iter().enumerate().skip(at).take(LOOK_AHEAD) {
-            let parts = matches!(piece.boundary, Boundary::Paragraph | Boundary::Clause | Boundary::Semicolon)
-                || piece.connector.strength > Strength::None
-                || lists.items.contains(&index);
+            let parts =
+                matches!(piece.boundary, Boundary::Paragraph | Boundary::Clause | Boundary::Semicolon)
+                    || piece.connector.strength > Strength::None
+                    || lists.items.contains(&index);
             if index > at && (parts || asks) {
                 break;
             }
@@ -228,56 +247,4 @@ impl Segment {
         }
         Self { end, asks, plain: asks }
     }
-}
-
-/// Items of lists that are lists of tasks, not of choices or data.
-struct TaskLists {
-    items: BTreeSet<usize>,
-}
-
-impl TaskLists {
-    fn of(text: &str, pieces: &[Piece]) -> Self {
-        let starts: Vec<(usize, Marker)> = pieces
-            .iter()
-            .enumerate()
-            .filter_map(|(at, p)| match p.boundary {
-                Boundary::Item(marker) => Some((at, marker)),
-                _ => None,
-            })
-            .collect();
-        let mut items = BTreeSet::new();
-        let mut from = 0;
-        while from < starts.len() {
-            let marker = starts[from].1;
-            let to = from + starts[from..].iter().take_while(|(_, m)| *m == marker).count();
-            let run: Vec<usize> = starts[from..to].iter().map(|(at, _)| *at).collect();
-            if is_task_list(text, pieces, &run, marker) {
-                items.extend(run);
-            }
-            from = to;
-        }
-        Self { items }
-    }
-}
-
-fn is_task_list(text: &str, pieces: &[Piece], run: &[usize], marker: Marker) -> bool {
-    let ends = run.iter().skip(1).copied().chain(std::iter::once(pieces.len()));
-    let asking = run.iter().zip(ends).filter(|(start, end)| {
-            let item = &pieces[**start..*end];
-            item.iter().any(|p| p.kind.asks()) || run.len() > 1 && item.len() == 1 && is_nominal(item[0].body(text))
-        }).count();
-    let Some(first) = run.first().copied().filter(|_| asking > 0 && asking * 2 >= run.len()) else {
-        return false;
-    };
-    let head: Vec<&Piece> = pieces[..first].iter().filter(|p| p.kind != Kind::Preamble).collect();
-    let Some(last) = head.last() else {
-        return true;
-    };
-    let head_asks = head.iter().any(|p| p.kind.asks());
-    // "Translate these: 1. Where is …" takes the items as material; "Which would you ask? a) What …" as
-    // choices; a passage before several questions is their common ground.
-    let material = last.kind != Kind::Preamble && last.body(text).ends_with(':');
-    let choices = head_asks && marker == Marker::Letter;
-    let ground = !head_asks && run.len() > 1;
-    !(material || choices || ground)
 }

@@ -1,9 +1,12 @@
 //! What a piece of text does: asks, completes, follows on, introduces, or states.
 
+mod aside;
+
 use super::words::{
-    AMBIGUOUS_VERBS, AUXILIARIES, CONTRACTED, DETERMINERS, INTERROGATIVES, POLITE, PREPOSITIONS, VERBS, Word, is_content,
+    AMBIGUOUS_VERBS, AUXILIARIES, CONTRACTED, DETERMINERS, INTERROGATIVES, POLITE, PREPOSITIONS, VERBS, Word,
     words,
 };
+use aside::{is_follow_on, is_preamble};
 
 /// What a piece does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,9 +36,6 @@ const WORDS_MAX: usize = 48;
 const INVERSION_REACH: usize = 7;
 /// Words before an interrogative that does not open its sentence ("in American football how many").
 const LATE_INTERROGATIVE: usize = 10;
-/// Words of a preamble at most.
-const PREAMBLE_WORDS_MAX: usize = 14;
-
 /// Says what `text` (without connector) does.
 pub(super) fn kind(text: &str) -> Kind {
     let found = words(text, WORDS_MAX);
@@ -63,7 +63,8 @@ pub(super) fn kind(text: &str) -> Kind {
 
 /// Whether the last sign is a question mark, quotes and brackets aside.
 pub(super) fn is_question_mark_last(text: &str) -> bool {
-    let closing = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ')' | ']' | '\u{201d}' | '\u{2019}' | '!');
+    let closing =
+        |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ')' | ']' | '\u{201d}' | '\u{2019}' | '!');
     text.trim_end_matches(closing).ends_with(['?', '\u{ff1f}', '\u{61f}'])
 }
 
@@ -80,11 +81,23 @@ fn ends_in_gap(text: &str) -> bool {
 /// What is left after "please", "can you", "I would like to know".
 pub(super) fn skip_polite(found: &[Word]) -> &[Word] {
     const OPENINGS: &[&[&str]] = &[
-        &["can", "you"], &["could", "you"], &["would", "you"], &["will", "you"], &["i", "want", "to", "know"],
-        &["i", "need", "to", "know"], &["i", "would", "like", "to", "know"], &["i'd", "like", "to", "know"],
-        &["i", "want", "you", "to"], &["i", "need", "you", "to"], &["i", "wonder"], &["do", "you", "know"],
-        &["i'd", "like", "you", "to"], &["i", "also", "want", "to", "know"],
-        &["i", "also", "need", "to", "know"], &["i'd", "also", "like", "to", "know"], &["let", "me", "know"],
+        &["can", "you"],
+        &["could", "you"],
+        &["would", "you"],
+        &["will", "you"],
+        &["i", "want", "to", "know"],
+        &["i", "need", "to", "know"],
+        &["i", "would", "like", "to", "know"],
+        &["i'd", "like", "to", "know"],
+        &["i", "want", "you", "to"],
+        &["i", "need", "you", "to"],
+        &["i", "wonder"],
+        &["do", "you", "know"],
+        &["i'd", "like", "you", "to"],
+        &["i", "also", "want", "to", "know"],
+        &["i", "also", "need", "to", "know"],
+        &["i'd", "also", "like", "to", "know"],
+        &["let", "me", "know"],
     ];
     let mut rest = found;
     loop {
@@ -92,7 +105,8 @@ pub(super) fn skip_polite(found: &[Word]) -> &[Word] {
             rest = &rest[1..];
             continue;
         }
-        let opening = OPENINGS.iter().find(|o| rest.len() > o.len() && o.iter().zip(rest).all(|(o, w)| *o == w.lower));
+        let opening =
+            OPENINGS.iter().find(|o| rest.len() > o.len() && o.iter().zip(rest).all(|(o, w)| *o == w.lower));
         match opening {
             Some(o) => rest = &rest[o.len()..],
             None => return rest,
@@ -112,13 +126,17 @@ pub(super) fn is_imperative(text: &str, head: &[Word]) -> bool {
     }
     let bound = next.is_in(DETERMINERS) || next.is_number() || quoted;
     if verb.is_in(VERBS) {
-        let particle = verb.is_in(&["work", "figure", "find", "write", "help"]) && next.is_in(&["out", "down", "with"]);
-        return particle || !(next.is_in(PREPOSITIONS) || next.is_in(AUXILIARIES) || next.is_in(&["and", "or"]));
+        let particle =
+            verb.is_in(&["work", "figure", "find", "write", "help"]) && next.is_in(&["out", "down", "with"]);
+        return particle
+            || !(next.is_in(PREPOSITIONS) || next.is_in(AUXILIARIES) || next.is_in(&["and", "or"]));
     }
     // "Use compatible numbers to estimate the quotient."
-    let means = verb.lower == "use" && head.windows(2).take(8).any(|pair| {
-        pair[0].lower == "to" && (pair[1].is_in(VERBS) || pair[1].is_in(AMBIGUOUS_VERBS))
-    });
+    let means = verb.lower == "use"
+        && head
+            .windows(2)
+            .take(8)
+            .any(|pair| pair[0].lower == "to" && (pair[1].is_in(VERBS) || pair[1].is_in(AMBIGUOUS_VERBS)));
     verb.is_in(AMBIGUOUS_VERBS) && (bound || means)
 }
 
@@ -136,8 +154,13 @@ fn is_question(head: &[Word], question: bool) -> bool {
         }
         // "In American football how many points is …", "Of the following ions, which has …", "If …, is …".
         let late = |at: usize| head[at].is_in(INTERROGATIVES) && at + 1 < head.len();
-        let opener = first.is_in(PREPOSITIONS) || first.is_in(&["if", "when", "given", "approximately", "about", "roughly"]);
-        let reach = if first.is_in(&["if", "when", "given"]) { head.len() } else { LATE_INTERROGATIVE.min(head.len()) };
+        let opener = first.is_in(PREPOSITIONS)
+            || first.is_in(&["if", "when", "given", "approximately", "about", "roughly"]);
+        let reach = if first.is_in(&["if", "when", "given"]) {
+            head.len()
+        } else {
+            LATE_INTERROGATIVE.min(head.len())
+        };
         return opener && (1..reach).any(late);
     }
     first.is_in(&["who", "whose"]) && head.len() <= 12
@@ -147,7 +170,9 @@ fn is_question(head: &[Word], question: bool) -> bool {
 /// Whether these words open with an interrogative followed by its inverted verb ("what is", "in which year
 /// did"): a question whatever ends it.
 pub(super) fn opens_question(head: &[Word]) -> bool {
-    let skip = usize::from(head.first().is_some_and(|w| w.is_in(PREPOSITIONS) || w.is_in(&["approximately", "roughly"])));
+    let skip = usize::from(
+        head.first().is_some_and(|w| w.is_in(PREPOSITIONS) || w.is_in(&["approximately", "roughly"])),
+    );
     let Some(first) = head.get(skip) else {
         return false;
     };
@@ -170,66 +195,14 @@ fn orders_late(text: &str, found: &[Word]) -> bool {
     let Some(first) = found.first() else {
         return false;
     };
-    let circumstance = first.is_in(PREPOSITIONS) || first.is_in(&["if", "given", "when"]) || first.lower.ends_with("ing");
+    let circumstance =
+        first.is_in(PREPOSITIONS) || first.is_in(&["if", "given", "when"]) || first.lower.ends_with("ing");
     let orders = |at: usize| {
-        text[..found[at].start].trim_end().ends_with(',') && found[at].is_in(VERBS) && is_imperative(text, &found[at..])
+        text[..found[at].start].trim_end().ends_with(',')
+            && found[at].is_in(VERBS)
+            && is_imperative(text, &found[at..])
     };
     circumstance && (1..found.len()).any(orders)
-}
-
-fn is_preamble(text: &str, found: &[Word]) -> bool {
-    const CORE: &[&str] = &[
-        "questions", "question", "tasks", "things", "these", "following", "hi", "hello", "hey", "thanks", "thank",
-        "morning", "evening", "afternoon", "greetings",
-    ];
-    const FILL: &[&str] = &[
-        "i", "have", "got", "a", "few", "couple", "of", "some", "two", "three", "four", "five", "several", "please",
-        "answer", "the", "each", "all", "here", "are", "is", "my", "for", "you", "me", "help", "with", "can", "could",
-        "there", "in", "advance", "good", "day", "dear", "both", "quick", "and", "need", "to", "know", "solve", "do",
-        "would", "like", "ask", "below", "list", "i'd", "i've", "today", "now", "separately", "one", "by", "assistant",
-        "so", "ok", "okay", "well", "more", "other", "different", "unrelated", "short", "simple", "just", "your", "very",
-        "much", "again", "everyone", "multiple", "part", "parts", "order", "that", "numbered", "want", "about", "us",
-        "i'm", "need", "answers", "problems", "items", "it's", "shortly", "briefly", "really", "small", "six", "every",
-    ];
-    found.len() <= PREAMBLE_WORDS_MAX
-        && (text.ends_with(':') || found.iter().any(|w| w.is_in(CORE)))
-        && found.iter().all(|w| w.is_in(CORE) || w.is_in(FILL) || (w.is_number() && w.lower.len() == 1))
-}
-
-fn is_follow_on(text: &str, found: &[Word], question: bool) -> bool {
-    let head = skip_polite(found);
-    let Some(first) = head.first() else {
-        return true;
-    };
-    if first.is_in(&["explain", "justify", "elaborate", "discuss"]) {
-        return head.len() <= 2 || head[1].is_in(&["your", "why", "how"]) && head.len() <= 4;
-    }
-    if first.is_in(&["make", "keep"]) && head.get(1).is_some_and(|w| w.is_in(&["it", "sure", "them", "your"])) {
-        return true;
-    }
-    let format = first.is_in(&["give", "express", "write", "show", "state", "report", "provide", "present", "leave", "round"]);
-    if format && head.len() > 2 && head[1].is_in(&["your", "reasons", "the", "all", "a"]) {
-        let own = head[1].is_in(&["your"]);
-        let noun = head[1..].iter().take(3).any(|w| w.is_in(&["reasons", "reason", "work", "working", "steps", "reasoning"]));
-        let short = found.len() <= 12;
-        return (own || noun) && short;
-    }
-    // A question with nothing in it but grammar: "Which would you do?", "Why not?", "What is it?".
-    let bare = !text.contains(|c: char| matches!(c, '"' | '\u{201c}' | '`' | '$' | '+' | '*' | '='));
-    let empty = |w: &Word| !is_content(w) && w.lower.len() > 1 && !w.is_number() || w.lower == "i" || w.lower == "a";
-    question && bare && head.len() <= 6 && head.iter().all(empty) && !head.iter().any(|w| w.is_in(VERBS))
-        && !head.iter().skip(1).any(|w| w.capital && w.lower != "i") && !is_definition(head)
-}
-
-/// "What is pi?": short words that are nouns all the same.
-fn is_definition(head: &[Word]) -> bool {
-    head.len() > 2
-        && head[0].is_in(&["what", "who"])
-        && head[1].is_in(AUXILIARIES)
-        && head.last().is_some_and(|w| {
-            ![DETERMINERS, AUXILIARIES, PREPOSITIONS].iter().any(|list| w.is_in(list))
-                && !w.is_in(&["he", "she", "they", "you", "i", "we", "him", "there", "be", "correct", "true", "best"])
-        })
 }
 
 #[cfg(test)]

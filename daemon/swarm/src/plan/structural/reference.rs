@@ -1,39 +1,110 @@
 //! References back: "it", "that number", "the result", "both". Where one means an earlier answer, the words
 //! give way to a placeholder; where it means an earlier topic, the two belong into one task.
 
+mod antecedent;
+mod pronoun;
+
+pub(super) use antecedent::yields_thing;
+
 use super::kind::skip_polite;
-use super::words::{AUXILIARIES, INTERROGATIVES, PREPOSITIONS, Word, words};
+use super::words::{AMBIGUOUS_VERBS, PREPOSITIONS, VERBS, Word, words};
+use antecedent::yields_person;
+use pronoun::{PRONOUN_REACH, compares, early, is_expletive, is_plural_noun, stands_alone};
 use std::ops::Range;
 
 /// Words looked at: a reference stands near the beginning, later ones have their noun in their own sentence.
 const WORDS_MAX: usize = 24;
-/// Words that may precede a pronoun that refers back.
-const PRONOUN_REACH: usize = 8;
-
 /// What stands for an answer in "that number", "this word".
 const ANSWER_NOUNS: &[&str] = &[
-    "number", "word", "name", "city", "country", "capital", "year", "value", "result", "element", "answer", "amount",
-    "figure", "symbol", "sum", "product", "difference", "quotient", "total", "term", "date", "day", "month", "letter",
-    "person", "place", "planet", "language", "string", "quantity", "numeral", "output", "phrase", "currency", "animal",
+    "number",
+    "word",
+    "name",
+    "city",
+    "country",
+    "capital",
+    "year",
+    "value",
+    "result",
+    "element",
+    "answer",
+    "amount",
+    "figure",
+    "symbol",
+    "sum",
+    "product",
+    "difference",
+    "quotient",
+    "total",
+    "term",
+    "date",
+    "day",
+    "month",
+    "letter",
+    "person",
+    "place",
+    "planet",
+    "language",
+    "string",
+    "quantity",
+    "numeral",
+    "output",
+    "phrase",
+    "currency",
+    "animal",
 ];
 /// What an answer may be called without a demonstrative, anywhere.
 const RESULTS: &[&str] = &["result", "answer", "outcome", "output", "solution"];
-/// What one asks of an answer ("the letters in it"): no noun that "it" could stand for.
-const ASPECTS: &[&str] = &[
-    "letters", "letter", "vowels", "consonants", "characters", "digits", "number", "sum", "name", "spelling", "length",
-    "plural", "opposite", "first", "last", "square", "root", "half", "double", "reverse", "meaning",
-];
 /// Verbs that work on an answer as it stands.
 const TRANSFORMS: &[&str] = &[
-    "add", "subtract", "multiply", "divide", "double", "triple", "halve", "square", "cube", "convert", "translate",
-    "spell", "reverse", "write", "express", "turn", "round", "raise", "increase", "decrease", "capitalise", "capitalize",
-    "uppercase", "lowercase", "change", "put", "transform", "encode", "decode", "conjugate", "pluralise", "pluralize",
-    "sort", "alphabetise", "alphabetize", "rewrite", "print", "say", "show", "take", "count", "rearrange", "repeat",
-    "switch", "give", "sum", "compute", "calculate",
+    "add",
+    "subtract",
+    "multiply",
+    "divide",
+    "double",
+    "triple",
+    "halve",
+    "square",
+    "cube",
+    "convert",
+    "translate",
+    "spell",
+    "reverse",
+    "write",
+    "express",
+    "turn",
+    "round",
+    "raise",
+    "increase",
+    "decrease",
+    "capitalise",
+    "capitalize",
+    "uppercase",
+    "lowercase",
+    "change",
+    "put",
+    "transform",
+    "encode",
+    "decode",
+    "conjugate",
+    "pluralise",
+    "pluralize",
+    "sort",
+    "alphabetise",
+    "alphabetize",
+    "rewrite",
+    "print",
+    "say",
+    "show",
+    "take",
+    "count",
+    "rearrange",
+    "repeat",
+    "switch",
+    "give",
+    "sum",
+    "compute",
+    "calculate",
 ];
-/// Verbs besides those whose result is a short answer.
-const YIELDS: &[&str] = &["calculate", "compute", "name", "find", "solve", "evaluate", "sum", "work", "simplify", "tell"];
-
 /// A reference found in a piece.
 #[derive(Clone, Debug, PartialEq)]
 struct Reference {
@@ -76,7 +147,8 @@ pub(super) fn link(text: &str, previous: &str, done: u32) -> Link {
     let possessive = match reference.form {
         Form::Answer | Form::Ordinal(_) | Form::All => false,
         Form::Thing { possessive } => {
-            let direct = skip_polite(&found).first().is_some_and(|verb| verb.is_in(TRANSFORMS)) && !possessive;
+            let direct =
+                skip_polite(&found).first().is_some_and(|verb| verb.is_in(TRANSFORMS)) && !possessive;
             if !direct && !yields_thing(previous) {
                 return Link::Topic;
             }
@@ -108,6 +180,8 @@ pub(super) fn link(text: &str, previous: &str, done: u32) -> Link {
 
 fn reference(text: &str, found: &[Word], done: u32) -> Option<Reference> {
     let transforms = transforms(found);
+    let orders =
+        skip_polite(found).first().is_some_and(|verb| verb.is_in(VERBS) || verb.is_in(AMBIGUOUS_VERBS));
     (0..found.len()).find_map(|at| {
         let (word, next) = (&found[at], found.get(at + 1));
         let span = |last: usize| word.start..found[last].end;
@@ -125,10 +199,16 @@ fn reference(text: &str, found: &[Word], done: u32) -> Option<Reference> {
             "her" if early(found, at) => person(span(at), next.is_some_and(|n| !n.is_in(PREPOSITIONS))),
             "they" if early(found, at) => person(span(at), false),
             "their" if early(found, at) => person(span(at), true),
-            "them" | "both" if early(found, at) => plural(found, at, done),
-            "these" | "those" if early(found, at) && next.is_some_and(is_plural_noun) => plural(found, at, done),
+            "them" | "both" if early(found, at) && (orders || compares(found)) => plural(found, at, done),
+            "these" | "those" if early(found, at) && next.is_some_and(is_plural_noun) => {
+                plural(found, at, done)
+            }
             "this" | "that" if next.is_some_and(|n| n.is_in(ANSWER_NOUNS)) => answer(at + 1),
-            "this" | "that" if at > 0 && (transforms || early(found, at)) && stands_alone(text, found, at) => answer(at),
+            "this" | "that"
+                if at > 0 && (transforms || early(found, at)) && stands_alone(text, found, at) =>
+            {
+                answer(at)
+            }
             "the" => definite(found, at, transforms, done),
             _ => None,
         }
@@ -149,13 +229,10 @@ fn person(span: Range<usize>, possessive: bool) -> Option<Reference> {
 
 /// "them", "both numbers", "these two results".
 fn plural(found: &[Word], at: usize, done: u32) -> Option<Reference> {
-    let nouns = found[at + 1..].iter().take_while(|w| is_plural_noun(w) || w.is_in(&["of", "them", "the"])).count();
+    let nouns =
+        found[at + 1..].iter().take_while(|w| is_plural_noun(w) || w.is_in(&["of", "them", "the"])).count();
     let form = if done > 1 { Form::All } else { Form::Answer };
     Some(Reference { span: found[at].start..found[at + nouns].end, form })
-}
-
-fn is_plural_noun(word: &Word) -> bool {
-    word.is_in(&["two", "three", "numbers", "results", "answers", "values", "words", "figures", "amounts", "totals"])
 }
 
 /// "the result", "the first answer", "the two numbers", and after a verb that transforms "the word".
@@ -164,12 +241,29 @@ fn definite(found: &[Word], at: usize, transforms: bool, done: u32) -> Option<Re
     let after = found.get(at + 2);
     let span = |last: usize| found[at].start..found[last].end;
     let ends = |word: Option<&Word>| {
-        word.is_none_or(|w| w.is_in(&["backwards", "backward", "aloud", "in", "to", "into", "by", "from", "and", "with", "as", "times"]))
+        word.is_none_or(|w| {
+            w.is_in(&[
+                "backwards",
+                "backward",
+                "aloud",
+                "in",
+                "to",
+                "into",
+                "by",
+                "from",
+                "and",
+                "with",
+                "as",
+                "times",
+            ])
+        })
     };
     if is_plural_noun(next) && at <= PRONOUN_REACH && !after.is_some_and(|w| w.is_in(&["of", "that"])) {
         let bare = next.is_in(&["two", "three"]);
         if !bare || after.is_some_and(is_plural_noun) || ends(after) {
-            return (done > 1 || next.is_in(&["results", "answers"])).then(|| plural(found, at, done)).flatten();
+            return (done > 1 || next.is_in(&["results", "answers"]))
+                .then(|| plural(found, at, done))
+                .flatten();
         }
     }
     let ordinal = ["first", "second", "third", "fourth"].iter().position(|o| next.lower == *o);
@@ -180,95 +274,19 @@ fn definite(found: &[Word], at: usize, transforms: bool, done: u32) -> Option<Re
         }
     }
     let form = Form::Answer;
-    if next.is_in(&["resulting", "previous", "last", "final"]) && after.is_some_and(|n| n.is_in(ANSWER_NOUNS)) {
+    if next.is_in(&["resulting", "previous", "last", "final"]) && after.is_some_and(|n| n.is_in(ANSWER_NOUNS))
+    {
         return Some(Reference { span: span(at + 2), form });
     }
     let of = after.is_some_and(|w| w.is_in(&["of", "that", "which", "is"]));
-    let to_question = after.is_some_and(|w| w.lower == "to") && found.get(at + 3).is_some_and(|w| w.is_in(&["the", "this"]));
+    let to_question = after.is_some_and(|w| w.lower == "to")
+        && found.get(at + 3).is_some_and(|w| w.is_in(&["the", "this"]));
     if next.is_in(RESULTS) && !of && !to_question {
         return Some(Reference { span: span(at + 1), form });
     }
     let named = transforms && next.is_in(ANSWER_NOUNS) && ends(after) && at <= PRONOUN_REACH;
     // "Multiply the product by 3" does, "add the number 5" does not.
     named.then(|| Reference { span: span(at + 1), form })
-}
-
-/// Whether nothing before the pronoun could be its noun.
-fn early(found: &[Word], at: usize) -> bool {
-    at <= PRONOUN_REACH
-        && !found[..at].iter().enumerate().any(|(place, w)| {
-            let light = found.get(place + 1).is_some_and(|noun| noun.is_in(ASPECTS));
-            let number = w.is_number() && !transforms(found);
-            let determiner = w.is_in(&["a", "an", "the", "some", "any", "each", "every", "if"]) && !light;
-            determiner || number || (place > 0 && w.capital)
-        })
-}
-
-/// "What time is it in Tokyo?", "how long does it take": stands for nothing.
-fn is_expletive(found: &[Word], at: usize) -> bool {
-    let before = |back: usize| at.checked_sub(back).map(|place| &found[place]);
-    let clock = before(2).is_some_and(|w| w.is_in(&["time", "day", "month", "year", "season", "date", "weather"]));
-    let empty_verb = found.get(at + 1).is_some_and(|w| {
-        w.is_in(&["take", "takes", "rain", "rains", "snow", "snows", "true", "possible", "safe", "legal", "better", "ok", "okay", "necessary", "cost"])
-    });
-    clock || (empty_verb && before(1).is_some_and(|w| w.is_in(AUXILIARIES)))
-}
-
-/// Whether "that" stands for a thing rather than opening a clause or pointing at the next noun.
-fn stands_alone(text: &str, found: &[Word], at: usize) -> bool {
-    let before = &found[at - 1];
-    let after_verb = before.is_in(TRANSFORMS)
-        || before.is_in(PREPOSITIONS)
-        || before.is_in(AUXILIARIES)
-        || before.is_in(&["what's", "how's", "times", "plus", "minus", "and", "whats"]);
-    let alone = found.get(at + 1).is_none_or(|w| {
-        w.is_in(PREPOSITIONS) || w.is_in(&["backwards", "backward", "times", "plus", "minus", "divided", "squared", "multiplied", "spelled", "written", "have", "and", "number", "contain"])
-    });
-    let sign = text[found[at].end..].trim_start().starts_with(['+', '*', '/', '-', '\u{d7}', '^']);
-    after_verb && (alone || sign)
-}
-
-/// Whether the answer to `previous` is a thing that "it" may mean.
-pub(super) fn yields_thing(previous: &str) -> bool {
-    let found = words(previous, WORDS_MAX);
-    let head = skip_polite(&found);
-    let Some(first) = head.first() else {
-        return false;
-    };
-    let computes = found.iter().any(Word::is_number);
-    match first.lower.as_str() {
-        "which" | "what" if !head.get(1).is_some_and(|w| w.is_in(AUXILIARIES)) => {
-            !head.get(1).is_some_and(|w| w.is_in(&["of"]))
-        }
-        "what" | "what's" | "whats" => {
-            let noun = usize::from(first.lower == "what") + 1;
-            let the = head.get(noun).is_some_and(|w| w.lower == "the");
-            let links = ["of", "for", "in", "on", "with", "first", "last", "most", "least"];
-            let singled_out = |w: &Word| w.is_in(&links) || (w.lower.ends_with("est") && w.lower.len() > 4);
-            computes || (the && found.iter().any(singled_out))
-        }
-        "how" => computes || head.get(1).is_some_and(|w| w.is_in(&["many", "much"])),
-        _ => first.is_in(TRANSFORMS) || first.is_in(YIELDS),
-    }
-}
-
-/// Whether the answer to `previous` is a person.
-fn yields_person(previous: &str) -> bool {
-    const PEOPLE: &[&str] = &[
-        "author", "president", "king", "queen", "scientist", "person", "man", "woman", "actor", "actress", "singer",
-        "inventor", "artist", "painter", "composer", "player", "writer", "founder", "emperor", "philosopher", "leader",
-        "minister", "director", "physicist", "chemist", "mathematician", "poet", "astronaut", "explorer",
-    ];
-    let found = words(previous, WORDS_MAX);
-    let head = skip_polite(&found);
-    head.first().is_some_and(|first| first.is_in(&["who", "who's", "whose", "whom"]) && !is_named(head))
-        || head.first().is_some_and(|first| first.is_in(INTERROGATIVES) || first.is_in(YIELDS))
-            && head.iter().take(5).any(|w| w.is_in(PEOPLE))
-}
-
-/// "Who is Ada Lovelace": the person is the topic already.
-fn is_named(head: &[Word]) -> bool {
-    head.get(1).is_some_and(|w| w.is_in(AUXILIARIES)) && head.get(2).is_some_and(|w| w.capital)
 }
 
 #[cfg(test)]

@@ -73,7 +73,11 @@ impl Piece {
         let kind = match kind(body) {
             _ if body.is_empty() => Kind::Preamble,
             // "Also, Which of the following is correct?" was joined on, whatever little it says.
-            Kind::FollowOn if found.strength > Strength::None && capital && body.len() > FOLLOW_ON_BYTES_MAX => Kind::WeakAsk,
+            Kind::FollowOn
+                if found.strength > Strength::None && capital && body.len() > FOLLOW_ON_BYTES_MAX =>
+            {
+                Kind::WeakAsk
+            }
             kind => kind,
         };
         Some(Self { boundary, start: end - body.len(), end, connector: found, capital, kind, rewrite: None })
@@ -105,7 +109,8 @@ pub(super) fn pieces(text: &str, mask: &[bool]) -> Vec<Piece> {
     }
     let mut starts: Vec<(usize, (Boundary, usize))> = cuts.into_iter().collect();
     // The full stop of "1." ends no sentence: a cut right behind a marker is the marker's.
-    starts.dedup_by(|later, kept| text.get(kept.0 + kept.1.1..later.0).is_none_or(|gap| gap.trim().is_empty()));
+    starts
+        .dedup_by(|later, kept| text.get(kept.0 + kept.1.1..later.0).is_none_or(|gap| gap.trim().is_empty()));
     let ends = starts.iter().skip(1).map(|(at, _)| *at).chain(std::iter::once(text.len()));
     starts
         .iter()
@@ -147,7 +152,10 @@ fn opens_part(content: &str) -> bool {
 fn line_marker(line: &str) -> Option<(Marker, usize)> {
     let after = |skip: usize| line[skip..].starts_with(char::is_whitespace).then_some(skip);
     let first = line.chars().next()?;
-    if matches!(first, '-' | '*' | '+' | '\u{2022}' | '\u{2013}' | '\u{2014}' | '\u{25cf}' | '\u{25e6}' | '\u{b7}') {
+    if matches!(
+        first,
+        '-' | '*' | '+' | '\u{2022}' | '\u{2013}' | '\u{2014}' | '\u{25cf}' | '\u{25e6}' | '\u{b7}'
+    ) {
         return after(first.len_utf8()).map(|skip| (Marker::Bullet, skip));
     }
     inline_marker(line).map(|(marker, _, skip)| (marker, skip))
@@ -156,7 +164,8 @@ fn line_marker(line: &str) -> Option<(Marker, usize)> {
 /// `1.`, `2)`, `(3)`, `a)`, `(b)`: the marker, its ordinal and its bytes.
 fn inline_marker(text: &str) -> Option<(Marker, u32, usize)> {
     let open = usize::from(text.starts_with('('));
-    let label = text[open..].find(|c: char| !c.is_ascii_alphanumeric()).filter(|length| (1..=2).contains(length))?;
+    let label =
+        text[open..].find(|c: char| !c.is_ascii_alphanumeric()).filter(|length| (1..=2).contains(length))?;
     let name = &text[open..open + label];
     let sign = text[open + label..].chars().next()?;
     let skip = open + label + sign.len_utf8();
@@ -164,7 +173,11 @@ fn inline_marker(text: &str) -> Option<(Marker, u32, usize)> {
         return None;
     }
     if let Ok(number) = name.parse::<u32>() {
-        return (sign == ')' || (open == 0 && matches!(sign, '.' | ':'))).then_some((Marker::Number, number, skip));
+        return (sign == ')' || (open == 0 && matches!(sign, '.' | ':'))).then_some((
+            Marker::Number,
+            number,
+            skip,
+        ));
     }
     let letter = name.bytes().next().filter(|b| name.len() == 1 && b.is_ascii_alphabetic())?;
     let ordinal = u32::from(letter.to_ascii_lowercase() - b'a') + 1;
@@ -178,15 +191,15 @@ fn inline_markers(text: &str, mask: &[bool]) -> Vec<(usize, Marker, usize)> {
     let mut sign = ':';
     for (at, c) in text.char_indices() {
         let begins = previous.is_whitespace() && !c.is_whitespace();
-        let stop = matches!(sign, '.' | '?' | '!' | ':' | ';' | ',') || text[..at].trim_end().ends_with(" and");
-        if begins && (c == '(' || (!mask[at] && c.is_ascii_alphanumeric())) {
-            if let Some((marker, ordinal, skip)) = inline_marker(&text[at..]) {
-                let follows = chain.first().is_none_or(|first| first.1 == marker);
-                // "2." may end a sentence, so it must not stand inside one; "2)" and "b)" cannot.
-                let apart = stop || text[at..at + skip].ends_with(')');
-                if follows && apart && ordinal as usize == chain.len() + 1 {
-                    chain.push((at, marker, skip));
-                }
+        let stop =
+            matches!(sign, '.' | '?' | '!' | ':' | ';' | ',') || text[..at].trim_end().ends_with(" and");
+        let possible = begins && (c == '(' || (!mask[at] && c.is_ascii_alphanumeric()));
+        if let Some((marker, ordinal, skip)) = possible.then(|| inline_marker(&text[at..])).flatten() {
+            let follows = chain.first().is_none_or(|first| first.1 == marker);
+            // "2." may end a sentence, so it must not stand inside one; "2)" and "b)" cannot.
+            let apart = stop || text[at..at + skip].ends_with(')');
+            if follows && apart && ordinal as usize == chain.len() + 1 {
+                chain.push((at, marker, skip));
             }
         }
         if !c.is_whitespace() {
@@ -198,13 +211,14 @@ fn inline_markers(text: &str, mask: &[bool]) -> Vec<(usize, Marker, usize)> {
 }
 
 fn sentences(text: &str, mask: &[bool], add: &mut impl FnMut(usize, Boundary, usize)) {
-    let mut characters = text.char_indices().peekable();
     let mut previous = ' ';
-    while let Some((at, c)) = characters.next() {
+    for (at, c) in text.char_indices() {
         let closes = mask[at] && matches!(c, '"' | '\u{201d}' | ')' | '\'');
-        let quoted_end = closes && matches!(previous, '.' | '?' | '!') && !mask.get(at + c.len_utf8()).is_some_and(|m| *m);
+        let quoted_end =
+            closes && matches!(previous, '.' | '?' | '!') && !mask.get(at + c.len_utf8()).is_some_and(|m| *m);
         let before = std::mem::replace(&mut previous, c);
-        if (mask[at] && !quoted_end) || !(quoted_end || matches!(c, '.' | '?' | '!' | ';' | '\u{2026}')) {
+        let ends = !mask[at] && matches!(c, '.' | '?' | '!' | ';' | '\u{2026}');
+        if !ends && !quoted_end {
             continue;
         }
         // Several signs ("?!", "...") and closing quotes end a sentence once.
@@ -218,7 +232,7 @@ fn sentences(text: &str, mask: &[bool], add: &mut impl FnMut(usize, Boundary, us
         if content.is_empty() || mask[next - 1] {
             continue;
         }
-        if c == ';' {
+        if c == ';' && !matches!(before, '.' | '?' | '!') {
             add(next, Boundary::Semicolon, 0);
         } else if ends_sentence(text, at, c, before, content, quoted_end) {
             add(next, Boundary::Sentence, 0);
@@ -254,6 +268,7 @@ fn ends_sentence(text: &str, at: usize, c: char, before: char, content: &str, qu
         return next.is_uppercase() && opens;
     }
     match c {
+        ';' => true,
         // A gap ("14 over ? true") is no end.
         '?' => !before.is_whitespace() || next.is_uppercase(),
         '!' => before.is_alphanumeric() && (next.is_uppercase() || opens),
@@ -269,16 +284,20 @@ fn ends_sentence(text: &str, at: usize, c: char, before: char, content: &str, qu
 
 /// Whether the full stop after `before` belongs to an abbreviation or an initial.
 fn is_abbreviation(before: &str) -> bool {
+    const TITLES: &[&str] = &[
+        "mr", "mrs", "ms", "dr", "prof", "st", "mt", "gen", "col", "lt", "capt", "rev", "gov", "sen", "rep",
+    ];
     const ABBREVIATIONS: &[&str] = &[
-        "mr", "mrs", "ms", "dr", "prof", "st", "vs", "etc", "e.g", "i.e", "eg", "ie", "fig", "no", "vol", "approx", "co",
-        "inc", "ltd", "jr", "sr", "gen", "col", "lt", "capt", "rev", "hon", "cf", "al", "ca", "u.s", "u.k", "p.m", "a.m",
-        "eq", "sec", "ch", "pp", "ed", "dept", "est", "mt", "gov", "sen", "rep", "max", "min",
+        "vs", "etc", "e.g", "i.e", "eg", "ie", "fig", "no", "vol", "approx", "co", "inc", "ltd", "jr", "sr",
+        "hon", "cf", "al", "ca", "u.s", "u.k", "p.m", "a.m", "eq", "sec", "ch", "pp", "ed", "dept",
     ];
     let word = before.rsplit(|c: char| c.is_whitespace() || matches!(c, '(' | '"')).next().unwrap_or("");
     let lower = word.to_lowercase();
     let initial = word.chars().count() == 1 && word.chars().all(|c| c.is_uppercase() && c != 'I');
     // "no." is "number" only before a figure, which does not start a sentence either way; alone it is "no".
-    initial || ABBREVIATIONS.contains(&lower.as_str())
+    // "Ms. Perez", but "15 ms."
+    let title = TITLES.contains(&lower.as_str()) && word != lower;
+    initial || title || ABBREVIATIONS.contains(&lower.as_str())
 }
 
 #[cfg(test)]

@@ -12,7 +12,12 @@ fn tasks(prompt: &str) -> Vec<String> {
 struct Faults(String);
 
 impl Faults {
-    fn compare<T: PartialEq<U> + std::fmt::Debug, U: std::fmt::Debug>(&mut self, prompt: &str, found: T, expected: U) {
+    fn compare<T: PartialEq<U> + std::fmt::Debug, U: std::fmt::Debug>(
+        &mut self,
+        prompt: &str,
+        found: T,
+        expected: U,
+    ) {
         if found != expected {
             self.0.push_str(&format!("{prompt}\n    found {found:?}\n expected {expected:?}\n"));
         }
@@ -71,6 +76,7 @@ fn one_question_stays_one_task() {
         "Compare France and Spain in area, population and climate.",
         "what is rock and roll",
         "Write a story about a dog, make it funny and keep it short.",
+        "When the following equation is balanced, which of the following is true?\n__ H2 + __ O2 = __ H2O (l)",
         "Define ephemeral. Use it in a sentence.",
     ] {
         faults.compare(prompt, tasks(prompt), [prompt]);
@@ -80,7 +86,10 @@ fn one_question_stays_one_task() {
 #[test]
 fn several_questions_become_several_tasks() {
     let cases: &[(&str, &[&str])] = &[
-        ("What is the capital of France? What is 12 * 12?", &["What is the capital of France?", "What is 12 * 12?"]),
+        (
+            "What is the capital of France? What is 12 * 12?",
+            &["What is the capital of France?", "What is 12 * 12?"],
+        ),
         (
             "how do you say dog in spanish, and what's 17 times 4?",
             &["how do you say dog in spanish?", "what's 17 times 4?"],
@@ -108,10 +117,7 @@ fn several_questions_become_several_tasks() {
         ("a) spell cat backwards\nb) what is 5 in binary", &["spell cat backwards.", "what is 5 in binary?"]),
         ("Please do: (1) spell cat (2) add 3 and 4", &["spell cat.", "add 3 and 4."]),
         ("what is 3+4; what is the capital of peru", &["what is 3+4?", "what is the capital of peru?"]),
-        (
-            "Next question: what is 3+4? Another question: what is 4+5?",
-            &["What is 3+4?", "What is 4+5?"],
-        ),
+        ("Next question: what is 3+4? Another question: what is 4+5?", &["What is 3+4?", "What is 4+5?"]),
         (
             "A ball falls from 20 m. How long does it fall? Also, Arrests may be made without a warrant. Which of \
              the following is not such a case?",
@@ -134,17 +140,24 @@ fn several_questions_become_several_tasks() {
         ),
         (
             "i need to know the capital of kenya, 7 times 8, and the symbol for sodium",
-            &[
-                "i need to know the capital of kenya.",
-                "i need to know 7 times 8.",
-                "i need to know the symbol for sodium.",
-            ],
+            &["what is the capital of kenya?", "what is 7 times 8?", "what is the symbol for sodium?"],
         ),
         (
             "What is the sum of 4 and 5? And the capital of Peru?",
             &["What is the sum of 4 and 5?", "What is the capital of Peru?"],
         ),
-        ("1) capital of Chile 2) 14 + 29 3) symbol for iron", &["capital of Chile", "14 + 29", "symbol for iron"]),
+        (
+            "1) capital of Chile 2) 14 + 29 3) symbol for iron",
+            &["capital of Chile", "14 + 29", "symbol for iron"],
+        ),
+        (
+            "hi! could you convert 2 kg to grams? and what is the opposite of cold? thanks",
+            &["could you convert 2 kg to grams?", "what is the opposite of cold?"],
+        ),
+        (
+            "Translate 'house' to German; 12 + 30; the symbol for silver",
+            &["Translate 'house' to German.", "12 + 30?", "The symbol for silver?"],
+        ),
         ("Q1: What is 3+4?\nQ2: Who wrote Hamlet?", &["What is 3+4?", "Who wrote Hamlet?"]),
     ];
     let mut faults = Faults::default();
@@ -215,7 +228,23 @@ fn too_many_parts_stay_whole() {
 
 #[test]
 fn hostile_prompts_take_bounded_time() {
-    for unit in ["(", "\"a ", "$a", "`", "- ", "1. ", "and what is ", "? ", "; ", "\n\n", "“", "What is a? ", "a) "] {
+    for unit in [
+        "(",
+        "\"a ",
+        "$a",
+        "`",
+        "- ",
+        "1. ",
+        "and what is ",
+        "? ",
+        "; ",
+        "\n\n",
+        "“",
+        "What is a? ",
+        "a) ",
+        "a",
+        " ",
+    ] {
         let prompt = unit.repeat(crate::sanitise::PROMPT_BYTES_MAX / unit.len());
         let start = std::time::Instant::now();
         let plan = structural(&prompt);
@@ -227,9 +256,38 @@ fn hostile_prompts_take_bounded_time() {
 /// Prompts made of the pieces that the planner looks at.
 fn promptlike() -> impl Strategy<Value = String> {
     let parts = prop::sample::select(vec![
-        "What is the capital of France?", "Spell it backwards.", "and", "Also, ", "\n", "\n\n", "- ", "1. ", "2. ",
-        "a) ", "Next question: ", "; ", ", ", "then ", "double that", "the two results", "add 3 and 4", "how many",
-        "A ball falls.", "(", ")", "\"", "```", "{{1}}", "$x$", "é", "it", "?", ".", "Explain.", "Hello!", "them",
+        "What is the capital of France?",
+        "Spell it backwards.",
+        "and",
+        "Also, ",
+        "\n",
+        "\n\n",
+        "- ",
+        "1. ",
+        "2. ",
+        "a) ",
+        "Next question: ",
+        "; ",
+        ", ",
+        "then ",
+        "double that",
+        "the two results",
+        "add 3 and 4",
+        "how many",
+        "A ball falls.",
+        "(",
+        ")",
+        "\"",
+        "```",
+        "{{1}}",
+        "$x$",
+        "é",
+        "it",
+        "?",
+        ".",
+        "Explain.",
+        "Hello!",
+        "them",
     ]);
     prop::collection::vec(parts, 0..14).prop_map(|parts| parts.join(" "))
 }
@@ -253,7 +311,11 @@ fn check(prompt: &str) -> Result<(), TestCaseError> {
         prop_assert!(task.depends_on.iter().all(|needed| *needed < task.id), "only earlier tasks are needed");
         for word in bag(&task.text) {
             // "and" between placeholders is the planner's.
-            prop_assert!(words.contains(&word) || word == "and", "{word:?} of {:?} is not in {prompt:?}", task.text);
+            prop_assert!(
+                words.contains(&word) || word == "and",
+                "{word:?} of {:?} is not in {prompt:?}",
+                task.text
+            );
         }
     }
     if plan.len() == 1 {

@@ -1,0 +1,175 @@
+//! Sentences that are no task of their own: greetings, announcements, and what only follows on.
+
+use super::super::words::{AUXILIARIES, DETERMINERS, PREPOSITIONS, VERBS, Word, is_content};
+use super::skip_polite;
+
+pub(super) fn is_preamble(text: &str, found: &[Word]) -> bool {
+    const CORE: &[&str] = &[
+        "questions",
+        "question",
+        "tasks",
+        "things",
+        "these",
+        "following",
+        "hi",
+        "hello",
+        "hey",
+        "thanks",
+        "thank",
+        "morning",
+        "evening",
+        "afternoon",
+        "greetings",
+    ];
+    const FILL: &[&str] = &[
+        "i",
+        "have",
+        "got",
+        "a",
+        "few",
+        "couple",
+        "of",
+        "some",
+        "two",
+        "three",
+        "four",
+        "five",
+        "several",
+        "please",
+        "answer",
+        "the",
+        "each",
+        "all",
+        "here",
+        "are",
+        "is",
+        "my",
+        "for",
+        "you",
+        "me",
+        "help",
+        "with",
+        "can",
+        "could",
+        "there",
+        "in",
+        "advance",
+        "good",
+        "day",
+        "dear",
+        "both",
+        "quick",
+        "and",
+        "need",
+        "to",
+        "know",
+        "solve",
+        "do",
+        "would",
+        "like",
+        "ask",
+        "below",
+        "list",
+        "i'd",
+        "i've",
+        "today",
+        "now",
+        "separately",
+        "one",
+        "by",
+        "assistant",
+        "so",
+        "ok",
+        "okay",
+        "well",
+        "more",
+        "other",
+        "different",
+        "unrelated",
+        "short",
+        "simple",
+        "just",
+        "your",
+        "very",
+        "much",
+        "again",
+        "everyone",
+        "multiple",
+        "part",
+        "parts",
+        "order",
+        "that",
+        "numbered",
+        "want",
+        "about",
+        "us",
+        "i'm",
+        "need",
+        "answers",
+        "problems",
+        "items",
+        "it's",
+        "shortly",
+        "briefly",
+        "really",
+        "small",
+        "six",
+        "every",
+    ];
+    found.len() <= PREAMBLE_WORDS_MAX
+        && (text.ends_with(':') || found.iter().any(|w| w.is_in(CORE)))
+        && found.iter().all(|w| w.is_in(CORE) || w.is_in(FILL) || (w.is_number() && w.lower.len() == 1))
+}
+
+pub(super) fn is_follow_on(text: &str, found: &[Word], question: bool) -> bool {
+    let head = skip_polite(found);
+    let Some(first) = head.first() else {
+        return true;
+    };
+    if first.is_in(&["explain", "justify", "elaborate", "discuss"]) {
+        return head.len() <= 2 || head[1].is_in(&["your", "why", "how"]) && head.len() <= 4;
+    }
+    if first.is_in(&["make", "keep"]) && head.get(1).is_some_and(|w| w.is_in(&["it", "sure", "them", "your"]))
+    {
+        return true;
+    }
+    let format = first.is_in(&[
+        "give", "express", "write", "show", "state", "report", "provide", "present", "leave", "round",
+    ]);
+    if format && head.len() > 2 && head[1].is_in(&["your", "reasons", "the", "all", "a"]) {
+        let own = head[1].is_in(&["your"]);
+        let noun = head[1..]
+            .iter()
+            .take(3)
+            .any(|w| w.is_in(&["reasons", "reason", "work", "working", "steps", "reasoning"]));
+        let short = found.len() <= 12;
+        return (own || noun) && short;
+    }
+    // A question with nothing in it but grammar: "Which would you do?", "Why not?", "What is it?".
+    let bare = !text.contains(['"', '\u{201c}', '`', '$', '+', '*', '=']);
+    let empty =
+        |w: &Word| !is_content(w) && w.lower.len() > 1 && !w.is_number() || w.lower == "i" || w.lower == "a";
+    question
+        && bare
+        && head.len() <= 4
+        && head.iter().all(empty)
+        && !head.iter().any(|w| w.is_in(VERBS))
+        && !head.iter().skip(1).any(|w| w.capital && w.lower != "i")
+        && !is_definition(head)
+}
+
+/// "What is pi?": short words that are nouns all the same.
+fn is_definition(head: &[Word]) -> bool {
+    head.len() > 2
+        && head[0].is_in(&["what", "who"])
+        && head[1].is_in(AUXILIARIES)
+        && head.last().is_some_and(|w| {
+            ![DETERMINERS, AUXILIARIES, PREPOSITIONS].iter().any(|list| w.is_in(list))
+                && !w.is_in(&[
+                    "he", "she", "they", "you", "i", "we", "him", "there", "be", "correct", "true", "best",
+                ])
+        })
+}
+
+/// Words of a preamble at most.
+const PREAMBLE_WORDS_MAX: usize = 14;

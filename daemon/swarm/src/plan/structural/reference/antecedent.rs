@@ -1,0 +1,78 @@
+//! Whether an earlier question has an answer that "it" or "he" could mean.
+
+use super::super::kind::skip_polite;
+use super::super::words::{AUXILIARIES, INTERROGATIVES, Word, words};
+use super::{TRANSFORMS, WORDS_MAX};
+
+/// Whether the answer to `previous` is a thing that "it" may mean.
+pub(in super::super) fn yields_thing(previous: &str) -> bool {
+    let found = words(previous, WORDS_MAX);
+    let head = skip_polite(&found);
+    let Some(first) = head.first() else {
+        return false;
+    };
+    let computes = found.iter().any(Word::is_number);
+    match first.lower.as_str() {
+        "which" | "what" if !head.get(1).is_some_and(|w| w.is_in(AUXILIARIES)) => {
+            !head.get(1).is_some_and(|w| w.is_in(&["of"]))
+        }
+        "what" | "what's" | "whats" => {
+            let noun = usize::from(first.lower == "what") + 1;
+            let the = head.get(noun).is_some_and(|w| w.lower == "the");
+            let links = ["of", "for", "in", "on", "with", "first", "last", "most", "least"];
+            let singled_out = |w: &Word| w.is_in(&links) || (w.lower.ends_with("est") && w.lower.len() > 4);
+            computes || (the && found.iter().any(singled_out))
+        }
+        "how" => computes || head.get(1).is_some_and(|w| w.is_in(&["many", "much"])),
+        _ => first.is_in(TRANSFORMS) || first.is_in(YIELDS),
+    }
+}
+
+/// Whether the answer to `previous` is a person.
+pub(super) fn yields_person(previous: &str) -> bool {
+    const PEOPLE: &[&str] = &[
+        "author",
+        "president",
+        "king",
+        "queen",
+        "scientist",
+        "person",
+        "man",
+        "woman",
+        "actor",
+        "actress",
+        "singer",
+        "inventor",
+        "artist",
+        "painter",
+        "composer",
+        "player",
+        "writer",
+        "founder",
+        "emperor",
+        "philosopher",
+        "leader",
+        "minister",
+        "director",
+        "physicist",
+        "chemist",
+        "mathematician",
+        "poet",
+        "astronaut",
+        "explorer",
+    ];
+    let found = words(previous, WORDS_MAX);
+    let head = skip_polite(&found);
+    head.first().is_some_and(|first| first.is_in(&["who", "who's", "whose", "whom"]) && !is_named(head))
+        || head.first().is_some_and(|first| first.is_in(INTERROGATIVES) || first.is_in(YIELDS))
+            && head.iter().take(5).any(|w| w.is_in(PEOPLE))
+}
+
+/// "Who is Ada Lovelace": the person is the topic already.
+fn is_named(head: &[Word]) -> bool {
+    head.get(1).is_some_and(|w| w.is_in(AUXILIARIES)) && head.get(2).is_some_and(|w| w.capital)
+}
+
+/// Verbs besides those whose result is a short answer.
+const YIELDS: &[&str] =
+    &["calculate", "compute", "name", "find", "solve", "evaluate", "sum", "work", "simplify", "tell"];

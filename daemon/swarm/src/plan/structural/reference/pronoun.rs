@@ -1,0 +1,132 @@
+//! Which pronouns refer back at all: not those with a noun in their own sentence, nor those that mean nothing.
+
+use super::super::words::{AUXILIARIES, PREPOSITIONS, Word};
+use super::{TRANSFORMS, transforms};
+
+/// Whether nothing before the pronoun could be its noun.
+pub(super) fn early(found: &[Word], at: usize) -> bool {
+    at <= PRONOUN_REACH
+        && !found[..at].iter().enumerate().any(|(place, w)| {
+            let light = found.get(place + 1).is_some_and(|noun| noun.is_in(ASPECTS));
+            let number = w.is_number() && !transforms(found);
+            let determiner = w.is_in(&["a", "an", "the", "some", "any", "each", "every", "if"]) && !light;
+            determiner || number || (place > 0 && w.capital)
+        })
+}
+
+/// "What time is it in Tokyo?", "how long does it take": stands for nothing.
+pub(super) fn is_expletive(found: &[Word], at: usize) -> bool {
+    let before = |back: usize| at.checked_sub(back).map(|place| &found[place]);
+    let clock =
+        before(2).is_some_and(|w| w.is_in(&["time", "day", "month", "year", "season", "date", "weather"]));
+    let empty_verb = found.get(at + 1).is_some_and(|w| {
+        w.is_in(&[
+            "take",
+            "takes",
+            "rain",
+            "rains",
+            "snow",
+            "snows",
+            "true",
+            "possible",
+            "safe",
+            "legal",
+            "better",
+            "ok",
+            "okay",
+            "necessary",
+            "cost",
+        ])
+    });
+    clock || (empty_verb && before(1).is_some_and(|w| w.is_in(AUXILIARIES)))
+}
+
+/// Whether "that" stands for a thing rather than opening a clause or pointing at the next noun.
+pub(super) fn stands_alone(text: &str, found: &[Word], at: usize) -> bool {
+    let before = &found[at - 1];
+    let after_verb = before.is_in(TRANSFORMS)
+        || before.is_in(PREPOSITIONS)
+        || before.is_in(AUXILIARIES)
+        || before.is_in(&["what's", "how's", "times", "plus", "minus", "and", "whats"]);
+    let alone = found.get(at + 1).is_none_or(|w| {
+        w.is_in(PREPOSITIONS)
+            || w.is_in(&[
+                "backwards",
+                "backward",
+                "times",
+                "plus",
+                "minus",
+                "divided",
+                "squared",
+                "multiplied",
+                "spelled",
+                "written",
+                "have",
+                "and",
+                "number",
+                "contain",
+            ])
+    });
+    let sign = text[found[at].end..].trim_start().starts_with(['+', '*', '/', '-', '\u{d7}', '^']);
+    after_verb && (alone || sign)
+}
+
+/// "Which of them is larger?"; "which among them" alone more likely means choices that are not shown.
+pub(super) fn compares(found: &[Word]) -> bool {
+    found.iter().any(|w| {
+        w.is_in(&[
+            "more",
+            "less",
+            "longer",
+            "larger",
+            "bigger",
+            "smaller",
+            "shorter",
+            "older",
+            "higher",
+            "greater",
+            "heavier",
+            "closer",
+            "equal",
+            "same",
+            "sum",
+            "total",
+            "product",
+            "difference",
+        ])
+    })
+}
+
+pub(super) fn is_plural_noun(word: &Word) -> bool {
+    word.is_in(&[
+        "two", "three", "numbers", "results", "answers", "values", "words", "figures", "amounts", "totals",
+    ])
+}
+
+/// Words that may precede a pronoun that refers back.
+pub(super) const PRONOUN_REACH: usize = 8;
+
+/// What one asks of an answer ("the letters in it"): no noun that "it" could stand for.
+const ASPECTS: &[&str] = &[
+    "letters",
+    "letter",
+    "vowels",
+    "consonants",
+    "characters",
+    "digits",
+    "number",
+    "sum",
+    "name",
+    "spelling",
+    "length",
+    "plural",
+    "opposite",
+    "first",
+    "last",
+    "square",
+    "root",
+    "half",
+    "double",
+    "reverse",
+    "meaning",
+];

@@ -1,0 +1,153 @@
+"""Calendar: months and weekdays, counting days, leap years and fixed holidays."""
+
+from random import Random
+
+from expert.phrase import SLOT, compose, render, surround
+
+from .calendar_facts import COUNTS, HOLIDAYS, LENGTHS, MONTHS, NUMERALS, ORDINALS, WEEKDAYS
+from .calendar_phrases import CORES, DIRECT
+from .calendar_unseen import UNSEEN
+from .carriers import NOUN
+
+ID = "calendar"
+DESCRIPTION = (
+    "Calendar knowledge: order and length of the months, counting weekdays forwards and back,"
+    " leap years and the dates of holidays."
+)
+EXEMPLARS = [
+    "How many days are in February?",
+    "What day comes 3 days after Tuesday?",
+    "Which month comes after June?",
+    "Is 2024 a leap year?",
+    "On what date is Christmas?",
+    "What is the fifth month of the year?",
+    "Which weekday was 10 days before Friday?",
+    "When is Halloween?",
+    "the day before Sunday",
+    "How many days are there in a leap year?",
+    "Which month is 4 months after October?",
+    "Today is Monday. What day is it in 9 days?",
+    "Does April have 30 or 31 days?",
+    "Which number is September among the months?",
+    "In which month is Valentine's Day?",
+]
+WIDTH = 192
+TOKENIZER = "bpe"
+STEPS = 750
+BATCH = 80
+
+RELATIONS = tuple(DIRECT)
+# Counting days and judging years need the most practice.
+SHARES = tuple({"later": 20, "earlier": 14, "months_later": 12, "leap": 12, "february": 6, "holiday": 10}.get(r, 5) for r in RELATIONS)
+UNSEEN_TEMPLATES = [template for templates in UNSEEN.values() for template in templates]
+DAYS_MAX = 30
+
+
+def example(rng: Random) -> tuple[str, str]:
+    relation = rng.choices(RELATIONS, SHARES)[0]
+    cores = CORES.get(relation)
+    template = compose(rng, NOUN, cores) if cores and rng.random() < 0.45 else rng.choice(DIRECT[relation])
+    slots, answer = draw(rng, relation)
+    return surround(rng, render(rng, template, lower_slots=True, **slots)), answer
+
+
+def draw(rng: Random, relation: str) -> tuple[dict, str]:
+    """The slots of one question and its answer, working included."""
+    month, day = rng.randrange(12), rng.randrange(7)
+    if relation in ("leap", "february"):
+        year = _year(rng)
+        line, leap = leap_year(year)
+        answer = ("yes" if leap else "no") if relation == "leap" else ("29" if leap else "28")
+        return {"year": year}, f"{line}\n{answer}"
+    if relation in ("later", "earlier"):
+        n = rng.randint(2, 8) if rng.random() < 0.35 else rng.randint(2, DAYS_MAX)
+        return {"day": WEEKDAYS[day], "n": _numeral(rng, n)}, count_days(day, n if relation == "later" else -n)
+    if relation == "months_later":
+        n = rng.randint(2, 11)
+        return {"month": MONTHS[month], "n": _numeral(rng, n)}, count_months(month + 1, n)
+    if relation in ("holiday", "holiday_month"):
+        name = rng.choice(list(HOLIDAYS))
+        date = HOLIDAYS[name]
+        return {"holiday": name}, date if relation == "holiday" else date.split(" ")[0]
+    if relation == "count":
+        key = rng.choice(list(COUNTS))
+        things, span = key.split("|")
+        return {"things": things, "span": span}, COUNTS[key]
+    if relation == "nth":
+        return {"n": str(month + 1), "ordinal": _ordinal(rng, month)}, MONTHS[month]
+    return {"month": MONTHS[month], "day": WEEKDAYS[day]}, {
+        "length": str(LENGTHS[month]),
+        "neighbour": MONTHS[(month + 1) % 12],
+        "before": MONTHS[month - 1],
+        "index": str(month + 1),
+        "after": WEEKDAYS[(day + 1) % 7],
+        "preceding": WEEKDAYS[day - 1],
+    }[relation]
+
+
+def count_days(day: int, n: int) -> str:
+    """Works out the weekday `n` days from `day` (Sunday is 0), backwards when negative."""
+    rest = abs(n) % 7
+    lines = [f"{WEEKDAYS[day]}={day}", f"{abs(n)} mod 7={rest}"]
+    total = day + rest if n > 0 else day - rest
+    lines.append(f"{day}{'+' if n > 0 else '-'}{rest}={total}")
+    if total > 6:
+        lines.append(f"{total}-7={total - 7}")
+    elif total < 0:
+        lines.append(f"{total}+7={total + 7}")
+    return "\n".join([*lines, WEEKDAYS[total % 7]])
+
+
+def count_months(month: int, n: int) -> str:
+    """Works out the month `n` months after number `month`."""
+    total = month + n
+    lines = [f"{MONTHS[month - 1]}={month}", f"{month}+{n}={total}"]
+    if total > 12:
+        lines.append(f"{total}-12={total - 12}")
+    return "\n".join([*lines, MONTHS[(total - 1) % 12]])
+
+
+def leap_year(year: int) -> tuple[str, bool]:
+    """The one line of working for a year, and the verdict."""
+    century, rest = divmod(year, 100)
+    if rest:
+        return f"{rest:02d} mod 4={rest % 4}", rest % 4 == 0
+    return f"00: {century} mod 4={century % 4}", century % 4 == 0
+
+
+def seen_cases(rng: Random, count: int) -> list[dict]:
+    return cases(rng, count, DIRECT)
+
+
+def unseen_cases(rng: Random, count: int) -> list[dict]:
+    return cases(rng, count, UNSEEN)
+
+
+def cases(rng: Random, count: int, templates: dict) -> list[dict]:
+    """Clean prompts; relations and phrasings take turns."""
+    result = []
+    for index in range(count):
+        relation = RELATIONS[index % len(RELATIONS)]
+        options = templates[relation]
+        template = options[index // len(RELATIONS) % len(options)]
+        slots, answer = draw(rng, relation)
+        prompt = SLOT.sub(lambda match: str(slots[match.group(1)]), template)
+        result.append({"prompt": prompt[:1].upper() + prompt[1:] if template[0] == "{" else prompt, "expect": [answer.split("\n")[-1]]})
+    return result
+
+
+def _year(rng: Random) -> int:
+    roll = rng.random()
+    if roll < 0.15:
+        return 100 * rng.randint(10, 30)
+    return rng.randint(1900, 2100) if roll < 0.6 else rng.randint(1000, 2999)
+
+
+def _numeral(rng: Random, n: int) -> str:
+    return NUMERALS[n - 1] if n <= len(NUMERALS) and rng.random() < 0.3 else str(n)
+
+
+def _ordinal(rng: Random, month: int) -> str:
+    if rng.random() < 0.6:
+        return ORDINALS[month]
+    return f"{month + 1}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(month + 1, 'th') }"

@@ -1,0 +1,119 @@
+"""A small dictionary: some 270 everyday English words in Spanish, French and German, and back."""
+
+from collections import Counter
+from random import Random
+
+from expert.phrase import SLOT, compose, render, surround
+
+from .carriers import NOUN
+from .dictionary_facts import FIELDS, WORDS
+from .dictionary_unseen import UNSEEN
+
+ID = "dictionary"
+DESCRIPTION = (
+    "Dictionary that translates everyday words from English into Spanish, French or German, and back into English."
+)
+EXEMPLARS = [
+    "How do you say dog in Spanish?",
+    "What is the French word for house?",
+    "Translate water into German.",
+    "What does the Spanish word gato mean in English?",
+    "bread in French",
+    "What is the German translation of apple?",
+    "Translate the French word soleil to English.",
+    "How do Germans say friend?",
+    "Say good in Spanish.",
+    "Schule means what in English?",
+    "What is Spanish for moon?",
+    "Give me the French for window.",
+    "What's the word for butterfly in German?",
+    "Translate red to Spanish please",
+    "What is the English meaning of the German word Buch?",
+]
+WIDTH = 192
+TOKENIZER = "bpe"
+STEPS = 850
+BATCH = 96
+
+CORES = {
+    "into": (
+        "the {language} word for {word}", "the {language} for {word}", "the {language} translation of {word}", "{word} in {language}",
+        "the word for {word} in {language}", "the translation of {word} into {language}", "the translation of {word} in {language}",
+        "the {language} equivalent of {word}", "{language} for {word}", "the {language} term for {word}", "the word {word} in {language}",
+        "the English word {word} in {language}", "{word} translated into {language}", "the {language} name for {word}", "{language}: {word}",
+        "the {language} version of {word}", "the {language} of {word}", '"{word}" in {language}', 'the {language} word for "{word}"',
+    ),
+    "back": (
+        "the English word for {foreign}", "the English translation of the {language} word {foreign}", "the meaning of the {language} word {foreign}",
+        "the English meaning of {foreign} in {language}", "{foreign} in English", "the {language} word {foreign} in English", "the English for {foreign} from {language}",
+        "the meaning of {foreign} in {language}", "the translation of {foreign} from {language}", "the English equivalent of the {language} {foreign}",
+        "the translation of the {language} word {foreign} into English", 'the English for the {language} word "{foreign}"', "English for the {language} word {foreign}",
+        "the English name for {language} {foreign}",
+    ),
+}
+DIRECT = {
+    "into": (
+        "How do you say {word} in {language}?", "Translate {word} into {language}.", "Translate {word} to {language}.", "How is {word} said in {language}?",
+        "What do you call {word} in {language}?", "What is {word} called in {language}?", "Say {word} in {language}.", "How does one say {word} in {language}?",
+        "How do I say {word} in {language}?", "{word} to {language}", "{word} into {language}", "How do you write {word} in {language}?",
+        'Translate "{word}" into {language}.', 'Translate "{word}" to {language}', 'How do you say "{word}" in {language}?', "Translate the word {word} into {language}.",
+        "Into {language}: {word}", "To {language}: {word}", "Turn {word} into {language}.", "English {word} is {language} what?", "Can you translate {word} to {language}?",
+        "Could you translate {word} into {language} for me?", "I want to say {word} in {language}.", "Which word means {word} in {language}?", "How do people say {word} in {language}?",
+        "What do they say for {word} in {language}?", "English to {language}: {word}", "Convert {word} to {language}.", "{word} means what in {language}?",
+        "Translate from English to {language}: {word}", "Give {word} in {language}.", "In {language} {word} is", "What's the {language} way to say {word}?",
+        "What word is used for {word} in {language}?", "Tell me how to say {word} in {language}.", "{word}, how do you say that in {language}?", "{language} translation: {word}",
+        "I need {word} translated into {language}.", "Which {language} word stands for {word}?", "Express {word} in {language}.", "Render {word} in {language}.",
+    ),
+    "back": (
+        "What does {foreign} mean in {language}?", "What does the {language} word {foreign} mean?", "Translate the {language} word {foreign} into English.",
+        "Translate {foreign} from {language} to English.", "What is {foreign} in English?", "{language} {foreign} means what in English?", "How do you say {foreign} in English?",
+        "The {language} word {foreign} is what in English?", "{foreign} is {language} for what?", "What is the {language} {foreign} in English?", "From {language} to English: {foreign}",
+        "{language} to English: {foreign}", 'What does "{foreign}" mean in English?', "Translate {foreign} to English.", "Translate {foreign} into English.", "In {language}, {foreign} means",
+        "Which English word is {foreign} in {language}?", 'What does the {language} word "{foreign}" mean in English?', "Tell me what {foreign} means in English.", "What do they mean by {foreign} in {language}?",
+        "The {language} {foreign}, what is it in English?", "{foreign} to English", "Turn the {language} word {foreign} into English.", "Which English word does {foreign} mean in {language}?",
+    ),
+}
+LANGUAGES = FIELDS[1:]
+UNSEEN_TEMPLATES = [template for templates in UNSEEN.values() for template in templates]
+
+# A foreign word that stands for two of our English words cannot be asked back.
+_SEEN = Counter((language, word[language].lower()) for word in WORDS for language in LANGUAGES)
+_SPELT = Counter(word[language].lower() for word in WORDS for language in LANGUAGES)
+BACK = [(w, l) for w in WORDS for l in LANGUAGES if _SEEN[l, w[l].lower()] == 1 and _SPELT[w[l].lower()] == 1]
+
+
+def example(rng: Random) -> tuple[str, str]:
+    relation = "into" if rng.random() < 0.62 else "back"
+    template = compose(rng, NOUN, CORES[relation]) if rng.random() < 0.4 else rng.choice(DIRECT[relation])
+    slots, answer = draw(rng, relation)
+    return surround(rng, render(rng, template, lower_slots=True, **slots)), answer
+
+
+def draw(rng: Random, relation: str) -> tuple[dict, str]:
+    """The slots of one translation and its answer."""
+    if relation == "back":
+        word, language = rng.choice(BACK)
+        return {"foreign": word[language], "language": language}, word["English"]
+    word, language = rng.choice(WORDS), rng.choice(LANGUAGES)
+    return {"word": word["English"], "language": language}, word[language]
+
+
+def seen_cases(rng: Random, count: int) -> list[dict]:
+    return cases(rng, count, DIRECT)
+
+
+def unseen_cases(rng: Random, count: int) -> list[dict]:
+    return cases(rng, count, UNSEEN)
+
+
+def cases(rng: Random, count: int, templates: dict) -> list[dict]:
+    """Clean prompts, three into a foreign language for two back."""
+    result, turns = [], Counter()
+    for index in range(count):
+        relation = "into" if index % 5 < 3 else "back"
+        options = templates[relation]
+        template = options[turns[relation] % len(options)]
+        turns[relation] += 1
+        slots, answer = draw(rng, relation)
+        result.append({"prompt": SLOT.sub(lambda match: slots[match.group(1)], template), "expect": [answer]})
+    return result

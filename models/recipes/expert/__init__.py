@@ -1,0 +1,1 @@
+"""The shared recipe of the bundled experts: data, network, training, export."""
