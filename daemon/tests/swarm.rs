@@ -85,7 +85,9 @@ async fn bad_questions_get_clear_errors_and_the_node_lives_on() {
 async fn what_nobody_can_do_is_said_so() {
     let node = start(&["geography"], &[]).await;
     let asked = node.ask("Write a SQL query that joins two tables and groups by month").await;
-    let Err(Error::NoExpert { nearest }) = asked.map(|a| a.answer) else { panic!("an unfit expert answered") };
+    let Err(Error::NoExpert { nearest }) = asked.map(|a| a.answer) else {
+        panic!("an unfit expert answered")
+    };
     assert!(nearest.contains("geography"), "{nearest}");
 
     let nobody = start(&[], &[]).await;

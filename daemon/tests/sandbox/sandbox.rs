@@ -79,7 +79,12 @@ impl Running {
                 Event::Text { text, .. } => streamed.push_str(&text),
                 Event::Finished(result) => results.push(result),
                 Event::Answer(answer) => {
-                    return Ok(Asked { planned: planned.expect("planned before answered"), results, streamed, answer });
+                    return Ok(Asked {
+                        planned: planned.expect("planned before answered"),
+                        results,
+                        streamed,
+                        answer,
+                    });
                 }
             }
         }
