@@ -76,7 +76,7 @@ impl Fetches {
     pub(super) fn is_worth_asking(&mut self, peer: PeerKey, id: &PeerId, card: Sha256Hash) -> bool {
         let now = Instant::now();
         let refused = self.refused.get(&(peer, card)).copied();
-        !self.is_unreachable(id, now) && !refused.is_some_and(|at| now.duration_since(at) < REFUSED_PAUSE)
+        !self.is_unreachable(id, now) && refused.is_none_or(|at| now.duration_since(at) >= REFUSED_PAUSE)
     }
 
     /// Takes one of this second's dials to peers that only a status tells of.

@@ -153,6 +153,14 @@ pub(in crate::network) struct Handler {
     orders: VecDeque<Reply>,
 }
 
+impl Handler {
+    fn pass_on(&self, stream: Stream) {
+        if self.incoming.try_send((self.peer, stream)).is_err() {
+            tracing::debug!(peer = %self.peer, "a task stream is dropped: nobody takes it");
+        }
+    }
+}
+
 impl ConnectionHandler for Handler {
     type FromBehaviour = Order;
     type ToBehaviour = Infallible;
@@ -187,9 +195,7 @@ impl ConnectionHandler for Handler {
     ) {
         match event {
             ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound { protocol: stream, .. }) => {
-                if self.incoming.try_send((self.peer, stream)).is_err() {
-                    tracing::debug!(peer = %self.peer, "a task stream is dropped: nobody takes it");
-                }
+                self.pass_on(stream);
             }
             ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound { protocol: stream, info }) => {
                 let _ = info.send(Ok(stream));
