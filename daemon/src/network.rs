@@ -3,10 +3,10 @@
 //! A [`Network`] is a handle to one event loop that owns one libp2p swarm with one key pair; a process can
 //! hold several that know nothing of each other. What the loop learns and believes is in the [`Directory`].
 //!
-//! An expert becomes known like this: its node signs a *card* and short-lived *statuses* ([`wire`]), says in
-//! the DHT which cells of the embedding space it serves ([`store`]), and gossips the statuses. Whoever meets
+//! An expert becomes known like this: its node signs a *card* and short-lived *statuses* (`wire`), says in
+//! the DHT which cells of the embedding space it serves (`store`), and gossips the statuses. Whoever meets
 //! the node, hears a status of an unknown card, or looks a cell up, asks the node itself for its adverts
-//! ([`exchange`]), verifies them off the loop ([`checks`]) and puts them into the directory ([`directory`]).
+//! (`exchange`), verifies them off the loop (`checks`) and puts them into the directory (`directory`).
 //! It is forgotten when it says goodbye, falls silent, or cannot be dialled.
 //!
 //! What this module does not do: choose experts, run models, retry tasks, or trust what a card claims beyond
