@@ -3,7 +3,6 @@
 //! ```text
 //! cargo run --example infer -- FILE.gguf "What is the capital of France?"
 //! ```
-#![expect(clippy::print_stdout, reason = "it prints its answer")]
 
 use anyhow::{Context, bail};
 use polymath::inference::{Config, Request, Worker};

@@ -9,6 +9,7 @@
 //! Outcomes become exit codes in one table ([`exit::Exit`]). Nothing here decides how a question is answered.
 
 mod ask;
+mod benchmark;
 mod completions;
 mod demo;
 mod eval;
@@ -90,6 +91,8 @@ enum Command {
     /// Measure experts, answers, routing or planning
     #[command(subcommand)]
     Eval(eval::Command),
+    /// Measure what a node adds to its model's own time
+    Benchmark(benchmark::Arguments),
     /// Peers of the running node
     #[command(subcommand)]
     Peers(peers::Command),
@@ -162,6 +165,7 @@ async fn dispatch(command: Command, context: Context) -> anyhow::Result<()> {
         Command::Plan(arguments) => plan::run(arguments, context).await,
         Command::Demo(arguments) => demo::run(arguments, context).await,
         Command::Eval(command) => eval::run(command, context).await,
+        Command::Benchmark(arguments) => benchmark::run(arguments, context).await,
         Command::Peers(command) => peers::run(command, context).await,
         Command::Experts(command) => experts::run(command, context).await,
         Command::Models(command) => models::run(command, context).await,

@@ -242,7 +242,13 @@ struct Inner {
 
 impl Coordinator {
     /// Joins the capabilities. `stop` ends every question in flight.
-    pub fn new(config: Config, encoder: Encoder, network: Network, host: Host, stop: CancellationToken) -> Self {
+    pub fn new(
+        config: Config,
+        encoder: Encoder,
+        network: Network,
+        host: Host,
+        stop: CancellationToken,
+    ) -> Self {
         let router = route::Router::new(encoder.clone(), network.clone());
         let questions = Arc::new(tokio::sync::Semaphore::new(QUESTIONS_MAX));
         let tracker = TaskTracker::new();
@@ -327,17 +333,22 @@ impl Coordinator {
         arrived: Instant,
     ) -> Result<Answer, Error> {
         let limits = run::Limits::of(&question, &self.inner.config)?;
-        let _permit = self
-            .inner
-            .questions
-            .try_acquire()
-            .map_err(|_| Error::Busy { retry_after_ms: BUSY_RETRY_MS })?;
+        let _permit =
+            self.inner.questions.try_acquire().map_err(|_| Error::Busy { retry_after_ms: BUSY_RETRY_MS })?;
         let deadline = arrived + Duration::from_millis(u64::from(limits.deadline_ms));
         let answering = async {
             let (plan, planned) = self.prepare(&question.prompt).await?;
             // A closed channel is noticed by `ask`, which drops this future.
             let _ = events.send(Ok(Event::Planned(planned.clone()))).await;
-            let run = run::Run { inner: &self.inner, plan: &plan, planned: &planned, limits, events, arrived, deadline };
+            let run = run::Run {
+                inner: &self.inner,
+                plan: &plan,
+                planned: &planned,
+                limits,
+                events,
+                arrived,
+                deadline,
+            };
             let results = run.all().await;
             compose::answer(&results, &planned, arrived)
         };

@@ -54,7 +54,8 @@ pub const THREADS_MAX: u32 = 256;
 pub struct Config {
     /// The GGUF file.
     pub model_path: PathBuf,
-    /// Tokens of prompt and answer together, for each slot; 0 takes what the model was trained with.
+    /// Tokens of prompt and answer together, for each slot; 0 takes what the model was trained with, at most
+    /// 8,192.
     pub context_tokens: u32,
     /// Tasks that run at once; each has its own context of KV cache.
     pub slots: u32,

@@ -201,8 +201,9 @@ impl Network {
         let names = behaviour::Names::new(&config.namespace, space)?;
         let listen = parse_listen(&config.listen)?;
         let bootstrap = bootstrap::Bootstrap::new(&config.bootstrap, Instant::now())?;
-        let swarm = behaviour::build(&config, &identity, &names)?;
-        let streams = Streams::start(&swarm, &identity, tasks)?;
+        let (task_streams, incoming) = streams::Behaviour::new();
+        let swarm = behaviour::build(&config, &identity, &names, task_streams)?;
+        let streams = Streams::start(incoming, &identity, tasks);
         let (commands, received) = mpsc::channel(COMMANDS_MAX);
         let (writer, directory) = directory::Writer::new();
         let peer = identity.peer();
@@ -269,10 +270,11 @@ impl Network {
         })?;
         let id = peers::id_of(peer).ok_or_else(|| TaskError::Unreachable("no valid peer key".to_owned()))?;
         let addresses = advert.status.addresses.iter().filter_map(|a| a.parse::<Multiaddr>().ok()).collect();
-        self.request(|reply| Command::Meet { peer: id, addresses, reply })
-            .await
-            .map_err(|error| TaskError::Unreachable(error.to_string()))?;
-        self.streams.ask(id, &advert, offer).await
+        let (reply, opening) = oneshot::channel();
+        let command = Command::OpenStream { peer: id, addresses, reply };
+        let stopped = |_| TaskError::Unreachable(Error::Stopped.to_string());
+        self.commands.send(command).await.map_err(stopped)?;
+        self.streams.ask(opening, &advert, offer).await
     }
 
     /// The connected peers.

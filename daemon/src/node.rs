@@ -119,8 +119,7 @@ impl Node {
             announce(loaded, &network, &host, &tracker, &stop).await?;
         }
 
-        let coordinator =
-            Coordinator::new(config.ask.clone(), encoder, network.clone(), host, stop.clone());
+        let coordinator = Coordinator::new(config.ask.clone(), encoder, network.clone(), host, stop.clone());
         let app = App {
             coordinator: coordinator.clone(),
             name: config.node.name.clone(),
@@ -177,7 +176,10 @@ impl Node {
 }
 
 /// Loads what can be loaded; an error only if experts were wanted and none came up.
-async fn load_experts(wanted: &[ExpertConfig], encoder: &Encoder) -> Result<(Vec<Loaded>, Vec<String>), Error> {
+async fn load_experts(
+    wanted: &[ExpertConfig],
+    encoder: &Encoder,
+) -> Result<(Vec<Loaded>, Vec<String>), Error> {
     let (mut loaded, mut left_out, mut first_error) = (Vec::new(), Vec::new(), None);
     for expert in wanted {
         match load(expert, encoder).await {

@@ -1,5 +1,6 @@
 //! Models of every shape that people bring: each is loaded, templated, streamed and scored. The files have
 //! random weights; `models/shapes/make.py` makes them.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 use polymath::inference::{Config, Generation, Request, ScoreRequest, Worker};
 use polymath_swarm::sampling::Settings;
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// How far log-probabilities may be apart that were computed in batches of other shapes. Random weights in half
 /// precision amplify the last bits more than trained ones do.
-const APART_MAX: f32 = 0.05;
+const APART_MAX: f32 = 0.01;
 
 fn shape(name: &str) -> PathBuf {
     let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/.build/shapes");

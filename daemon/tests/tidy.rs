@@ -54,7 +54,9 @@ fn sources() -> Vec<(String, String)> {
     assert!(files.len() > 20, "found only {} source files: the test looks in the wrong place", files.len());
     files
         .into_iter()
-        .filter(|path| !path.file_stem().is_some_and(|s| s == "tests") && !path.to_string_lossy().contains("/tests/"))
+        .filter(|path| {
+            !path.file_stem().is_some_and(|s| s == "tests") && !path.to_string_lossy().contains("/tests/")
+        })
         .map(|path| {
             let text = fs::read_to_string(&path).unwrap();
             let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default().to_owned();
@@ -127,11 +129,15 @@ fn generated_types_stay_at_the_edge() {
     let found: Vec<String> = sources()
         .into_iter()
         .filter(|(path, text)| {
-            !rooms.iter().any(|r| path.starts_with(r)) && code_lines(text).any(|l| names_path(l, "polymath_proto"))
+            !rooms.iter().any(|r| path.starts_with(r))
+                && code_lines(text).any(|l| names_path(l, "polymath_proto"))
         })
         .map(|(path, _)| path)
         .collect();
-    assert_none("generated protobuf types beyond api, network and the commands that speak to the api", &found);
+    assert_none(
+        "generated protobuf types beyond api, network and the commands that speak to the api",
+        &found,
+    );
 }
 
 #[test]
@@ -139,10 +145,13 @@ fn imports_go_one_way() {
     let mut found = Vec::new();
     for (path, text) in sources() {
         for (capability, forbidden) in FORBIDDEN_IMPORTS {
-            let inside = path == format!("src/{capability}.rs") || path.starts_with(&format!("src/{capability}/"));
+            let inside =
+                path == format!("src/{capability}.rs") || path.starts_with(&format!("src/{capability}/"));
             for other in forbidden {
                 let import = format!("crate::{other}");
-                if inside && code_lines(&text).any(|l| names_path(l, &import) || l.contains(&format!("{import};"))) {
+                if inside
+                    && code_lines(&text).any(|l| names_path(l, &import) || l.contains(&format!("{import};")))
+                {
                     found.push(format!("{path} imports {other}"));
                 }
             }
@@ -153,7 +162,15 @@ fn imports_go_one_way() {
 
 #[test]
 fn the_policy_crate_does_no_io() {
-    let banned = ["std::fs", "std::net", "std::time::Instant", "std::time::SystemTime", "std::thread", "tokio", "rand"];
+    let banned = [
+        "std::fs",
+        "std::net",
+        "std::time::Instant",
+        "std::time::SystemTime",
+        "std::thread",
+        "tokio",
+        "rand",
+    ];
     let mut found = Vec::new();
     for (path, text) in sources().into_iter().filter(|(path, _)| path.starts_with("swarm/")) {
         for word in banned {

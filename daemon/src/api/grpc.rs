@@ -92,10 +92,7 @@ impl Node for Service {
         Ok(Response::new(v1::ListExpertsReply { experts }))
     }
 
-    async fn shutdown(
-        &self,
-        _: Request<v1::ShutdownRequest>,
-    ) -> Result<Response<v1::ShutdownReply>, Status> {
+    async fn shutdown(&self, _: Request<v1::ShutdownRequest>) -> Result<Response<v1::ShutdownReply>, Status> {
         self.app.stop.cancel();
         Ok(Response::new(v1::ShutdownReply {}))
     }

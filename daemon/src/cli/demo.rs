@@ -1,7 +1,7 @@
 //! `demo`: the whole path on one machine. Each bundled expert runs in a node process of its own; they find each
 //! other over loopback, and the first one is asked a compound question.
 
-mod process;
+pub(super) mod process;
 mod swarm;
 
 use std::path::Path;

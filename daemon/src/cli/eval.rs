@@ -2,7 +2,7 @@
 //! cases, asks, and prints a table or the JSON keys that scripts depend on.
 
 mod ask;
-mod cases;
+pub(super) mod cases;
 mod experts;
 mod lone;
 mod plan;

@@ -62,6 +62,11 @@ impl Assets {
         self.root.join("encoder/codebook.bin")
     }
 
+    /// Models to compare the bundled experts with; may be absent.
+    pub fn baselines_dir(&self) -> PathBuf {
+        self.root.join("baselines")
+    }
+
     /// The bundled experts, one folder each.
     pub fn experts_dir(&self) -> PathBuf {
         self.root.join("experts")

@@ -15,7 +15,8 @@ const RESULT_BYTES_MAX: usize = 4_096;
 /// The part of an expert's text that stands for its result: the last line of a scratchpad, else all of it.
 pub(super) fn result_of(text: &str, scratchpad: bool) -> String {
     let text = text.trim();
-    let result = if scratchpad { text.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or(text) } else { text };
+    let result =
+        if scratchpad { text.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or(text) } else { text };
     let end = result.floor_char_boundary(RESULT_BYTES_MAX);
     result.get(..end).unwrap_or(result).trim().to_owned()
 }
@@ -47,7 +48,9 @@ pub(super) fn answer(results: &[TaskResult], planned: &Planned, arrived: Instant
 fn line(result: &TaskResult) -> String {
     let who = result.expert.as_ref().map_or("nobody", |e| e.advert.card.id.as_str());
     match result.status {
-        TaskStatus::Done if result.result.contains('\n') => format!("{}. ({who})\n{}", result.id, result.result),
+        TaskStatus::Done if result.result.contains('\n') => {
+            format!("{}. ({who})\n{}", result.id, result.result)
+        }
         TaskStatus::Done => format!("{}. {} ({who})", result.id, result.result),
         TaskStatus::NoExpert => format!("{}. No expert fits: {}", result.id, result.detail),
         TaskStatus::Skipped => format!("{}. Not asked: {}", result.id, result.detail),
@@ -61,7 +64,8 @@ fn nothing_answered(results: &[TaskResult], planned: &Planned) -> Error {
             results.iter().filter(|r| r.status == TaskStatus::Failed).map(|r| r.detail.as_str()).collect();
         return Error::Failed(details.join("; "));
     }
-    let nearest = planned.tasks.first().map(|t| super::route::nearest_cards(&t.candidates)).unwrap_or_default();
+    let nearest =
+        planned.tasks.first().map(|t| super::route::nearest_cards(&t.candidates)).unwrap_or_default();
     Error::NoExpert { nearest }
 }
 

@@ -105,7 +105,10 @@ fn to_task_error(error: inference::Error) -> TaskError {
         error => {
             // What went wrong inside stays inside; the asker learns only that it did.
             tracing::warn!(%error, "a task failed");
-            TaskError::Failed { code: "internal".to_owned(), message: "the expert could not finish".to_owned() }
+            TaskError::Failed {
+                code: "internal".to_owned(),
+                message: "the expert could not finish".to_owned(),
+            }
         }
     }
 }

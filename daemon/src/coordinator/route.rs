@@ -140,10 +140,14 @@ pub(super) fn without_placeholders(text: &str) -> String {
 /// For people: which cards come nearest, though none fits.
 pub(super) fn nearest_cards(candidates: &[Candidate]) -> String {
     if candidates.is_empty() {
-        return "no expert is known at all: start one with `daemon run`, or give --bootstrap addresses".to_owned();
+        return "no expert is known at all: start one with `daemon run`, or give --bootstrap addresses"
+            .to_owned();
     }
-    let names: Vec<String> =
-        candidates.iter().take(3).map(|c| format!("{} ({:.2})", c.advert.card.id, c.factors.competence)).collect();
+    let names: Vec<String> = candidates
+        .iter()
+        .take(3)
+        .map(|c| format!("{} ({:.2})", c.advert.card.id, c.factors.competence))
+        .collect();
     format!("the nearest are {}", names.join(", "))
 }
 

@@ -4,7 +4,9 @@
 //! been seen yet. (Going on elsewhere in mid-stream is a later step; until then a task that breaks in the
 //! middle is reported as failed, never passed off as an answer.)
 
-use super::{Candidate, Config, Error, Event, Inner, Planned, Question, TaskResult, TaskStatus, Usage, compose};
+use super::{
+    Candidate, Config, Error, Event, Inner, Planned, Question, TaskResult, TaskStatus, Usage, compose,
+};
 use futures::StreamExt as _;
 use futures::stream::{BoxStream, FuturesUnordered};
 use polymath_swarm::plan::{Plan, Task};
@@ -57,7 +59,13 @@ impl Limits {
             return invalid("deadline_ms", "1 to 1,800,000");
         }
         let seed = question.seed.unwrap_or_else(rand::random);
-        Ok(Self { experts: experts as usize, max_tokens, temperature: question.temperature, seed, deadline_ms })
+        Ok(Self {
+            experts: experts as usize,
+            max_tokens,
+            temperature: question.temperature,
+            seed,
+            deadline_ms,
+        })
     }
 }
 
@@ -268,7 +276,10 @@ impl Run<'_> {
             task_id: rand::random(),
             card: candidate.advert.card_hash,
             messages: vec![Message { role: "user".to_owned(), content: text.to_owned() }],
-            sampling: Settings { temperature: self.limits.temperature.unwrap_or(candidate.advert.card.temperature), ..Settings::default() },
+            sampling: Settings {
+                temperature: self.limits.temperature.unwrap_or(candidate.advert.card.temperature),
+                ..Settings::default()
+            },
             seed: self.limits.seed,
             max_tokens: self.limits.max_tokens,
             deadline_ms: u32::try_from(left.as_millis()).unwrap_or(u32::MAX).max(1),

@@ -19,6 +19,9 @@ const EXPERTS_MAX: u64 = 1_024;
 const WIDTH_MAX: u64 = 1 << 20;
 /// Tokens of context: the longest in circulation is ten million.
 const CONTEXT_MAX: u64 = 1 << 24;
+/// Tokens of context if the owner names none: models say up to millions, whose KV cache would take all memory
+/// for conversations that nobody holds.
+const CONTEXT_DEFAULT_MAX: u64 = 8_192;
 /// Bytes read at once while hashing: large enough that the calls cost nothing.
 const HASH_CHUNK_BYTES: usize = 1 << 20;
 /// Architectures that llama.cpp loads and that generate no text: encoders, image towers, audio codecs, and
@@ -73,7 +76,11 @@ pub(super) fn check(config: &Config) -> Result<Checked, Error> {
         return Err(Error::Refused { path: path.to_path_buf(), reason });
     }
     let trained = header.own_number("context_length").unwrap_or(0);
-    let context = if config.context_tokens == 0 { trained } else { u64::from(config.context_tokens) };
+    let context = if config.context_tokens == 0 {
+        trained.min(CONTEXT_DEFAULT_MAX)
+    } else {
+        u64::from(config.context_tokens)
+    };
     let context_tokens = u32::try_from(context.min(CONTEXT_MAX)).unwrap_or(u32::MAX);
     let needed = memory::needed(&header, config, u64::from(context_tokens));
     // Layers on a GPU need memory that is not counted here; llama.cpp says if there is too little.
@@ -122,6 +129,14 @@ fn shape(header: &Header) -> Result<String, Fault> {
     within(header, "context_length", 1, CONTEXT_MAX)?;
     heads(header)?;
     experts(header)?;
+    for key in ["attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon"] {
+        // llama.cpp asserts that it is not negative, when the model first runs.
+        match header.metadata.get(&format!("{architecture}.{key}")) {
+            None => {}
+            Some(&Value::Float(epsilon)) if (0.0..=1.0).contains(&epsilon) => {}
+            Some(other) => return Err(Fault::malformed(format!("{key} is {other:?}"))),
+        }
+    }
     let scaling = format!("{architecture}.rope.scaling.type");
     match header.metadata.get(&scaling) {
         None => {}
@@ -143,13 +158,13 @@ fn within(header: &Header, key: &str, low: u64, high: u64) -> Result<(), Fault> 
 fn heads(header: &Header) -> Result<(), Fault> {
     let Some(heads) = header.own_number("attention.head_count") else { return Ok(()) };
     let kv_heads = header.own_number("attention.head_count_kv").unwrap_or(heads);
-    if heads > WIDTH_MAX || kv_heads > heads || (kv_heads > 0 && heads % kv_heads != 0) {
+    if heads > WIDTH_MAX || kv_heads > heads || (kv_heads > 0 && !heads.is_multiple_of(kv_heads)) {
         return Err(Fault::malformed(format!("{heads} attention heads and {kv_heads} for keys and values")));
     }
     let width = header.own_number("embedding_length").unwrap_or(0);
     let key = header.own_number("attention.key_length").or(width.checked_div(heads)).unwrap_or(0);
     let rotated = header.own_number("rope.dimension_count").unwrap_or(0);
-    if heads > 0 && (rotated > key || rotated % 2 != 0) {
+    if heads > 0 && (rotated > key || !rotated.is_multiple_of(2)) {
         return Err(Fault::malformed(format!("rope.dimension_count is {rotated} in heads of {key}")));
     }
     Ok(())

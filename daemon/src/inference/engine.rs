@@ -129,17 +129,16 @@ impl<'m> Engine<'m> {
                 // Nobody waits for it any more if this fails.
                 let _ = reply.send(prompt);
             }
-            Command::Work(work) => self.enqueue(work),
+            Command::Work(work) => self.enqueue(*work),
             Command::Stop => {}
         }
     }
 
-    fn enqueue(&mut self, work: Box<Work>) {
+    fn enqueue(&mut self, work: Work) {
         let free = self.slots.iter().filter(|slot| slot.task.is_none()).count();
         let ahead = (self.queue.len() + 1).saturating_sub(free) as u32;
         let prompt = self.prompter.prompt(work.messages()).map(|(_, tokens)| tokens);
-        let started =
-            Task::start(*work, prompt, self.context_tokens, self.prompter.vocab().n_tokens(), ahead);
+        let started = Task::start(work, prompt, self.context_tokens, self.prompter.vocab().n_tokens(), ahead);
         self.queue.extend(started);
     }
 

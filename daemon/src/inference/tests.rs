@@ -251,6 +251,11 @@ async fn bad_files_are_named_with_the_cause() {
         Error::Refused { reason, .. } => assert!(reason.contains("output_norm"), "{reason}"),
         other => panic!("{other}"),
     }
+    // 1e-5 with its sign turned: llama.cpp would end the process.
+    match load("epsilon.gguf", Some(&changed(&1e-5_f32.to_le_bytes(), &(-1e-5_f32).to_le_bytes()))).await {
+        Error::Malformed { reason, .. } => assert!(reason.contains("epsilon"), "{reason}"),
+        other => panic!("{other}"),
+    }
     match load("template.gguf", Some(&changed(b"{% for message", b"{% fox message"))).await {
         Error::Malformed { reason, .. } => assert!(reason.contains("fox"), "{reason}"),
         other => panic!("{other}"),

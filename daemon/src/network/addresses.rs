@@ -7,7 +7,8 @@ use libp2p::Multiaddr;
 use libp2p::PeerId;
 use libp2p::multiaddr::Protocol;
 use polymath_swarm::capability::ADDRESSES_MAX;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
 
 /// Bytes of one address: a long DNS name with its protocols fits, a blob does not.
 pub(super) const ADDRESS_BYTES_MAX: usize = 128;
@@ -104,17 +105,19 @@ pub(super) fn peer_of(address: &Multiaddr) -> Option<PeerId> {
     }
 }
 
-/// The IP address and TCP port, for an address that is nothing but these.
-pub(super) fn tcp_socket(address: &Multiaddr) -> Option<std::net::SocketAddr> {
+/// Binds the address and lets it go again. libp2p's own errors bury the reason, and it listens on TCP with
+/// SO_REUSEPORT, which would share the port with whoever holds it already.
+pub(super) fn try_bind(address: &Multiaddr) -> io::Result<()> {
     let mut parts = address.iter();
-    let ip = match parts.next()? {
-        Protocol::Ip4(ip) => IpAddr::V4(ip),
-        Protocol::Ip6(ip) => IpAddr::V6(ip),
-        _ => return None,
+    let ip = match parts.next() {
+        Some(Protocol::Ip4(ip)) => IpAddr::V4(ip),
+        Some(Protocol::Ip6(ip)) => IpAddr::V6(ip),
+        _ => return Ok(()),
     };
-    match (parts.next()?, parts.next()) {
-        (Protocol::Tcp(port), None) => Some((ip, port).into()),
-        _ => None,
+    match parts.next() {
+        Some(Protocol::Tcp(port)) => TcpListener::bind((ip, port)).map(drop),
+        Some(Protocol::Udp(port)) => UdpSocket::bind((ip, port)).map(drop),
+        _ => Ok(()),
     }
 }
 

@@ -3,10 +3,10 @@
 //! QUIC first, TCP with Noise and Yamux beside it; names under both are resolved by DNS. Every protocol name
 //! that matters carries our own prefix and the namespace, so two namespaces on one wire stay apart.
 
-use super::exchange;
 use super::store::{ProviderStore, RECORD_LIFETIME};
 use super::wire::GOSSIP_BYTES_MAX;
 use super::{Config, Error, Identity};
+use super::{exchange, streams};
 use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::gossipsub::{self, IdentTopic, MessageAuthenticity, MessageId, ValidationMode};
 use libp2p::identity::Keypair;
@@ -67,7 +67,7 @@ const IDENTIFY_CACHE: usize = 256;
 pub(super) struct Behaviour {
     pub(super) limits: connection_limits::Behaviour,
     pub(super) exchange: exchange::Behaviour,
-    pub(super) tasks: libp2p_stream::Behaviour,
+    pub(super) tasks: streams::Behaviour,
     pub(super) gossip: Gossip,
     pub(super) identify: identify::Behaviour,
     pub(super) ping: ping::Behaviour,
@@ -106,8 +106,13 @@ impl Names {
     }
 }
 
-/// Builds the swarm; nothing is listened on or dialled yet.
-pub(super) fn build(config: &Config, identity: &Identity, names: &Names) -> Result<Swarm<Behaviour>, Error> {
+/// Builds the swarm around the behaviour of task streams; nothing is listened on or dialled yet.
+pub(super) fn build(
+    config: &Config,
+    identity: &Identity,
+    names: &Names,
+    tasks: streams::Behaviour,
+) -> Result<Swarm<Behaviour>, Error> {
     let setup = |e: Box<dyn std::error::Error + Send + Sync>| Error::Setup(e);
     let swarm = SwarmBuilder::with_existing_identity(identity.keypair()?)
         .with_tokio()
@@ -122,7 +127,7 @@ pub(super) fn build(config: &Config, identity: &Identity, names: &Names) -> Resu
         })
         .with_dns()
         .map_err(|e| setup(e.into()))?
-        .with_behaviour(|keypair| behaviour(config, keypair, names))
+        .with_behaviour(|keypair| behaviour(config, keypair, names, tasks))
         .map_err(|e| setup(e.into()))?
         .with_swarm_config(|swarm| {
             swarm
@@ -140,6 +145,7 @@ fn behaviour(
     config: &Config,
     keypair: &Keypair,
     names: &Names,
+    tasks: streams::Behaviour,
 ) -> Result<Behaviour, Box<dyn std::error::Error + Send + Sync>> {
     let agent = config.agent.clone();
     let identify = identify::Config::new(names.identify.clone(), keypair.public())
@@ -150,7 +156,7 @@ fn behaviour(
     Ok(Behaviour {
         limits: connection_limits::Behaviour::new(limits(config)),
         exchange: exchange::behaviour(),
-        tasks: libp2p_stream::Behaviour::new(),
+        tasks,
         gossip: gossip(names)?,
         identify: identify::Behaviour::new(identify),
         ping: ping::Behaviour::new(ping),

@@ -13,9 +13,12 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 /// Cards embedded again at once: the encoder batches what is queued, more would only wait there.
 const CLAIM_CHECKS_MAX: usize = 4;
+/// How long embedding one card may take on a machine that answers questions meanwhile.
+const CLAIM_CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 /// Verdicts remembered: every card of a full directory and some more.
 const VERDICTS: NonZeroUsize = NonZeroUsize::new(32_768).expect("not zero");
 /// How long a card stays refused: the fault may have been this node's own encoder.
@@ -38,7 +41,7 @@ struct Verdict {
 }
 
 /// What was found of one peer's response.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Checked {
     /// Believed, but for sequence and expiry, which the directory judges.
     pub(super) adverts: Vec<(Arc<Card>, Status)>,
@@ -54,7 +57,7 @@ impl Checker {
 
     /// Checks all that `peer` told of itself.
     pub(super) async fn check(self, peer: PeerKey, response: AdvertResponse) -> Checked {
-        let mut checked = Checked { adverts: Vec::new(), refused: 0 };
+        let mut checked = Checked::default();
         for advert in response.adverts {
             match self.check_one(peer, &advert).await {
                 Ok(believed) => checked.adverts.push(believed),
@@ -101,7 +104,8 @@ impl Checker {
         if let Some(honest) = self.verdict(hash) {
             return honest;
         }
-        let honest = self.claims.check(card).await;
+        // No answer is no verdict: the encoder may only be busy, and the card is asked for again.
+        let Ok(honest) = timeout(CLAIM_CHECK_TIMEOUT, self.claims.check(card)).await else { return false };
         self.verdicts().put(hash, Verdict { honest, given: Instant::now() });
         honest
     }

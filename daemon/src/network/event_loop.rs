@@ -23,7 +23,7 @@ mod own;
 pub(super) use commands::Command;
 pub(super) use own::Announcement;
 
-use super::addresses::Locality;
+use super::addresses::{Locality, try_bind};
 use super::behaviour::{Behaviour, BehaviourEvent, Names};
 use super::bootstrap::Bootstrap;
 use super::checks::{Checked, Checker};
@@ -40,6 +40,7 @@ use own::Own;
 use polymath_swarm::cells::Codebook;
 use polymath_swarm::embedding::SpaceId;
 use std::collections::HashSet;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
@@ -117,11 +118,8 @@ impl EventLoop {
         let mut waiting: Vec<(ListenerId, &String)> = Vec::new();
         for (text, address) in addresses {
             let fault = |cause| Error::Listen { address: text.clone(), cause };
-            if let Some(socket) = super::addresses::tcp_socket(address) {
-                // libp2p listens with SO_REUSEPORT, which would share the port with whoever holds it.
-                drop(std::net::TcpListener::bind(socket).map_err(fault)?);
-            }
-            let id = self.swarm.listen_on(address.clone()).map_err(|e| fault(std::io::Error::other(e)))?;
+            try_bind(address).map_err(fault)?;
+            let id = self.swarm.listen_on(address.clone()).map_err(|error| fault(io::Error::other(error)))?;
             waiting.push((id, text));
         }
         let deadline = tokio::time::Instant::now() + LISTEN_TIMEOUT;
@@ -129,7 +127,7 @@ impl EventLoop {
             let event = tokio::time::timeout_at(deadline, self.swarm.select_next_some()).await;
             let timed_out = |_| Error::Listen {
                 address: (*first).clone(),
-                cause: std::io::Error::new(std::io::ErrorKind::TimedOut, "no address after five seconds"),
+                cause: io::Error::new(io::ErrorKind::TimedOut, "no address after five seconds"),
             };
             match event.map_err(timed_out)? {
                 SwarmEvent::NewListenAddr { listener_id, address } => {
@@ -199,7 +197,7 @@ impl EventLoop {
             BehaviourEvent::Ping(event) => self.on_ping(event),
             BehaviourEvent::Mdns(event) => self.on_mdns(event),
             BehaviourEvent::Kad(event) => self.on_kad(event),
-            BehaviourEvent::Limits(_) | BehaviourEvent::Tasks(()) => {}
+            BehaviourEvent::Limits(never) | BehaviourEvent::Tasks(never) => match never {},
         }
     }
 

@@ -56,6 +56,7 @@ pub(super) fn card(id: &str, axis: usize) -> Card {
         abilities: vec!["chat".to_owned()],
         space: space(),
         embeddings: vec![vector(axis).quantise(), vector(axis + 1).quantise()],
+        temperature: 0.0,
     }
 }
 

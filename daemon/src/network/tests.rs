@@ -1,3 +1,7 @@
 //! Real nodes on loopback. Conditions are awaited, never slept for.
 
+mod garbage;
+mod hostile;
+mod lies;
+mod settings;
 mod swarm;

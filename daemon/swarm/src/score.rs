@@ -16,7 +16,8 @@ use std::cmp::Ordering;
 /// Exemplars that count, the best ones: one alone is noise, all of them would punish a broad expert.
 const BEST_EXEMPLARS: usize = 3;
 /// Similarity at which a card is as likely to fit as not. MiniLM puts a prompt and a fitting card 45 to 65
-/// degrees apart (cosine 0.42 to 0.71), and unrelated ones at about 0.05 to 0.2.
+/// degrees apart (cosine 0.42 to 0.71), and unrelated ones at about 0.05 to 0.2. Chosen between the two, not
+/// fitted: `eval route` measures what it does (`no_expert_auroc` itself does not depend on it).
 const SIMILARITY_MIDDLE: f32 = 0.30;
 /// Steepness of the logistic map: 0.12 of similarity is worth a factor of e² in odds or so, which spreads the
 /// range in which cards differ (0.1 to 0.6) over most of [0, 1].

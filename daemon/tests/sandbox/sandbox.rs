@@ -9,22 +9,22 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long anything may take here: far beyond what it takes, so that only a hang fails.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A node and its state folder.
-pub struct Running {
-    pub node: Node,
-    pub state: TempDir,
+pub(crate) struct Running {
+    pub(crate) node: Node,
+    pub(crate) state: TempDir,
 }
 
 /// The `models` folder of this checkout.
-pub fn assets() -> Assets {
+pub(crate) fn assets() -> Assets {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
-    Assets::at(&models).expect("the models folder of this checkout; run scripts/setup")
+    Assets { root: models }
 }
 
 /// The settings of a node that hosts `experts` (ids of bundled ones) and joins by `bootstrap`.
-pub fn config(experts: &[&str], bootstrap: &[String], state: &Path) -> Config {
+pub(crate) fn config(experts: &[&str], bootstrap: &[String], state: &Path) -> Config {
     let assets = assets();
     let cards = experts.iter().map(|id| assets.experts_dir().join(id).join(catalog::CARD_NAME)).collect();
     let mut config = Config::embedded(&assets, cards, state);
@@ -33,14 +33,14 @@ pub fn config(experts: &[&str], bootstrap: &[String], state: &Path) -> Config {
 }
 
 /// Starts a node.
-pub async fn start(experts: &[&str], bootstrap: &[String]) -> Running {
+pub(crate) async fn start(experts: &[&str], bootstrap: &[String]) -> Running {
     let state = tempfile::tempdir().unwrap();
     let node = Node::start(config(experts, bootstrap, state.path())).await.unwrap();
     Running { node, state }
 }
 
 /// Waits until `condition` holds.
-pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
     while !condition().await {
         assert!(started.elapsed() < PATIENCE, "gave up waiting until {what}");
@@ -50,12 +50,12 @@ pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
 
 impl Running {
     /// What other nodes bootstrap from.
-    pub fn addresses(&self) -> Vec<String> {
+    pub(crate) fn addresses(&self) -> Vec<String> {
         self.node.summary().listen_addresses.clone()
     }
 
     /// Waits until this node's directory holds experts with these ids.
-    pub async fn knows(&self, ids: &[&str]) {
+    pub(crate) async fn knows(&self, ids: &[&str]) {
         until(&format!("all of {ids:?} are known"), async || {
             let known = self.node.coordinator().experts();
             ids.iter().all(|id| known.iter().any(|e| e.card.id == *id))
@@ -64,12 +64,12 @@ impl Running {
     }
 
     /// Asks, and collects what happens.
-    pub async fn ask(&self, prompt: &str) -> Result<Asked, Error> {
+    pub(crate) async fn ask(&self, prompt: &str) -> Result<Asked, Error> {
         self.ask_with(Question { prompt: prompt.to_owned(), ..Question::default() }).await
     }
 
     /// Asks with wishes, and collects what happens.
-    pub async fn ask_with(&self, question: Question) -> Result<Asked, Error> {
+    pub(crate) async fn ask_with(&self, question: Question) -> Result<Asked, Error> {
         let mut events = self.node.coordinator().ask(question);
         let (mut planned, mut results, mut streamed) = (None, Vec::new(), String::new());
         while let Some(event) = events.recv().await {
@@ -79,7 +79,12 @@ impl Running {
                 Event::Text { text, .. } => streamed.push_str(&text),
                 Event::Finished(result) => results.push(result),
                 Event::Answer(answer) => {
-                    return Ok(Asked { planned: planned.expect("planned before answered"), results, streamed, answer });
+                    return Ok(Asked {
+                        planned: planned.expect("planned before answered"),
+                        results,
+                        streamed,
+                        answer,
+                    });
                 }
             }
         }
@@ -88,9 +93,9 @@ impl Running {
 }
 
 /// A question's whole course.
-pub struct Asked {
-    pub planned: Planned,
-    pub results: Vec<TaskResult>,
-    pub streamed: String,
-    pub answer: Answer,
+pub(crate) struct Asked {
+    pub(crate) planned: Planned,
+    pub(crate) results: Vec<TaskResult>,
+    pub(crate) streamed: String,
+    pub(crate) answer: Answer,
 }

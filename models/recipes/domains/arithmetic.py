@@ -32,6 +32,7 @@ EXEMPLARS = [
     "What do you get if you add 19 to 234?",
     "Double 46.",
 ]
+ABILITIES = ["chat", "scratchpad"]  # steps first, the answer alone on the last line
 WIDTH = 128
 TOKENIZER = "bpe"
 BATCH = 32

@@ -31,6 +31,7 @@ EXEMPLARS = [
     "Which number is September among the months?",
     "In which month is Valentine's Day?",
 ]
+ABILITIES = ["chat", "scratchpad"]  # steps first, the answer alone on the last line
 WIDTH = 192
 TOKENIZER = "bpe"
 STEPS = 750

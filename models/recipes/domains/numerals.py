@@ -29,6 +29,7 @@ EXEMPLARS = [
     "What does CCXIV mean as a number?",
     "Binary representation of 77",
 ]
+ABILITIES = ["chat", "scratchpad"]  # steps first, the answer alone on the last line
 WIDTH = 128
 TOKENIZER = "bytes"
 BATCH = 32

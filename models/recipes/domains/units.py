@@ -33,6 +33,7 @@ EXEMPLARS = [
     "Turn 9 yards into feet.",
     "How many months are in 5 years?",
 ]
+ABILITIES = ["chat", "scratchpad"]  # steps first, the answer alone on the last line
 WIDTH = 128
 TOKENIZER = "bpe"
 

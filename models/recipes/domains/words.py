@@ -31,6 +31,7 @@ EXEMPLARS = [
     "Is level a palindrome?",
     "Does racecar read the same backwards?",
 ]
+ABILITIES = ["chat", "scratchpad"]  # steps first, the answer alone on the last line
 WIDTH = 128
 TOKENIZER = "bytes"
 BATCH = 32

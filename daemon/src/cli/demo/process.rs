@@ -1,4 +1,4 @@
-//! One node process of the demo.
+//! One node process, as the demo and the benchmark start them.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -16,29 +16,33 @@ const POLL: Duration = Duration::from_millis(50);
 /// Bytes of a failed node's log that are shown.
 const LOG_TAIL_BYTES: usize = 2_000;
 
-/// A child that runs `daemon run` for one expert.
-pub(super) struct NodeProcess {
-    pub(super) name: String,
-    pub(super) state_dir: PathBuf,
-    pub(super) socket: PathBuf,
+/// A child that runs `daemon run` for one expert, or for none.
+pub(in crate::cli) struct NodeProcess {
+    pub(in crate::cli) name: String,
+    pub(in crate::cli) state_dir: PathBuf,
+    pub(in crate::cli) socket: PathBuf,
     child: Child,
     /// The child ends when this closes, so it cannot outlive us however we die.
     lifeline: Option<ChildStdin>,
 }
 
 /// What all nodes of a demo have in common.
-pub(super) struct Setting<'a> {
-    pub(super) folder: &'a Path,
-    pub(super) assets: &'a Path,
+pub(in crate::cli) struct Setting<'a> {
+    pub(in crate::cli) folder: &'a Path,
+    pub(in crate::cli) assets: &'a Path,
     /// Whether the nodes end with this process.
-    pub(super) bound: bool,
+    pub(in crate::cli) bound: bool,
 }
 
 impl NodeProcess {
     /// Starts the process; it is killed should this value be dropped.
-    pub(super) fn spawn(setting: &Setting<'_>, card: &Path, bootstrap: Option<&str>) -> anyhow::Result<Self> {
-        let expert = card.parent().and_then(Path::file_name).unwrap_or(card.as_os_str());
-        let state_dir = setting.folder.join(expert);
+    pub(in crate::cli) fn spawn(
+        setting: &Setting<'_>,
+        name: &str,
+        card: Option<&Path>,
+        bootstrap: Option<&str>,
+    ) -> anyhow::Result<Self> {
+        let state_dir = setting.folder.join(name);
         std::fs::create_dir_all(&state_dir)
             .with_context(|| format!("cannot make {}", state_dir.display()))?;
         // The demo is the same for everyone: no settings of the user's own.
@@ -53,7 +57,10 @@ impl NodeProcess {
             }
         }
         command.arg("run").arg("--config").arg(&settings).arg("--state-dir").arg(&state_dir);
-        command.arg("--assets").arg(setting.assets).arg("--expert").arg(card).arg("--name").arg(expert);
+        command.arg("--assets").arg(setting.assets).arg("--name").arg(name);
+        if let Some(card) = card {
+            command.arg("--expert").arg(card);
+        }
         command.args(["--no-mdns", "--namespace", "demo", "--listen", "/ip4/127.0.0.1/udp/0/quic-v1"]);
         command.args(bootstrap.iter().flat_map(|address| ["--bootstrap", address]));
         if setting.bound {
@@ -66,11 +73,11 @@ impl NodeProcess {
         let mut child = command.spawn().context("cannot start a node process")?;
         let lifeline = child.stdin.take();
         let socket = state_dir.join(crate::config::paths::SOCKET_NAME);
-        Ok(Self { name: expert.to_string_lossy().into_owned(), state_dir, socket, child, lifeline })
+        Ok(Self { name: name.to_owned(), state_dir, socket, child, lifeline })
     }
 
     /// Waits until the node answers and `enough` holds of its health; an error if the process ends first.
-    pub(super) async fn until(
+    pub(in crate::cli) async fn until(
         &mut self,
         enough: impl Fn(&wire::HealthReply) -> bool,
     ) -> anyhow::Result<wire::HealthReply> {
@@ -97,8 +104,17 @@ impl NodeProcess {
         text.get(start..).unwrap_or_default().trim().to_owned()
     }
 
+    /// The process's resident memory in bytes, as the kernel counts it.
+    pub(in crate::cli) fn resident_bytes(&self) -> anyhow::Result<u64> {
+        let id = self.child.id().context("the node has ended")?;
+        let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
+        let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kibibytes * 1024)
+    }
+
     /// Asks the node to end, waits, and kills it if it will not.
-    pub(super) async fn stop(mut self, patience: Duration) {
+    pub(in crate::cli) async fn stop(mut self, patience: Duration) {
         if let Ok(mut client) = Client::connect(&self.socket).await {
             let _ = client.node().shutdown(wire::ShutdownRequest {}).await;
         }
@@ -110,7 +126,7 @@ impl NodeProcess {
     }
 
     /// Lets the process live on after this one.
-    pub(super) fn release(self) {
+    pub(in crate::cli) fn release(self) {
         // Dropping the child would kill it.
         std::mem::forget(self.child);
     }

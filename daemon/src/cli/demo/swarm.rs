@@ -39,13 +39,13 @@ impl LocalSwarm {
     async fn start_all(setting: Setting<'_>, cards: &[PathBuf]) -> anyhow::Result<Self> {
         let (first, others) = cards.split_first().context("no experts")?;
         let bar = terminal::progress(cards.len() as u64 * 2, "starting");
-        let mut node = NodeProcess::spawn(&setting, first, None)?;
+        let mut node = NodeProcess::spawn(&setting, name_of(first), Some(first), None)?;
         let health = node.until(|h| !h.listen_addresses.is_empty()).await?;
         bar.inc(1);
         let address = health.listen_addresses.first().context("the first node does not listen")?;
         let mut nodes = vec![node];
         for card in others {
-            nodes.push(NodeProcess::spawn(&setting, card, Some(address))?);
+            nodes.push(NodeProcess::spawn(&setting, name_of(card), Some(card), Some(address))?);
             bar.inc(1);
         }
         let all = u32::try_from(cards.len()).context("too many experts")?;
@@ -81,6 +81,11 @@ impl LocalSwarm {
     pub(super) fn release(self) {
         self.nodes.into_iter().for_each(NodeProcess::release);
     }
+}
+
+/// A bundled expert's folder has its name.
+fn name_of(card: &Path) -> &str {
+    card.parent().and_then(Path::file_name).and_then(|n| n.to_str()).unwrap_or("expert")
 }
 
 /// The sockets of nodes that were left up below `kept`.

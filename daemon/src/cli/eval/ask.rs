@@ -108,7 +108,13 @@ async fn each_alone(
     cases: &[AnswerCase],
 ) -> anyhow::Result<Vec<(String, f64)>> {
     let mut rows = Vec::new();
-    for card in catalog::bundled(&session::assets(context, loaded)?.experts_dir())? {
+    let assets = session::assets(context, loaded)?;
+    let mut cards = catalog::bundled(&assets.experts_dir())?;
+    // Models that stand for another way of spending the same training, the generalist for one.
+    if assets.baselines_dir().is_dir() {
+        cards.extend(catalog::bundled(&assets.baselines_dir())?);
+    }
+    for card in cards {
         let entry = catalog::resolve(&catalog::Config { card: Some(card), ..catalog::Config::default() })?;
         let expert = Lone::load(&entry).await?;
         let bar = terminal::progress(cases.len() as u64, &entry.id);

@@ -13,13 +13,13 @@ const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// A question and the strings that its answer must hold.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct AnswerCase {
-    pub(super) prompt: String,
-    pub(super) expect: Vec<String>,
+pub(in crate::cli) struct AnswerCase {
+    pub(in crate::cli) prompt: String,
+    pub(in crate::cli) expect: Vec<String>,
 }
 
 /// Reads a file of JSON lines; blank lines are skipped, and there must be at least one case.
-pub(super) fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<T>> {
+pub(in crate::cli) fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<T>> {
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut cases = Vec::new();
     for (index, line) in BufReader::new(file.take(FILE_BYTES_MAX)).lines().enumerate() {

@@ -37,7 +37,7 @@ pub(super) struct Task {
 }
 
 enum Job {
-    Answer(Answer),
+    Answer(Box<Answer>),
     Score(Score),
 }
 
@@ -55,7 +55,7 @@ impl Task {
             Work::Answer { request, events, seat } => {
                 let deadline = request.deadline;
                 let (row, answer) = Answer::start(request, events, prompt, context_tokens, ahead)?;
-                (row, Job::Answer(answer), deadline, seat)
+                (row, Job::Answer(Box::new(answer)), deadline, seat)
             }
             Work::Score { request, reply, seat } => {
                 let deadline = request.deadline;

@@ -28,7 +28,7 @@ fn on_map(state: &mut State<'_, '_>, map: &Value, method: &str, args: &[Value]) 
             let found = map.get_item(key)?;
             Ok(if found.is_undefined() { default.unwrap_or_else(|| Value::from(())) } else { found })
         }
-        "items" => state.apply_filter("items", &[map.clone()]),
+        "items" => state.apply_filter("items", std::slice::from_ref(map)),
         "keys" => Ok(map.try_iter()?.collect()),
         "values" => map.try_iter()?.map(|key| map.get_item(&key)).collect(),
         _ => Err(unknown(method)),

@@ -3,6 +3,7 @@
 use super::own::Announcement;
 use super::{Error, EventLoop};
 use crate::network::PeerInfo;
+use crate::network::streams::Reply;
 use libp2p::{Multiaddr, PeerId};
 use polymath_swarm::cells::CellId;
 use polymath_swarm::identity::Sha256Hash;
@@ -14,7 +15,7 @@ pub(in crate::network) enum Command {
     Announce { announcement: Box<Announcement>, reply: oneshot::Sender<Result<Sha256Hash, Error>> },
     Withdraw { card: Sha256Hash, reply: oneshot::Sender<()> },
     Find { cells: Vec<CellId>, reply: oneshot::Sender<Result<usize, Error>> },
-    Meet { peer: PeerId, addresses: Vec<Multiaddr>, reply: oneshot::Sender<()> },
+    OpenStream { peer: PeerId, addresses: Vec<Multiaddr>, reply: Reply },
     Peers { reply: oneshot::Sender<Vec<PeerInfo>> },
     ListenAddresses { reply: oneshot::Sender<Vec<String>> },
     Shutdown { reply: oneshot::Sender<()> },
@@ -31,9 +32,10 @@ impl EventLoop {
                 let _ = reply.send(());
             }
             Command::Find { cells, reply } => self.find(&cells, reply),
-            Command::Meet { peer, addresses, reply } => {
+            Command::OpenStream { peer, addresses, reply } => {
+                // A dial that fails at once answers those who wait, so they must be waiting by then.
+                self.swarm.behaviour_mut().tasks.open(peer, reply);
                 self.meet(peer, addresses);
-                let _ = reply.send(());
             }
             Command::Peers { reply } => {
                 let _ = reply.send(self.peers.infos());

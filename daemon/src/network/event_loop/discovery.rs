@@ -54,7 +54,7 @@ impl EventLoop {
             }
         }
         if info.protocols.contains(&crate::network::exchange::PROTOCOL) {
-            self.fetch(peer, None);
+            self.fetch(peer, Vec::new());
         }
     }
 
@@ -102,7 +102,7 @@ impl EventLoop {
     /// Looks for neighbours and publishes our records to them, after the routing table has grown.
     pub(super) fn tend_routing(&mut self, now: Instant) {
         let recently = self.routing.tended.is_some_and(|t| now.duration_since(t) < TEND_INTERVAL);
-        if recently || !self.routing.due.is_some_and(|due| due <= now) {
+        if recently || self.routing.due.is_none_or(|due| due > now) {
             return;
         }
         self.routing.due = None;

@@ -5,12 +5,14 @@ use crate::network::directory::Insert;
 use crate::network::peers::{id_of, key_of};
 use crate::network::wire::{AdvertRequest, AdvertResponse};
 use crate::network::{clock, exchange};
+use futures::FutureExt as _;
 use libp2p::PeerId;
 use libp2p::request_response::{Message, OutboundRequestId};
 use lru::LruCache;
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 use tokio::task::JoinError;
 
@@ -26,6 +28,9 @@ const FAILURES: NonZeroUsize = NonZeroUsize::new(4_096).expect("not zero");
 const UNREACHABLE_PAUSE: Duration = Duration::from_secs(10);
 /// How long a card is left alone that its peer did not give, or that was refused.
 const REFUSED_PAUSE: Duration = Duration::from_secs(60);
+/// Dials a second to peers that only a status tells of: whoever signs statuses of invented nodes must not make
+/// us dial the world. A new node still learns of two thousand experts a minute.
+const STRANGERS_PER_SECOND: u32 = 32;
 /// A peer that fell silent for so long is asked for its status before it is dropped.
 const REFRESH_SILENCE: Duration = Duration::from_secs(20);
 
@@ -33,9 +38,11 @@ const REFRESH_SILENCE: Duration = Duration::from_secs(20);
 pub(super) struct Fetches {
     active: HashMap<PeerId, Fetch>,
     requests: HashMap<OutboundRequestId, PeerId>,
-    queue: VecDeque<(PeerId, Option<Sha256Hash>)>,
+    queue: VecDeque<(PeerId, Vec<Sha256Hash>)>,
     unreachable: LruCache<PeerId, Instant>,
     refused: LruCache<(PeerKey, Sha256Hash), Instant>,
+    /// Strangers that may still be dialled in the second that began then.
+    strangers: (u32, Instant),
 }
 
 #[derive(Default)]
@@ -54,6 +61,7 @@ impl Default for Fetches {
             queue: VecDeque::new(),
             unreachable: LruCache::new(FAILURES),
             refused: LruCache::new(FAILURES),
+            strangers: (STRANGERS_PER_SECOND, Instant::now()),
         }
     }
 }
@@ -65,41 +73,55 @@ impl Fetches {
     }
 
     /// Whether asking `peer` for `card` has a chance, by what is remembered.
-    pub(super) fn is_worth_asking(&mut self, peer: &PeerId, card: Sha256Hash) -> bool {
-        !self.is_refused(peer, Some(card), Instant::now())
+    pub(super) fn is_worth_asking(&mut self, peer: PeerKey, id: &PeerId, card: Sha256Hash) -> bool {
+        let now = Instant::now();
+        let refused = self.refused.get(&(peer, card)).copied();
+        !self.is_unreachable(id, now) && refused.is_none_or(|at| now.duration_since(at) >= REFUSED_PAUSE)
     }
 
-    fn is_refused(&mut self, peer: &PeerId, wanted: Option<Sha256Hash>, now: Instant) -> bool {
-        if self.unreachable.get(peer).is_some_and(|failed| now.duration_since(*failed) < UNREACHABLE_PAUSE) {
-            return true;
+    /// Takes one of this second's dials to peers that only a status tells of.
+    pub(super) fn may_dial_stranger(&mut self) -> bool {
+        let now = Instant::now();
+        if now.duration_since(self.strangers.1) >= Duration::from_secs(1) {
+            self.strangers = (STRANGERS_PER_SECOND, now);
         }
-        let Some(name) = key_of(peer).zip(wanted) else { return false };
-        self.refused.get(&name).is_some_and(|refused| now.duration_since(*refused) < REFUSED_PAUSE)
+        let left = self.strangers.0;
+        self.strangers.0 = left.saturating_sub(1);
+        left > 0
+    }
+
+    fn is_unreachable(&mut self, peer: &PeerId, now: Instant) -> bool {
+        self.unreachable.get(peer).is_some_and(|failed| now.duration_since(*failed) < UNREACHABLE_PAUSE)
     }
 }
 
 impl EventLoop {
-    /// Asks `peer` for its experts, `wanted` being the one whose status made us ask. Says whether an answer
+    /// Asks `peer` for its experts, `wanted` being those whose statuses made us ask. Says whether an answer
     /// can be waited for: [`Self::settled`] is called when it is there and checked, or will not come.
-    pub(super) fn fetch(&mut self, peer: PeerId, wanted: Option<Sha256Hash>) -> bool {
-        if peer == *self.swarm.local_peer_id() || self.fetches.is_refused(&peer, wanted, Instant::now()) {
+    pub(super) fn fetch(&mut self, peer: PeerId, wanted: Vec<Sha256Hash>) -> bool {
+        let itself = peer == *self.swarm.local_peer_id();
+        let Some(key) = key_of(&peer).filter(|_| !itself) else { return false };
+        if self.fetches.is_unreachable(&peer, Instant::now()) {
             return false;
         }
         if let Some(active) = self.fetches.active.get_mut(&peer) {
-            active.late.extend(
-                wanted.filter(|card| !active.wanted.contains(card) && active.late.len() < WANTED_MAX),
-            );
+            let room = WANTED_MAX.saturating_sub(active.late.len());
+            let new = wanted.into_iter().filter(|card| !active.wanted.contains(card)).take(room);
+            active.late.extend(new);
             return true;
         }
         if self.fetches.active.len() >= ACTIVE_MAX {
             let queued = self.fetches.queue.len() < QUEUE_MAX;
-            if queued && !self.fetches.queue.contains(&(peer, wanted)) {
-                self.fetches.queue.push_back((peer, wanted));
+            let turn = (peer, wanted);
+            if queued && !self.fetches.queue.contains(&turn) {
+                self.fetches.queue.push_back(turn);
             }
             return false;
         }
-        self.fetches.active.insert(peer, Fetch { wanted: wanted.into_iter().collect(), late: Vec::new() });
-        let id = self.swarm.behaviour_mut().exchange.send_request(&peer, AdvertRequest::default());
+        // The first time everything, later only what is new.
+        let cards = if self.directory.read(|table| table.knows(key)) { wanted.clone() } else { Vec::new() };
+        self.fetches.active.insert(peer, Fetch { wanted, late: Vec::new() });
+        let id = self.swarm.behaviour_mut().exchange.send_request(&peer, AdvertRequest { cards });
         self.fetches.requests.insert(id, peer);
         true
     }
@@ -134,19 +156,17 @@ impl EventLoop {
             return self.settled(peer);
         };
         let check = self.surroundings.checker.clone().check(key, response);
-        self.checks.spawn(async move { (peer, check.await) });
+        self.checks.spawn(async move {
+            // A panic in somebody's claim check must not leave this peer's exchange open for ever.
+            let checked = AssertUnwindSafe(check).catch_unwind().await;
+            (peer, checked.unwrap_or_default())
+        });
     }
 
     /// Puts into the directory what the check left of a response.
     pub(super) fn on_checked(&mut self, joined: Result<(PeerId, Checked), JoinError>) {
-        let (peer, checked) = match joined {
-            Ok(done) => done,
-            Err(error) => {
-                // Its fetch stays active and blocks this peer alone, rather than be repeated.
-                tracing::error!(%error, "a check has panicked");
-                return;
-            }
-        };
+        // Panics are caught inside, and nobody aborts a check while the loop runs.
+        let Ok((peer, checked)) = joined else { return };
         if checked.refused > 0 {
             tracing::info!(%peer, refused = checked.refused, "adverts are refused");
         }
@@ -178,9 +198,8 @@ impl EventLoop {
             for card in fetch.wanted.into_iter().filter(&unknown) {
                 self.fetches.refused.put((key, card), now);
             }
-            if let Some(card) = fetch.late.into_iter().find(unknown)
-                && self.fetch(peer, Some(card))
-            {
+            let late: Vec<Sha256Hash> = fetch.late.into_iter().filter(unknown).collect();
+            if !late.is_empty() && self.fetch(peer, late) {
                 return;
             }
         }
@@ -195,7 +214,7 @@ impl EventLoop {
     pub(super) fn refresh_silent(&mut self, now: Instant) {
         for key in self.directory.read(|table| table.silent_peers(now, REFRESH_SILENCE)) {
             if let Some(peer) = id_of(key).filter(|peer| self.peers.contains(peer)) {
-                self.fetch(peer, None);
+                self.fetch(peer, Vec::new());
             }
         }
     }

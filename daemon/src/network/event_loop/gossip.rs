@@ -55,12 +55,16 @@ impl EventLoop {
     /// Asks the signer for the card behind its status, dialling it where the status says that it listens.
     fn fetch_unknown(&mut self, signer: PeerKey, status: &Status) {
         let Some(peer) = id_of(signer) else { return };
+        if !self.fetches.is_worth_asking(signer, &peer, status.card) {
+            return;
+        }
+        if !self.peers.contains(&peer) && !self.fetches.may_dial_stranger() {
+            return;
+        }
         let told = status.addresses.iter().filter(|a| a.len() <= 2 * ADDRESS_BYTES_MAX);
         let told: Vec<Multiaddr> = told.filter_map(|address| address.parse().ok()).collect();
-        if self.fetches.is_worth_asking(&peer, status.card) {
-            self.meet(peer, told);
-            self.fetch(peer, Some(status.card));
-        }
+        self.meet(peer, told);
+        self.fetch(peer, vec![status.card]);
     }
 }
 

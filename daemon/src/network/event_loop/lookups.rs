@@ -108,7 +108,7 @@ impl EventLoop {
                     tracing::debug!(%peer, %error, "provider not dialled");
                 }
             }
-            if self.fetch(peer, None) {
+            if self.fetch(peer, Vec::new()) {
                 self.lookups.active[place].waiting.insert(peer);
             }
         }

@@ -133,8 +133,9 @@ impl EventLoop {
             if expert.announcement.slots.has_changed().unwrap_or(false) {
                 expert.announcement.slots.mark_unchanged();
                 expert.due = expert.due.min(expert.earliest);
+                self.renew(place);
             }
-            if expert.due <= now {
+            if self.own.experts[place].due <= now {
                 self.publish(place, now);
             }
         }
@@ -167,15 +168,22 @@ impl EventLoop {
         cells.into_iter().map(|cell| self.provider_key(cell)).collect()
     }
 
-    fn publish(&mut self, place: usize, now: Instant) {
+    /// Signs what is true now, for our own directory and for whoever asks us.
+    fn renew(&mut self, place: usize) {
         let expert = &self.own.experts[place];
         let (hash, sequence) = (expert.hash, expert.status.sequence);
         let (status, signed_status) = self.sign_status(hash, &expert.announcement, sequence, false);
         let own = self.surroundings.identity.peer();
         self.directory.write(|table| (true, table.update(own, status.clone(), clock::now())));
-        let published = self.gossip(&signed_status);
         let expert = &mut self.own.experts[place];
         (expert.status, expert.signed_status) = (status, signed_status);
+    }
+
+    fn publish(&mut self, place: usize, now: Instant) {
+        self.renew(place);
+        let signed_status = self.own.experts[place].signed_status.clone();
+        let published = self.gossip(&signed_status);
+        let expert = &mut self.own.experts[place];
         let pause = if published { STATUS_PAUSE } else { RETRY_PAUSE };
         (expert.earliest, expert.due) = (now + pause, now + STATUS_INTERVAL);
     }

@@ -1,0 +1,133 @@
+//! `benchmark`: what a node adds to its model's own time, and what it costs to have one.
+//!
+//! Two real node processes on loopback, one that hosts the expert and one that hosts none and is asked, so that
+//! every answer crosses the local API, the planner, the router and a QUIC stream. The same questions go to a bare
+//! llama.cpp worker in this process, in turns, so that the figures are ratios within one run.
+
+mod measure;
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use clap::Args;
+use serde_json::json;
+
+use super::demo::process::{NodeProcess, Setting};
+use super::session::{self, Session};
+use super::{Context, Json, terminal};
+use crate::catalog;
+use crate::config::file::File;
+use crate::inference::{self, Worker};
+use measure::{Spread, speeds, times};
+
+/// Idle time before memory is read: caches that start-up filled are given back by then.
+const SETTLE: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// What `benchmark` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  daemon benchmark
+  daemon benchmark --expert arithmetic --rounds 100 --json")]
+pub(super) struct Arguments {
+    /// The bundled expert to measure with
+    #[arg(long, value_name = "ID", default_value = "geography")]
+    expert: String,
+    /// Questions of each kind
+    #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u32).range(5..=10_000))]
+    rounds: u32,
+    #[command(flatten)]
+    json: Json,
+}
+
+pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Result<()> {
+    let loaded = context.load(File::default())?;
+    let assets = session::assets(&context, &loaded)?;
+    let card = assets.experts_dir().join(&arguments.expert).join(catalog::CARD_NAME);
+    let entry =
+        catalog::resolve(&catalog::Config { card: Some(card.clone()), ..catalog::Config::default() })?;
+    let cases = card.with_file_name("cases_unseen.jsonl");
+    let folder = tempfile::Builder::new().prefix("polymath-").tempdir().context("no temporary folder")?;
+    let setting = Setting { folder: folder.path(), assets: &assets.root, bound: true };
+
+    let started = Instant::now();
+    let mut host = NodeProcess::spawn(&setting, &arguments.expert, Some(&card), None)?;
+    let health = host.until(|h| !h.listen_addresses.is_empty()).await?;
+    let ready_ms = started.elapsed().as_secs_f64() * 1e3;
+    let address = health.listen_addresses.first().context("the node does not listen")?;
+    let mut client = NodeProcess::spawn(&setting, "client", None, Some(address))?;
+    client.until(|h| h.experts_known >= 1).await?;
+    tokio::time::sleep(SETTLE).await;
+    let memory = [host.resident_bytes()?, client.resident_bytes()?];
+
+    let worker = Worker::load(inference::Config {
+        model_path: entry.model_path.clone(),
+        context_tokens: entry.max_context,
+        slots: 4,
+        ..inference::Config::default()
+    })
+    .await?;
+    let mut session = Session::at(&client.socket).await?;
+    let measured = context.unless_cancelled(async {
+        let times = times(&worker, &mut session, &questions(&cases, arguments.rounds)?).await?;
+        let speeds = speeds(&worker, &mut session, arguments.rounds).await?;
+        Ok::<_, anyhow::Error>((times, speeds))
+    });
+    let measured = measured.await;
+    for node in [client, host] {
+        node.stop(std::time::Duration::from_secs(10)).await;
+    }
+    let (times, speeds) = measured??;
+
+    if arguments.json.json {
+        return terminal::json(&json!({
+            "expert": arguments.expert,
+            "rounds": arguments.rounds,
+            "ready_ms": ready_ms,
+            "resident_bytes": { "host": memory[0], "client": memory[1] },
+            "embed_ms": times.embed.json(), "plan_ms": times.plan.json(), "route_ms": times.route.json(),
+            "first_token_ms": { "worker": times.worker_first.json(), "swarm": times.swarm_first.json() },
+            "total_ms": { "worker": times.worker_total.json(), "swarm": times.swarm_total.json() },
+            "tokens_per_second": {
+                "worker": speeds.worker.json(), "swarm": speeds.swarm.json(), "ratio": speeds.ratio,
+            },
+        }));
+    }
+    let rows: Vec<Vec<String>> = [
+        ("embed", &times.embed),
+        ("plan", &times.plan),
+        ("route", &times.route),
+        ("first token, bare worker", &times.worker_first),
+        ("first token, through the swarm", &times.swarm_first),
+        ("whole answer, bare worker", &times.worker_total),
+        ("whole answer, through the swarm", &times.swarm_total),
+    ]
+    .iter()
+    .map(|(name, spread)| row(name, spread, "ms"))
+    .chain([
+        row("speed, bare worker", &speeds.worker, "tokens/s"),
+        row("speed, through the swarm", &speeds.swarm, "tokens/s"),
+    ])
+    .collect();
+    let table = terminal::table(terminal::Style::detect(), &["WHAT", "MEDIAN", "P99", "UNIT"], &rows);
+    Ok(terminal::say(&format!(
+        "{} questions to `{}`, asked of another node\n{table}speed through the swarm / bare worker: {:.3}\n\
+         start to ready: {ready_ms:.0} ms\nresident when idle: {} with the expert, {} without one\n",
+        arguments.rounds,
+        arguments.expert,
+        speeds.ratio,
+        terminal::bytes(memory[0]),
+        terminal::bytes(memory[1]),
+    ))?)
+}
+
+fn row(name: &str, spread: &Spread, unit: &str) -> Vec<String> {
+    vec![name.to_owned(), format!("{:.3}", spread.median), format!("{:.3}", spread.p99), unit.to_owned()]
+}
+
+/// The first prompts of the expert's unseen cases, repeated if there are too few.
+fn questions(cases: &Path, rounds: u32) -> anyhow::Result<Vec<String>> {
+    let cases: Vec<super::eval::cases::AnswerCase> = super::eval::cases::read(cases)?;
+    Ok(cases.into_iter().map(|c| c.prompt).cycle().take(rounds as usize).collect())
+}

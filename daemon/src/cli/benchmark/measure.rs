@@ -1,0 +1,192 @@
+//! The measurements themselves: the same work through a bare worker and through the swarm, in turns.
+
+use std::time::Instant;
+
+use serde_json::json;
+
+use super::super::ask::ask;
+use super::super::session::{Session, wire};
+use crate::inference::{Request, Worker};
+use polymath_swarm::sampling::Settings;
+use polymath_swarm::task::TaskEvent;
+use wire::ask_event::Body;
+
+/// Tokens of a long answer: long enough for a rate, short enough for a context of 512.
+const LONG_TOKENS: u32 = 300;
+/// Hot enough that the small experts ramble on instead of ending their answer.
+const LONG_TEMPERATURE: f32 = 2.0;
+/// Tokens of a short answer.
+const SHORT_TOKENS: u32 = 256;
+/// Asks for something within the expert's world; what it says is not looked at.
+const LONG_PROMPT: &str = "What is the capital of France?";
+
+/// Median and 99th percentile of a set of measurements.
+pub(super) struct Spread {
+    pub(super) median: f64,
+    pub(super) p99: f64,
+}
+
+impl Spread {
+    fn of(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        let at = |share: f64| {
+            let index = ((values.len().saturating_sub(1)) as f64 * share).round();
+            // An index within a slice that fits memory: the cast cannot truncate.
+            values.get(index as usize).copied().unwrap_or(f64::NAN)
+        };
+        Self { median: at(0.5), p99: at(0.99) }
+    }
+
+    pub(super) fn json(&self) -> serde_json::Value {
+        json!({ "median": self.median, "p99": self.p99 })
+    }
+}
+
+/// Milliseconds of short questions.
+pub(super) struct Times {
+    pub(super) embed: Spread,
+    pub(super) plan: Spread,
+    pub(super) route: Spread,
+    pub(super) worker_first: Spread,
+    pub(super) swarm_first: Spread,
+    pub(super) worker_total: Spread,
+    pub(super) swarm_total: Spread,
+}
+
+/// Tokens a second of long answers.
+pub(super) struct Speeds {
+    pub(super) worker: Spread,
+    pub(super) swarm: Spread,
+    /// Tokens over time of all answers, swarm over worker.
+    pub(super) ratio: f64,
+}
+
+/// Asks each question of the bare worker and of the swarm.
+pub(super) async fn times(
+    worker: &Worker,
+    session: &mut Session,
+    questions: &[String],
+) -> anyhow::Result<Times> {
+    let mut columns: [Vec<f64>; 7] = Default::default();
+    for question in questions {
+        let (_, bare) = through_worker(worker, Request::question(question, SHORT_TOKENS)).await?;
+        let request = request(question, SHORT_TOKENS, 0.0, 0);
+        let asked = Instant::now();
+        let mut first = None;
+        let transcript = ask(session, request, |event, _| {
+            if matches!(event, Body::Text(_)) {
+                first.get_or_insert_with(|| asked.elapsed().as_secs_f64());
+            }
+            Ok(())
+        })
+        .await?;
+        let total = asked.elapsed().as_secs_f64();
+        // A question that found no expert has no times worth counting.
+        let (Some(answer), Some(first)) = (transcript.answer, first) else { continue };
+        let row = [
+            f64::from(answer.embed_ms),
+            f64::from(answer.plan_ms),
+            f64::from(answer.route_ms),
+            bare.first * 1e3,
+            first * 1e3,
+            bare.last * 1e3,
+            total * 1e3,
+        ];
+        columns.iter_mut().zip(row).for_each(|(column, value)| column.push(value));
+    }
+    anyhow::ensure!(!columns[0].is_empty(), "no question was answered");
+    let [embed, plan, route, worker_first, swarm_first, worker_total, swarm_total] = columns.map(Spread::of);
+    Ok(Times { embed, plan, route, worker_first, swarm_first, worker_total, swarm_total })
+}
+
+/// Has long answers written by both, with the same seeds and so the same tokens.
+pub(super) async fn speeds(worker: &Worker, session: &mut Session, rounds: u32) -> anyhow::Result<Speeds> {
+    let (mut bare, mut swarm) = (Rate::default(), Rate::default());
+    for seed in 0..u64::from(rounds) {
+        let long = Request {
+            sampling: Settings { temperature: LONG_TEMPERATURE, ..Settings::default() },
+            seed,
+            ..Request::question(LONG_PROMPT, LONG_TOKENS)
+        };
+        let (tokens, clock) = through_worker(worker, long).await?;
+        bare.note(tokens, clock.last - clock.first);
+
+        let asked = Instant::now();
+        let mut first = None;
+        let request = request(LONG_PROMPT, LONG_TOKENS, LONG_TEMPERATURE, seed);
+        let (mut tokens, mut last) = (0, 0.0);
+        ask(session, request, |event, _| {
+            match event {
+                Body::Text(_) => _ = first.get_or_insert_with(|| asked.elapsed().as_secs_f64()),
+                Body::Finished(finished) => {
+                    tokens = finished.completion_tokens;
+                    last = asked.elapsed().as_secs_f64();
+                }
+                _ => {}
+            }
+            Ok(())
+        })
+        .await?;
+        if let Some(first) = first {
+            swarm.note(tokens, last - first);
+        }
+    }
+    let ratio = swarm.overall() / bare.overall();
+    Ok(Speeds { worker: Spread::of(bare.each), swarm: Spread::of(swarm.each), ratio })
+}
+
+/// Seconds after the start.
+struct Clock {
+    first: f64,
+    last: f64,
+}
+
+async fn through_worker(worker: &Worker, request: Request) -> anyhow::Result<(u32, Clock)> {
+    let started = Instant::now();
+    let (mut first, mut tokens) = (None, 0);
+    let mut generation = worker.generate(request)?;
+    while let Some(event) = generation.next().await {
+        match event? {
+            TaskEvent::Accepted { .. } => {}
+            TaskEvent::Tokens { .. } => _ = first.get_or_insert_with(|| started.elapsed().as_secs_f64()),
+            TaskEvent::Done { completion_tokens, .. } => tokens = completion_tokens,
+        }
+    }
+    let last = started.elapsed().as_secs_f64();
+    Ok((tokens, Clock { first: first.unwrap_or(last), last }))
+}
+
+fn request(prompt: &str, max_tokens: u32, temperature: f32, seed: u64) -> wire::AskRequest {
+    wire::AskRequest {
+        prompt: prompt.to_owned(),
+        experts: 1,
+        max_tokens,
+        temperature: Some(temperature),
+        seed: Some(seed),
+        deadline_ms: 0,
+    }
+}
+
+#[derive(Default)]
+struct Rate {
+    each: Vec<f64>,
+    tokens: f64,
+    seconds: f64,
+}
+
+impl Rate {
+    /// The first token is the prompt's cost, so it does not count.
+    fn note(&mut self, tokens: u32, seconds: f64) {
+        if tokens < 2 || seconds <= 0.0 {
+            return;
+        }
+        let after_first = f64::from(tokens - 1);
+        self.each.push(after_first / seconds);
+        self.tokens += after_first;
+        self.seconds += seconds;
+    }
+
+    fn overall(&self) -> f64 {
+        self.tokens / self.seconds
+    }
+}
