@@ -6,6 +6,8 @@
 
 mod lock;
 
+pub use lock::is_held;
+
 use crate::api::{self, App, Listener};
 use crate::config::{Config, ExpertConfig};
 use crate::coordinator::{Coordinator, Host, Hosted, ReEmbedding};

@@ -64,6 +64,12 @@ fn temperature(text: &str) -> Result<f32, String> {
 }
 
 impl Wishes {
+    /// The same, with `experts` where the command line does not say.
+    pub(super) fn with_experts(mut self, experts: u32) -> Self {
+        self.experts.get_or_insert(experts);
+        self
+    }
+
     /// The request for `prompt`.
     pub(super) fn request(&self, prompt: String) -> wire::AskRequest {
         wire::AskRequest {

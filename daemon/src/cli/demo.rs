@@ -56,6 +56,8 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
     if arguments.stop {
         return stop_kept(&kept).await;
     }
+    // As many as the demo has: it is there to show them.
+    let wishes = arguments.wishes.clone().with_experts(16);
     let question = sanitise::prompt(arguments.question.as_deref().unwrap_or(QUESTION))?;
     let assets = session::assets(&context, &loaded)?;
     let cards = catalog::bundled(&assets.experts_dir())?;
@@ -78,7 +80,7 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
         cards.len(),
         started.elapsed().as_secs_f32()
     ))?;
-    let asked = context.unless_cancelled(converse(&swarm, question, &arguments.wishes)).await;
+    let asked = context.unless_cancelled(converse(&swarm, question, &wishes)).await;
     if arguments.keep && matches!(asked, Ok(Ok(()))) {
         let first = swarm.first_state_dir();
         swarm.release();

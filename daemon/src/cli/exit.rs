@@ -124,18 +124,37 @@ pub(super) fn report(error: &anyhow::Error, exit: Exit) {
     if matches!(exit, Exit::Done | Exit::Interrupted) {
         return;
     }
-    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-    let text = format!("error: {}", causes.join(": "));
-    terminal::note(text.trim_end());
+    terminal::note(&format!("error: {}", told(error)));
     if exit == Exit::NoExpert {
         terminal::note("hint: `daemon experts list` shows who is there");
     }
+}
+
+/// The causes from the outside in. Vendors' errors repeat their source in their own text; it is told once.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        let cause = cause.trim_matches(|c: char| c == ':' || c.is_whitespace());
+        if !text.contains(cause) {
+            text.push_str(if text.is_empty() { "" } else { ": " });
+            text.push_str(cause);
+        }
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use anyhow::anyhow;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = anyhow!("in use").context(": in use").context("cannot listen");
+        assert_eq!(told(&error), "cannot listen: in use");
+        assert_eq!(told(&anyhow!("lines\n")), "lines");
+    }
 
     #[test]
     fn every_outcome_has_its_code() {

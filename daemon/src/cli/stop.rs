@@ -1,5 +1,6 @@
 //! `stop`: asks the running node to end, and waits until it has.
 
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
@@ -7,12 +8,12 @@ use clap::Args;
 use super::exit::Refused;
 use super::session::{Session, wire};
 use super::{Context, terminal};
-use crate::api::client::Client;
 use crate::config::file::File;
+use crate::node;
 
 /// How long a node may take to finish what it is doing.
 const STOP_MAX: Duration = Duration::from_secs(20);
-/// How often its socket is tried meanwhile.
+/// How often its lock is tried meanwhile.
 const POLL: Duration = Duration::from_millis(50);
 
 /// What `stop` takes.
@@ -27,20 +28,22 @@ pub(super) struct Arguments {}
 
 pub(super) async fn run(_: &Arguments, context: Context) -> anyhow::Result<()> {
     let loaded = context.load(File::default())?;
-    let socket = &loaded.config.api.socket;
     let mut session = Session::running(&loaded.config).await?;
     let asked = session.client().node().shutdown(wire::ShutdownRequest {}).await;
     asked.map_err(|s| Refused::by_status(s.code().into(), s.message()))?;
-    let gone = async {
-        while Client::connect(socket).await.is_ok() {
-            tokio::time::sleep(POLL).await;
-        }
-    };
+    let gone = ended(&loaded.config.node.state_dir);
     let in_time = context.unless_cancelled(tokio::time::timeout(STOP_MAX, gone)).await?;
     anyhow::ensure!(
         in_time.is_ok(),
-        "the node was asked to stop but still answers after {} s",
+        "the node was asked to stop but still runs after {} s",
         STOP_MAX.as_secs()
     );
     Ok(terminal::line("stopped")?)
+}
+
+/// Waits until no node holds the state folder any more.
+pub(super) async fn ended(state_dir: &Path) {
+    while node::is_held(state_dir) {
+        tokio::time::sleep(POLL).await;
+    }
 }

@@ -6,6 +6,9 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+/// The lock's file name in the state folder.
+const NAME: &str = "lock";
+
 /// Why the state folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -41,7 +44,7 @@ impl StateLock {
             .create(true)
             .truncate(false)
             .write(true)
-            .open(folder.join("lock"))
+            .open(folder.join(NAME))
             .map_err(unusable)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self { _file: file }),
@@ -49,6 +52,12 @@ impl StateLock {
             Err(errno) => Err(unusable(errno.into())),
         }
     }
+}
+
+/// Whether a node holds `folder`, its last moments included: the lock goes with the process.
+pub fn is_held(folder: &Path) -> bool {
+    let Ok(file) = File::open(folder.join(NAME)) else { return false };
+    matches!(flock(&file, FlockOperation::NonBlockingLockShared), Err(rustix::io::Errno::WOULDBLOCK))
 }
 
 #[cfg(test)]
@@ -60,7 +69,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let lock = StateLock::take(folder.path()).unwrap();
         assert!(matches!(StateLock::take(folder.path()), Err(Error::InUse { .. })));
+        assert!(is_held(folder.path()));
         drop(lock);
+        assert!(!is_held(folder.path()));
         StateLock::take(folder.path()).unwrap();
     }
 

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use futures::future::{join_all, try_join_all};
 
 use super::super::session::wire;
+use super::super::stop::ended;
 use super::super::terminal;
 use super::process::{NodeProcess, Setting};
 use crate::api::client::Client;
@@ -16,8 +17,6 @@ use crate::config::paths::SOCKET_NAME;
 const UP_MAX: Duration = Duration::from_secs(180);
 /// For a node to end by itself.
 const DOWN_MAX: Duration = Duration::from_secs(15);
-/// How often a stopping node's socket is tried.
-const POLL: Duration = Duration::from_millis(50);
 
 /// Node processes, one for each card; dropped ones are killed.
 pub(super) struct LocalSwarm {
@@ -119,10 +118,6 @@ pub(super) async fn clear(kept: &Path) -> anyhow::Result<()> {
 /// Asks a node to end and waits until it has.
 pub(super) async fn shut_down(client: &mut Client, socket: &Path) {
     let _ = client.node().shutdown(wire::ShutdownRequest {}).await;
-    let gone = async {
-        while Client::connect(socket).await.is_ok() {
-            tokio::time::sleep(POLL).await;
-        }
-    };
-    let _ = tokio::time::timeout(DOWN_MAX, gone).await;
+    let state_dir = socket.parent().unwrap_or(socket);
+    let _ = tokio::time::timeout(DOWN_MAX, ended(state_dir)).await;
 }
