@@ -83,8 +83,7 @@ def _back(kind: str, target: str) -> tuple[str, ...]:
     )
 
 
-FROM_PLACES = "abcdefgh"  # names of the eight digits a binary number has here
-ROMAN = (
+FROM_ROMAN = (
     *_back("roman numeral", _ARABIC),
     *_back("roman", _ARABIC),
     "[what|which] number [is|does|stands for] {n} [mean|represent|]",
@@ -150,6 +149,7 @@ KEYS = frozenset(
     "roman romans numeral numerals binary hex hexadecimal base two ten sixteen decimal arabic number digits in to"
     " into as from ordinary normal regular value".split()
 )
+PLACES = "abcdefgh"  # names of the eight digits a binary number has here
 ROMAN = (
     ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX"),
     ("", "X", "XX", "XXX", "XL", "L", "LX", "LXX", "LXXX", "XC"),
