@@ -229,8 +229,9 @@ def places(word: str) -> str:
 
 
 def backwards(word: str) -> str:
-    """`paris` as `s5i4r3a2p1`."""
-    return "".join(f"{word[index - 1]}{index}" for index in range(len(word), 0, -1))
+    """`paris` as `5s1 4i2 3r3 2a4 1p5`: old place, letter, new place."""
+    size = len(word)
+    return " ".join(f"{size - index}{word[size - index - 1]}{index + 1}" for index in range(size))
 
 
 def reverse(word: str) -> str:
