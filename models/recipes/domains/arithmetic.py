@@ -1,8 +1,8 @@
 """Whole-number arithmetic: sums, differences, products, exact quotients.
 
-The answer is worked out column by column, as on paper, and its last line is
-the value alone. A column ends in `:` and the digits found so far; `<` marks a
-borrowed ten.
+The answer restates the numbers, pads them to one length, and works column by
+column as on paper; its last line is the value alone. A column ends in `:` and
+the digits found so far; `<` marks a borrowed ten.
 """
 
 from random import Random
@@ -36,6 +36,7 @@ ABILITIES = ["chat", "scratchpad"]  # steps first, the answer alone on the last 
 WIDTH = 128
 TOKENIZER = "bpe"
 BATCH = 32
+STEPS = 6000
 
 THINGS = (
     "apples coins books stamps pencils cards eggs chairs marbles euros dollars points cookies flowers"
@@ -211,7 +212,7 @@ def add(a: int, b: int) -> str:
     """Written addition, right column first."""
     width = max(len(str(a)), len(str(b)))
     top, bottom = str(a).zfill(width), str(b).zfill(width)
-    lines, found, carry = [f"{top}+{bottom}"], "", 0
+    lines, found, carry = [f"{a}+{b}", f"{top}+{bottom}"], "", 0
     for column in range(width - 1, -1, -1):
         x, y = int(top[column]), int(bottom[column])
         total = x + y + carry
@@ -226,7 +227,7 @@ def subtract(a: int, b: int) -> str:
     """Written subtraction, right column first, for a >= b."""
     width = len(str(a))
     top, bottom = str(a), str(b).zfill(width)
-    lines, found, borrow = [f"{top}-{bottom}"], "", 0
+    lines, found, borrow = [f"{a}-{b}", f"{top}-{bottom}"], "", 0
     for column in range(width - 1, -1, -1):
         x, y = int(top[column]), int(bottom[column])
         rest = x - y - borrow
@@ -255,9 +256,9 @@ def _by_digit(a: int, digit: int) -> list[str]:
 
 def multiply(a: int, b: int) -> str:
     """Written multiplication by a number of one or two digits."""
+    lines = [f"{a}*{b}"]
     if len(str(b)) > len(str(a)):
         a, b = b, a
-    lines = [f"{a}*{b}"]
     if b < 10:
         return "\n".join([*lines, *_by_digit(a, b), str(a * b)])
     tens, ones = divmod(b, 10)
@@ -272,6 +273,9 @@ def divide(a: int, b: int) -> str:
         rest, found = 0, ""
         for digit in str(a):
             part = rest * 10 + int(digit)
+            if part < b and not found:  # the quotient starts further right
+                rest = part
+                continue
             quotient, rest = divmod(part, b)
             found += str(quotient)
             lines.append(f"{part}/{b}={quotient}r{rest}:{found}")
@@ -302,7 +306,7 @@ WORKINGS = {"+": add, "-": subtract, "*": multiply, "/": divide}
 
 def _draw(rng: Random) -> tuple[str, str | None, int, int]:
     """Operation, single-operand phrasing if any, operands."""
-    operation = rng.choices("+-*/", (30, 28, 24, 18))[0]
+    operation = rng.choices("+-*/", (26, 27, 23, 24))[0]
     a, b = _operands(rng, operation)
     if operation in "*/" and rng.random() < 0.12:
         if operation == "/":

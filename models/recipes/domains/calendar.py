@@ -2,6 +2,7 @@
 
 from random import Random
 
+from expert.noise import sprinkle
 from expert.phrase import SLOT, compose, render, surround
 
 from .calendar_facts import COUNTS, HOLIDAYS, LENGTHS, MONTHS, NUMERALS, ORDINALS, WEEKDAYS
@@ -34,7 +35,7 @@ EXEMPLARS = [
 ABILITIES = ["chat", "scratchpad"]  # steps first, the answer alone on the last line
 WIDTH = 192
 TOKENIZER = "bpe"
-STEPS = 750
+STEPS = 1200
 BATCH = 80
 
 RELATIONS = tuple(DIRECT)
@@ -43,12 +44,22 @@ SHARES = tuple({"later": 20, "earlier": 14, "months_later": 12, "leap": 12, "feb
 UNSEEN_TEMPLATES = [template for templates in UNSEEN.values() for template in templates]
 DAYS_MAX = 30
 
+# Words that decide what is asked; noise between and instead of words spares them.
+KEYS = frozenset(
+    "after before follows following next previous preceding precedes prior comes came later earlier ago back forward"
+    " ahead on past from in add subtract plus minus count tomorrow yesterday today now month months day days weekday"
+    " weekdays week weeks year years leap number position place date february many long length first last when how"
+    " starts ends over followed succeeds left move go was is will are number 28 29 30 31 366 quarter quarters decade"
+    " decades century millennium fortnight half normal two three begun return arrive pass wait waiting then than".split()
+)
+
 
 def example(rng: Random) -> tuple[str, str]:
     relation = rng.choices(RELATIONS, SHARES)[0]
     cores = CORES.get(relation)
     template = compose(rng, NOUN, cores) if cores and rng.random() < 0.45 else rng.choice(DIRECT[relation])
     slots, answer = draw(rng, relation)
+    template = sprinkle(rng, template, KEYS, rate=0.3)
     return surround(rng, render(rng, template, lower_slots=True, **slots)), answer
 
 

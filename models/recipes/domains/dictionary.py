@@ -86,7 +86,10 @@ def example(rng: Random) -> tuple[str, str]:
     relation = "into" if rng.random() < 0.62 else "back"
     template = compose(rng, NOUN, CORES[relation]) if rng.random() < 0.4 else rng.choice(DIRECT[relation])
     slots, answer = draw(rng, relation)
-    return surround(rng, render(rng, template, lower_slots=True, **slots)), answer
+    text = render(rng, template, lower_slots=True, **slots)
+    if template.startswith("{word}") and rng.random() < 0.5:
+        text = text[:1].upper() + text[1:]
+    return surround(rng, text), answer
 
 
 def draw(rng: Random, relation: str) -> tuple[dict, str]:

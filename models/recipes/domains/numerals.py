@@ -149,6 +149,7 @@ KEYS = frozenset(
     "roman romans numeral numerals binary hex hexadecimal base two ten sixteen decimal arabic number digits in to"
     " into as from ordinary normal regular value".split()
 )
+PLACES = "abcdefgh"  # names of the eight digits a binary number has here
 ROMAN = (
     ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX"),
     ("", "X", "XX", "XXX", "XL", "L", "LX", "LXX", "LXXX", "XC"),
@@ -178,20 +179,24 @@ def from_roman(value: int) -> str:
 
 
 def to_binary(value: int) -> str:
-    """Halves the number; the remainders, last one first, are its digits."""
+    """Takes away powers of two from the largest down: `a16:1 9 b8:1 1 c4:0 d2:0 e1:1 0` for 25.
+
+    The letters count the digits, so that the last line can look each one up.
+    """
     steps, rest = [], value
-    while rest:
-        steps.append(f"{rest}:{rest % 2}")
-        rest //= 2
+    for index, place in enumerate(range(value.bit_length() - 1, -1, -1)):
+        digit = rest >> place
+        rest -= digit << place
+        steps.append(f"{PLACES[index]}{1 << place}:{digit}" + (f" {rest}" if digit else ""))
     return f"{' '.join(steps)}\n{value:b}"
 
 
 def from_binary(value: int) -> str:
-    """Doubles and adds the next digit."""
+    """Doubles and adds the next digit: `a1:1 b1:3 c0:6 d0:12 e1:25` for 11001."""
     steps, found = [], 0
-    for digit in f"{value:b}":
+    for index, digit in enumerate(f"{value:b}"):
         found = 2 * found + int(digit)
-        steps.append(f"{digit}:{found}")
+        steps.append(f"{PLACES[index]}{digit}:{found}")
     return f"{' '.join(steps)}\n{value}"
 
 

@@ -1,7 +1,7 @@
 """Work on the letters of one word: backwards, counting, sorting, first and last.
 
-The answer writes the letters down with their places and works from that line;
-its last line is the answer alone, in lower case.
+The answer repeats the word, writes its letters down with their places and works
+from that line; its last line is the answer alone, in lower case.
 """
 
 from random import Random
@@ -224,13 +224,14 @@ COMMON = "aaaaaaeeeeeeeiiiiiooooouuunnnnnrrrrrsssstttttlllldddmmmcccgghhhbbppkkv
 
 
 def places(word: str) -> str:
-    """`paris` as `p1a2r3i4s5`."""
-    return "".join(f"{letter}{index}" for index, letter in enumerate(word, 1))
+    """The word, and its letters with their places: `paris`, `p1a2r3i4s5`."""
+    return word + "\n" + "".join(f"{letter}{index}" for index, letter in enumerate(word, 1))
 
 
 def backwards(word: str) -> str:
-    """`paris` as `s5i4r3a2p1`."""
-    return "".join(f"{word[index - 1]}{index}" for index in range(len(word), 0, -1))
+    """`paris` as `5s1 4i2 3r3 2a4 1p5`: old place, letter, new place."""
+    size = len(word)
+    return " ".join(f"{size - index}{word[size - index - 1]}{index + 1}" for index in range(size))
 
 
 def reverse(word: str) -> str:
@@ -242,12 +243,12 @@ def count(word: str) -> str:
 
 
 def vowels(word: str) -> str:
-    """Each letter, and after a vowel how many there were so far."""
-    text, found = "", 0
-    for letter in word:
+    """Place, letter, and how many vowels there were so far: `1p0 2a1 3r1 4i2 5s2`."""
+    steps, found = [], 0
+    for index, letter in enumerate(word, 1):
         found += letter in VOWEL_LETTERS
-        text += f"{letter}{found}"
-    return f"{text}\n{found}"
+        steps.append(f"{index}{letter}{found}")
+    return f"{word}\n{' '.join(steps)}\n{found}"
 
 
 def palindrome(word: str) -> str:
@@ -268,7 +269,7 @@ WORKINGS = {
 
 
 def _random_word(rng: Random) -> str:
-    length = rng.choice((2, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 10, 11, 12, 13, 14))
+    length = rng.choice((2, 3, 4, 4, 5, 5, 5, 6, 6, 6, 7, 7, 7, 8, 8, 9, 10, 11, 12))
     letters = COMMON if rng.random() < 0.7 else LETTERS
     return "".join(rng.choice(letters) for _ in range(length))
 
@@ -284,7 +285,8 @@ def _word(rng: Random, operation: str) -> str:
         return word.capitalize() if rng.random() < 0.3 else word
     roll = rng.random()
     if roll < 0.3:
-        return rng.choice(NAMES)
+        name = rng.choice(NAMES)
+        return name if rng.random() < 0.8 else name.lower()
     if roll < 0.4:
         return rng.choice(CHATTER)
     word = _random_word(rng)
