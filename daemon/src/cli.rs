@@ -1,12 +1,12 @@
 //! The command line: what people type, and what they see.
 //!
-//! A command reads the settings ([`crate::config`]), reaches a node through a [`session::Session`] (the one that
+//! A command reads the settings ([`crate::config`]), reaches a node through a `session::Session` (the one that
 //! runs on this machine, or an embedded one for questions), and prints. Answers and tables go to standard
 //! output, everything else to standard error, so that output can be piped; whoever closes the pipe early ends
 //! the command quietly. Ctrl-C cancels one token that every command hangs on: the first asks for a clean end,
 //! the second does not wait for it.
 //!
-//! Outcomes become exit codes in one table ([`exit::Exit`]). Nothing here decides how a question is answered.
+//! Outcomes become exit codes in one table (`exit::Exit`). Nothing here decides how a question is answered.
 
 mod ask;
 mod benchmark;

@@ -52,8 +52,9 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        // Three experts cover most compound questions; two minutes let a slow machine finish a long answer.
-        Self { experts: 3, max_tokens: 1_024, deadline_ms: 120_000 }
+        // Eight experts cover any question people ask in one breath; two minutes let a slow machine finish a long
+        // answer.
+        Self { experts: 8, max_tokens: 1_024, deadline_ms: 120_000 }
     }
 }
 
@@ -129,7 +130,7 @@ pub struct TaskResult {
     pub expert: Option<Candidate>,
     /// The whole text of the answer.
     pub answer: String,
-    /// The part of it that stands for the result (see [`compose`]).
+    /// The part of it that stands for the result (a scratchpad's last line, else all).
     pub result: String,
     /// How it ended.
     pub status: TaskStatus,

@@ -3,6 +3,8 @@
 //! The texts are golden files in `tests/cli`; `TRYCMD=overwrite cargo test -p polymath-daemon --test cli` writes
 //! them anew. What a golden file cannot hold (large input, closed pipes) is checked below.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 

@@ -1,5 +1,7 @@
 //! Whole nodes on loopback: found over libp2p, asked, answered by llama.cpp.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 #[path = "sandbox/sandbox.rs"]
 mod sandbox;
 

@@ -137,7 +137,7 @@ fn object((entry, result): &(Entry, Result<Verified, catalog::Error>)) -> Value 
         "path": entry.model_path,
         "ok": result.is_ok(),
         "sha256": result.as_ref().ok().map(|found| found.sha256.to_string()),
-        "error": result.as_ref().err().map(|error| chain(error)),
+        "error": result.as_ref().err().map(chain),
     })
 }
 

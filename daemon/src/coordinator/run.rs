@@ -25,6 +25,8 @@ const EXPERTS_MAX: u32 = 16;
 const TOKENS_MAX: u32 = 32_768;
 /// Time a question may take: what the task protocol allows a task, half an hour.
 const DEADLINE_MS_MAX: u32 = polymath_swarm::task::DEADLINE_MS_MAX;
+/// Share of the best candidate's competence that a stand-in needs.
+const COMPETENCE_SHARE_MIN: f32 = 0.7;
 /// Times all fitting experts may be found busy before the task gives up.
 const BUSY_ROUNDS_MAX: u32 = 20;
 /// Longest pause between such rounds, whatever the experts say.
@@ -189,7 +191,7 @@ impl Run<'_> {
     }
 
     async fn try_each(&self, result: &mut TaskResult, candidates: &[Candidate], chosen: &Chosen) {
-        let fitting: Vec<&Candidate> = candidates.iter().filter(|c| c.fits()).collect();
+        let fitting = peers_of_the_best(candidates);
         if fitting.is_empty() {
             result.status = TaskStatus::NoExpert;
             result.detail = super::route::nearest_cards(candidates);
@@ -288,6 +290,14 @@ impl Run<'_> {
             top_logprobs: 0,
         }
     }
+}
+
+/// The experts that may stand in for the best: those that fit and are nearly as competent. Were the bar lower, a
+/// busy mathematician's question would go to a poet.
+fn peers_of_the_best(candidates: &[Candidate]) -> Vec<&Candidate> {
+    let best = candidates.iter().map(|c| c.factors.competence).fold(0.0, f32::max);
+    let bar = best * COMPETENCE_SHARE_MIN;
+    candidates.iter().filter(|c| c.fits() && c.factors.competence >= bar).collect()
 }
 
 fn note_failure(result: &mut TaskResult, candidate: &Candidate, error: &TaskError) {

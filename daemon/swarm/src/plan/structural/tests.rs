@@ -169,7 +169,8 @@ fn several_questions_become_several_tasks() {
 
 #[test]
 fn results_are_handed_on() {
-    let cases: &[(&str, &[&str], &[(u32, u32)])] = &[
+    type Case<'a> = (&'a str, &'a [&'a str], &'a [(u32, u32)]);
+    let cases: &[Case<'_>] = &[
         (
             "What is the capital of France? Spell it backwards.",
             &["What is the capital of France?", "Spell {{1}} backwards."],
