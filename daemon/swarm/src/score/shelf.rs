@@ -13,7 +13,7 @@ use std::cmp::Ordering;
 const EXACT_MAX: usize = 4 * RANKED_MAX;
 
 /// Profiles of one embedding space. Gives [`super::rank`]'s answer, but for ties within the int8 error at the
-/// far end of more than [`EXACT_MAX`] experts.
+/// far end of more than `EXACT_MAX` experts.
 #[derive(Clone, Debug)]
 pub struct Shelf<K> {
     dimension: usize,
