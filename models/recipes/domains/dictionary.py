@@ -3,6 +3,7 @@
 from collections import Counter
 from random import Random
 
+from expert.noise import sprinkle
 from expert.phrase import SLOT, compose, render, surround
 
 from .carriers import NOUN
@@ -32,7 +33,7 @@ EXEMPLARS = [
 ]
 WIDTH = 192
 TOKENIZER = "bpe"
-STEPS = 850
+STEPS = 1300
 BATCH = 96
 
 CORES = {
@@ -82,10 +83,15 @@ _SPELT = Counter(word[language].lower() for word in WORDS for language in LANGUA
 BACK = [(w, l) for w in WORDS for l in LANGUAGES if _SEEN[l, w[l].lower()] == 1 and _SPELT[w[l].lower()] == 1]
 
 
+# Words that decide the direction; noise between and instead of words spares them.
+KEYS = frozenset("english german french spanish into to from in for mean means meaning translate translation word".split())
+
+
 def example(rng: Random) -> tuple[str, str]:
-    relation = "into" if rng.random() < 0.62 else "back"
+    relation = "into" if rng.random() < 0.55 else "back"
     template = compose(rng, NOUN, CORES[relation]) if rng.random() < 0.4 else rng.choice(DIRECT[relation])
     slots, answer = draw(rng, relation)
+    template = sprinkle(rng, template, KEYS, rate=0.35)
     text = render(rng, template, lower_slots=True, **slots)
     if template.startswith("{word}") and rng.random() < 0.5:
         text = text[:1].upper() + text[1:]
