@@ -70,8 +70,9 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
     .await?;
     let mut session = Session::at(&client.socket).await?;
     let measured = context.unless_cancelled(async {
-        let times = times(&worker, &mut session, &questions(&cases, arguments.rounds)?).await?;
-        let speeds = speeds(&worker, &mut session, arguments.rounds).await?;
+        let questions = questions(&cases, arguments.rounds)?;
+        let times = times(&worker, &mut session, &questions).await?;
+        let speeds = speeds(&worker, &mut session, &questions).await?;
         Ok::<_, anyhow::Error>((times, speeds))
     });
     let measured = measured.await;

@@ -13,12 +13,12 @@ use wire::ask_event::Body;
 
 /// Tokens of a long answer: long enough for a rate, short enough for a context of 512.
 const LONG_TOKENS: u32 = 300;
-/// Hot enough that the small experts ramble on instead of ending their answer.
-const LONG_TEMPERATURE: f32 = 2.0;
+/// Warm enough that the same question gives answers of several lengths.
+const LONG_TEMPERATURE: f32 = 1.0;
 /// Tokens of a short answer.
 const SHORT_TOKENS: u32 = 256;
-/// Asks for something within the expert's world; what it says is not looked at.
-const LONG_PROMPT: &str = "What is the capital of France?";
+/// Shorter ones say nothing of a rate: some answers end at once even so.
+const RATED_TOKENS_MIN: u32 = 20;
 
 /// Median and 99th percentile of a set of measurements.
 pub(super) struct Spread {
@@ -100,20 +100,24 @@ pub(super) async fn times(
 }
 
 /// Has long answers written by both, with the same seeds and so the same tokens.
-pub(super) async fn speeds(worker: &Worker, session: &mut Session, rounds: u32) -> anyhow::Result<Speeds> {
+pub(super) async fn speeds(
+    worker: &Worker,
+    session: &mut Session,
+    questions: &[String],
+) -> anyhow::Result<Speeds> {
     let (mut bare, mut swarm) = (Rate::default(), Rate::default());
-    for seed in 0..u64::from(rounds) {
+    for (seed, question) in (0..).zip(questions) {
         let long = Request {
             sampling: Settings { temperature: LONG_TEMPERATURE, ..Settings::default() },
             seed,
-            ..Request::question(LONG_PROMPT, LONG_TOKENS)
+            ..Request::question(question, LONG_TOKENS)
         };
         let (tokens, clock) = through_worker(worker, long).await?;
         bare.note(tokens, clock.last - clock.first);
 
         let asked = Instant::now();
         let mut first = None;
-        let request = request(LONG_PROMPT, LONG_TOKENS, LONG_TEMPERATURE, seed);
+        let request = request(question, LONG_TOKENS, LONG_TEMPERATURE, seed);
         let (mut tokens, mut last) = (0, 0.0);
         ask(session, request, |event, _| {
             match event {
@@ -132,6 +136,7 @@ pub(super) async fn speeds(worker: &Worker, session: &mut Session, rounds: u32) 
         }
     }
     let ratio = swarm.overall() / bare.overall();
+    anyhow::ensure!(!swarm.each.is_empty(), "no long answer came: ask for more --rounds");
     Ok(Speeds { worker: Spread::of(bare.each), swarm: Spread::of(swarm.each), ratio })
 }
 
@@ -177,7 +182,7 @@ struct Rate {
 impl Rate {
     /// The first token is the prompt's cost, so it does not count.
     fn note(&mut self, tokens: u32, seconds: f64) {
-        if tokens < 2 || seconds <= 0.0 {
+        if tokens < RATED_TOKENS_MIN || seconds <= 0.0 {
             return;
         }
         let after_first = f64::from(tokens - 1);
