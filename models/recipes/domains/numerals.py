@@ -101,7 +101,7 @@ TEMPLATES = {
     "to_hex": TO_HEX,
     "from_hex": FROM_HEX,
 }
-SHARES = {"to_roman": 22, "from_roman": 20, "to_binary": 18, "from_binary": 18, "to_hex": 11, "from_hex": 11}
+SHARES = {"to_roman": 14, "from_roman": 14, "to_binary": 21, "from_binary": 19, "to_hex": 17, "from_hex": 15}
 
 # Written before the first training run; never trained on, never tuned to.
 UNSEEN = {
@@ -170,16 +170,16 @@ def roman(value: int) -> str:
 
 def to_roman(value: int) -> str:
     working = " ".join(f"{part}={text}" for part, text in _places(value))
-    return f"{working}\n{roman(value)}"
+    return f"{value}\n{working}\n{roman(value)}"
 
 
 def from_roman(value: int) -> str:
     working = " ".join(f"{text}={part}" for part, text in _places(value))
-    return f"{working}\n{value}"
+    return f"{roman(value)}\n{working}\n{value}"
 
 
 def to_binary(value: int) -> str:
-    """Takes away powers of two from the largest down: `a16:1 9 b8:1 1 c4:0 d2:0 e1:1 0` for 25.
+    """Takes away powers of two from the largest down: `a16:1 9 b8:1 1 c4:0 1 d2:0 1 e1:1 0` for 25.
 
     The letters count the digits, so that the last line can look each one up.
     """
@@ -187,8 +187,8 @@ def to_binary(value: int) -> str:
     for index, place in enumerate(range(value.bit_length() - 1, -1, -1)):
         digit = rest >> place
         rest -= digit << place
-        steps.append(f"{PLACES[index]}{1 << place}:{digit}" + (f" {rest}" if digit else ""))
-    return f"{' '.join(steps)}\n{value:b}"
+        steps.append(f"{PLACES[index]}{1 << place}:{digit} {rest}")
+    return f"{value}\n{' '.join(steps)}\n{value:b}"
 
 
 def from_binary(value: int) -> str:
@@ -197,17 +197,19 @@ def from_binary(value: int) -> str:
     for index, digit in enumerate(f"{value:b}"):
         found = 2 * found + int(digit)
         steps.append(f"{PLACES[index]}{digit}:{found}")
-    return f"{' '.join(steps)}\n{value}"
+    return f"{value:b}\n{' '.join(steps)}\n{value}"
 
 
 def to_hex(value: int) -> str:
-    high, low = divmod(value, 16)
-    return f"{value}=16*{high}+{low} {high}:{high:X} {low}:{low:X}\n{value:X}"
+    """Splits off the sixteens: `182-176=6 176:B 6:6` for 182."""
+    low = value % 16
+    return f"{value}\n{value}-{value - low}={low} {value - low}:{value // 16:X} {low}:{low:X}\n{value:X}"
 
 
 def from_hex(value: int) -> str:
-    high, low = divmod(value, 16)
-    return f"{high:X}:{high} {low:X}:{low} 16*{high}+{low}\n{value}"
+    """Adds both digits' worth: `B:176 6:6 176+6=182` for B6."""
+    low = value % 16
+    return f"{value:X}\n{value // 16:X}:{value - low} {low:X}:{low} {value - low}+{low}={value}\n{value}"
 
 
 WORKINGS = {

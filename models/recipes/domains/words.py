@@ -9,6 +9,8 @@ from random import Random
 from expert.noise import prompt
 from expert.phrase import CHATTER, render
 
+from .words_phrases import built
+
 ID = "words"
 DESCRIPTION = (
     "Works on the letters of a word: spells it backwards, counts its letters or vowels, sorts them,"
@@ -255,13 +257,20 @@ def palindrome(word: str) -> str:
     return f"{places(word)}\n{backwards(word)}\n{word[::-1]}\n{'yes' if word == word[::-1] else 'no'}"
 
 
+def sort(word: str) -> str:
+    """Picks the letters in order, as `backwards` does from the end."""
+    order = sorted(range(len(word)), key=lambda index: (word[index], index))
+    picked = " ".join(f"{index + 1}{word[index]}{place}" for place, index in enumerate(order, 1))
+    return f"{places(word)}\n{picked}\n{''.join(sorted(word))}"
+
+
 WORKINGS = {
     "reverse": reverse,
     "count": count,
     "vowels": vowels,
     "first": lambda word: word[0],
     "last": lambda word: f"{places(word)}\n{word[-1]}",
-    "sort": lambda word: f"{places(word)}\n{''.join(sorted(word))}",
+    "sort": sort,
     "upper": lambda word: word.upper(),
     "palindrome": palindrome,
     "twice": lambda word: f"{word} {word}",
@@ -304,7 +313,8 @@ def _ask(rng: Random, noise: float) -> tuple[str, str]:
     operation = rng.choices(list(SHARES), list(SHARES.values()))[0]
     word = _word(rng, operation)
     shown = _quoted(rng, word) if noise else word
-    text = prompt(rng, rng.choice(TEMPLATES[operation]), KEYS, noise=noise, apart=True, w=shown)
+    template = built(rng, operation) if rng.random() < 0.6 else rng.choice(TEMPLATES[operation])
+    text = prompt(rng, template, KEYS, noise=noise, apart=True, w=shown)
     return text, WORKINGS[operation](word.lower())
 
 

@@ -86,6 +86,6 @@ def prompt(rng: Random, template: str, keys: frozenset[str], *, noise: float = 1
     """One noisy prompt from a template; `noise` 0 gives a clean one."""
     text = capital(expand(rng, template))
     if noise > 0:
-        text = sprinkle(rng, text, keys, (0.12 if apart else 0.3) * noise, apart)
+        text = sprinkle(rng, text, keys, (0.2 if apart else 0.3) * noise, apart)
     text = render(rng, ended(rng, text), noise=noise, **slots)
     return surround(rng, text, (0.4 if apart else 0.55) * noise)
