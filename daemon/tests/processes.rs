@@ -1,0 +1,122 @@
+//! Real processes, as people run them: two `daemon run`, asked by `daemon ask`, one of them killed and restarted.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long anything may take here: far beyond what it takes, so that only a hang fails.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A node process; killed when dropped.
+struct NodeProcess {
+    child: Child,
+    state: PathBuf,
+    /// What it printed.
+    said: PathBuf,
+}
+
+impl Drop for NodeProcess {
+    fn drop(&mut self) {
+        // Already gone if the test killed it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn daemon() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_daemon"));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("POLYMATH_")) {
+        command.env_remove(name);
+    }
+    command.arg("--assets").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../models"));
+    command
+}
+
+fn start(folder: &Path, expert: Option<&str>, bootstrap: Option<&str>) -> NodeProcess {
+    let state = folder.join(expert.unwrap_or("client"));
+    let settings = folder.join("empty.toml");
+    std::fs::write(&settings, "").unwrap();
+    let mut command = daemon();
+    command.arg("run").arg("--config").arg(settings).arg("--state-dir").arg(&state);
+    command.args(["--no-mdns", "--namespace", "test", "--listen", "/ip4/127.0.0.1/udp/0/quic-v1"]);
+    if let Some(expert) = expert {
+        let experts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/experts");
+        command.arg("--expert").arg(experts.join(expert));
+    }
+    command.args(bootstrap.iter().flat_map(|address| ["--bootstrap", address]));
+    let said = state.with_extension("out");
+    let file = std::fs::File::create(&said).unwrap();
+    command.stdin(Stdio::null()).stdout(file).stderr(Stdio::null());
+    NodeProcess { child: command.spawn().unwrap(), state, said }
+}
+
+impl NodeProcess {
+    fn command(&self, arguments: &[&str]) -> Output {
+        daemon().arg("--state-dir").arg(&self.state).args(arguments).output().unwrap()
+    }
+
+    fn json(&self, arguments: &[&str]) -> Option<Value> {
+        serde_json::from_slice(&self.command(arguments).stdout).ok()
+    }
+
+    /// An address that others can bootstrap from, as the node prints it.
+    fn address(&self) -> Option<String> {
+        let said = std::fs::read_to_string(&self.said).unwrap();
+        said.lines().find_map(|l| l.trim().strip_prefix("listening on ").map(str::to_owned))
+    }
+
+    fn knows(&self, id: &str) -> bool {
+        let experts = self.json(&["experts", "list", "--json"]);
+        experts.is_some_and(|e| e.to_string().contains(&format!("\"id\":\"{id}\"")))
+    }
+}
+
+fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(started.elapsed() < PATIENCE, "gave up waiting until {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn ask_over_the_socket_kill_and_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let client = start(folder.path(), None, None);
+    until("the client listens", || client.address().is_some());
+    let address = client.address().unwrap();
+    let identity = |node: &NodeProcess| node.json(&["identity", "show", "--json"]).unwrap().to_string();
+    let mut expert = start(folder.path(), Some("chemistry"), Some(&address));
+    until("the expert is known", || client.knows("chemistry"));
+
+    let answer =
+        client.json(&["ask", "What is the chemical symbol for gold?", "--experts", "3", "--json"]).unwrap();
+    assert_eq!(answer["answer"], "Au");
+    let task = &answer["plan"]["tasks"][0];
+    assert_eq!((&task["expert"]["id"], &task["status"]), (&"chemistry".into(), &"done".into()));
+    assert_eq!(task["expert"]["model_sha256"].as_str().unwrap().len(), 64);
+    for key in ["embed", "plan", "route", "first_token", "total"] {
+        assert!(answer["timings_ms"][key].is_number(), "{key} in {answer}");
+    }
+    let plan = client.json(&["plan", "What is the chemical symbol for gold?", "--json"]).unwrap();
+    assert_eq!(plan["tasks"][0]["candidates"][0]["expert"], "chemistry");
+
+    // SIGKILL: no goodbye. Asking must end with an answer or a clear refusal, never a hang.
+    let before = identity(&expert);
+    expert.child.kill().unwrap();
+    expert.child.wait().unwrap();
+    let asked = client.command(&["ask", "What is the chemical symbol for gold?", "--json"]);
+    assert!(!asked.status.success());
+    until("the dead expert is forgotten", || !client.knows("chemistry"));
+    let refused = client.command(&["ask", "What is the chemical symbol for gold?", "--json"]);
+    assert_eq!(refused.status.code(), Some(4), "no_expert: {}", String::from_utf8_lossy(&refused.stderr));
+
+    let again = start(folder.path(), Some("chemistry"), Some(&address));
+    until("the restarted expert is known", || client.knows("chemistry"));
+    assert_eq!(identity(&again), before, "kill -9 loses no identity");
+    assert!(client.command(&["stop"]).status.success());
+    until("the stopped node is gone", || !client.state.join("api.sock").exists());
+}
