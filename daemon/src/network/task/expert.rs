@@ -11,7 +11,7 @@ use super::wire::{
 };
 use super::{HEARTBEAT, Job, LAST_WORD_TIME_MAX, OFFER_TIME_MAX, Service};
 use ed25519_dalek::SigningKey;
-use futures::{AsyncRead, AsyncReadExt, AsyncWrite, StreamExt};
+use futures::{AsyncRead, AsyncReadExt, AsyncWrite, FutureExt, StreamExt};
 use polymath_swarm::identity::{Domain, Envelope, PeerKey};
 use polymath_swarm::task::{FinishReason, Offer, TaskError, TaskEvent, TokenLogprobs, transcript_hash};
 use std::future::Future;
@@ -149,12 +149,20 @@ impl<W: AsyncWrite + Unpin> Session<'_, W> {
             return Err(internal("the work began without being accepted"));
         };
         self.report(Report::Accepted { queue_position, price_micro: job.price_micro }).await?;
+        let mut ahead = None;
         loop {
-            match self.event(&mut job).await? {
+            let event = match ahead.take() {
+                Some(event) => event?,
+                None => self.event(&mut job).await?,
+            };
+            match event {
                 Some(TaskEvent::Tokens { sequence, ids, text, logprobs }) => {
-                    let asked = offer.top_logprobs > 0;
-                    let logprobs = if asked { logprobs } else { Vec::new() };
-                    self.tokens(&mut progress, Tokens { sequence, ids, text, logprobs }).await?;
+                    let mut tokens = Tokens { sequence, ids, text, logprobs };
+                    ahead = tokens.gather(&mut job);
+                    if offer.top_logprobs == 0 {
+                        tokens.logprobs.clear();
+                    }
+                    self.tokens(&mut progress, tokens).await?;
                 }
                 Some(TaskEvent::Done { finish_reason, prompt_tokens, .. }) => {
                     let finish = self.commit(&offer, &job, &progress, finish_reason, prompt_tokens);
@@ -225,6 +233,27 @@ struct Tokens {
 }
 
 impl Tokens {
+    /// Appends the tokens that are ready by now: a stream slower than the work carries more of them a packet,
+    /// instead of falling behind. Returns the event that came after them, if one was ready too.
+    fn gather(&mut self, job: &mut Job) -> Option<Result<Option<TaskEvent>, TaskError>> {
+        while self.ids.len() < PACKET_TOKENS_MAX {
+            match job.events.next().now_or_never()?.transpose() {
+                Ok(Some(TaskEvent::Tokens { sequence, ids, text, logprobs })) if sequence == self.end() => {
+                    self.ids.extend(ids);
+                    self.text.push_str(&text);
+                    self.logprobs.extend(logprobs);
+                }
+                other => return Some(other),
+            }
+        }
+        None
+    }
+
+    /// Index of the token after the last.
+    fn end(&self) -> u32 {
+        self.sequence.saturating_add(u32::try_from(self.ids.len()).unwrap_or(u32::MAX))
+    }
+
     /// Takes what fits in one packet off the front; `None` when nothing is left.
     fn split(&mut self) -> Option<Tokens> {
         if self.ids.is_empty() && self.text.is_empty() {
