@@ -20,7 +20,7 @@ EXEMPLARS = [
     "What currency is used in Japan?",
     "What language do they speak in Brazil?",
     "capital city of Norway",
-    "Tell me the currency of Switzerland.",
+    "What is the language of someone from Chile?",
     "On which continent does Mongolia lie?",
     "Name the official language of Egypt.",
     "Which city is the capital of Australia?",
@@ -28,7 +28,7 @@ EXEMPLARS = [
     "What money do you pay with in Sweden?",
     "Is Ghana in Africa or Asia?",
     "What is spoken in Austria?",
-    "Where is Lima the capital?",
+    "Which language do people in Kenya speak?",
 ]
 WIDTH = 192
 TOKENIZER = "bpe"

@@ -21,17 +21,18 @@ EXEMPLARS = [
     "How many minutes are in 3 hours?",
     "What is 7 feet in inches?",
     "How many grams is 4 kg?",
-    "Change 250 centimeters to millimeters.",
-    "How many days are there in 6 weeks?",
     "2000 ml in liters",
+    "How many hours are there in 6 days?",
     "Express 4 pounds in ounces.",
     "How many eggs are in 3 dozen?",
     "Convert 20 degrees Celsius to Fahrenheit.",
     "How many megabytes are 8 gigabytes?",
-    "What is 300 seconds in minutes?",
     "How many cents are 12 dollars?",
-    "Turn 9 yards into feet.",
+    "How many gallons are 8 quarts?",
     "How many months are in 5 years?",
+    "Express 9 tablespoons in teaspoons.",
+    "How many years are 4 centuries?",
+    "How many cups are 6 pints?",
 ]
 ABILITIES = ["chat", "scratchpad"]  # steps first, the answer alone on the last line
 WIDTH = 128
