@@ -134,6 +134,8 @@ pub struct TaskResult {
     pub result: String,
     /// How it ended.
     pub status: TaskStatus,
+    /// Whether it failed only because every expert that fits is busy.
+    pub busy: bool,
     /// Why it did not end well; empty if it did.
     pub detail: String,
     /// Tokens.
@@ -320,8 +322,10 @@ impl Coordinator {
         let embed = embedding_started.elapsed();
         let routing_started = Instant::now();
         let mut tasks = Vec::with_capacity(queries.len());
-        for (task, query) in plan.tasks().zip(&queries) {
-            tasks.push(PlannedTask { task: task.clone(), candidates: self.inner.router.rank(query).await });
+        // All at once: each may have to ask the DHT.
+        let ranked = futures::future::join_all(queries.iter().map(|q| self.inner.router.rank(q))).await;
+        for (task, candidates) in plan.tasks().zip(ranked) {
+            tasks.push(PlannedTask { task: task.clone(), candidates });
         }
         let route = routing_started.elapsed();
         Ok((plan, Planned { tasks, embed, plan: plan_time, route }))

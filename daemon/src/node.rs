@@ -236,15 +236,19 @@ async fn announce(
     let measured = worker.clone();
     let hash = network.announce(card, announced, move || measured.tokens_per_second()).await?;
     host.insert(hash, Hosted { id, worker, price_micro: 0 });
-    let stop = stop.clone();
+    let (stop, network, host) = (stop.clone(), network.clone(), host.clone());
     tracker.spawn(async move {
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
                 changed = used.changed() => match changed {
                     Ok(()) => _ = slots.send(slot_use(&used.borrow_and_update())),
-                    // The worker is gone.
-                    Err(_) => break,
+                    Err(_) => {
+                        tracing::error!("a model has ended; its expert is withdrawn");
+                        host.remove(hash);
+                        network.withdraw(hash).await;
+                        break;
+                    }
                 },
             }
         }

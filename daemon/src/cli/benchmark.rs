@@ -53,11 +53,11 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
 
     let started = Instant::now();
     let mut host = NodeProcess::spawn(&setting, &arguments.expert, Some(&card), None)?;
-    let health = host.until(|h| !h.listen_addresses.is_empty()).await?;
+    let health = context.unless_cancelled(host.until(|h| !h.listen_addresses.is_empty())).await??;
     let ready_ms = started.elapsed().as_secs_f64() * 1e3;
     let address = health.listen_addresses.first().context("the node does not listen")?;
     let mut client = NodeProcess::spawn(&setting, "client", None, Some(address))?;
-    client.until(|h| h.experts_known >= 1).await?;
+    context.unless_cancelled(client.until(|h| h.experts_known >= 1)).await??;
     tokio::time::sleep(SETTLE).await;
     let memory = [host.resident_bytes()?, client.resident_bytes()?];
 

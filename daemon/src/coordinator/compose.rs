@@ -38,8 +38,8 @@ pub(super) fn answer(results: &[TaskResult], planned: &Planned, arrived: Instant
         several => several.iter().map(line).collect::<Vec<_>>().join("\n"),
     };
     let usage = results.iter().fold(Usage::default(), |sum, r| Usage {
-        prompt_tokens: sum.prompt_tokens + r.usage.prompt_tokens,
-        completion_tokens: sum.completion_tokens + r.usage.completion_tokens,
+        prompt_tokens: sum.prompt_tokens.saturating_add(r.usage.prompt_tokens),
+        completion_tokens: sum.completion_tokens.saturating_add(r.usage.completion_tokens),
     });
     let first_token = results.iter().filter_map(|r| r.first_token).min();
     Ok(Answer { text, usage, first_token, total: arrived.elapsed() })
@@ -59,6 +59,10 @@ fn line(result: &TaskResult) -> String {
 }
 
 fn nothing_answered(results: &[TaskResult], planned: &Planned) -> Error {
+    let mut failed = results.iter().filter(|r| r.status == TaskStatus::Failed).peekable();
+    if failed.peek().is_some() && failed.all(|r| r.busy) {
+        return Error::Busy { retry_after_ms: super::BUSY_RETRY_MS };
+    }
     if results.iter().any(|r| r.status == TaskStatus::Failed) {
         let details: Vec<&str> =
             results.iter().filter(|r| r.status == TaskStatus::Failed).map(|r| r.detail.as_str()).collect();

@@ -34,6 +34,11 @@ impl Host {
         self.experts.write().unwrap_or_else(PoisonError::into_inner).insert(card, hosted);
     }
 
+    /// Forgets an expert.
+    pub fn remove(&self, card: Sha256Hash) {
+        self.experts.write().unwrap_or_else(PoisonError::into_inner).remove(&card);
+    }
+
     /// How many experts are hosted.
     pub fn len(&self) -> usize {
         self.experts.read().unwrap_or_else(PoisonError::into_inner).len()

@@ -12,7 +12,7 @@ use futures::stream::{BoxStream, FuturesUnordered};
 use polymath_swarm::plan::{Plan, Task};
 use polymath_swarm::sampling::Settings;
 use polymath_swarm::sanitise;
-use polymath_swarm::task::{Message, Offer, TaskError, TaskEvent};
+use polymath_swarm::task::{FinishReason, Message, Offer, TaskError, TaskEvent};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -154,6 +154,7 @@ impl Run<'_> {
             answer: String::new(),
             result: String::new(),
             status: TaskStatus::Skipped,
+            busy: false,
             detail: String::new(),
             usage: Usage::default(),
             first_token: None,
@@ -222,6 +223,7 @@ impl Run<'_> {
             }
             let Some(pause_ms) = pause_ms else { return };
             result.status = TaskStatus::Failed;
+            result.busy = true;
             result.detail = "every expert that fits is busy".to_owned();
             tokio::time::sleep(Duration::from_millis(u64::from(pause_ms.min(BUSY_PAUSE_MS_MAX)))).await;
         }
@@ -240,10 +242,17 @@ impl Run<'_> {
                     result.answer.push_str(&text);
                     let _ = self.events.send(Ok(Event::Text { id: result.id, text })).await;
                 }
-                TaskEvent::Done { prompt_tokens, completion_tokens, .. } => {
+                TaskEvent::Done { finish_reason, prompt_tokens, completion_tokens } => {
                     let scratchpad = candidate.advert.card.has_ability(compose::SCRATCHPAD);
                     result.usage = Usage { prompt_tokens, completion_tokens };
+                    if scratchpad && finish_reason == FinishReason::Length {
+                        // Its last line is some step of the working, not a result.
+                        return Err(failed("length", "the answer was cut off before its result"));
+                    }
                     result.result = compose::result_of(&result.answer, scratchpad);
+                    if result.result.is_empty() {
+                        return Err(failed("empty", "the expert said nothing"));
+                    }
                     result.expert = Some(candidate.clone());
                     result.status = TaskStatus::Done;
                     result.detail.clear();
@@ -300,9 +309,14 @@ fn peers_of_the_best(candidates: &[Candidate]) -> Vec<&Candidate> {
     candidates.iter().filter(|c| c.fits() && c.factors.competence >= bar).collect()
 }
 
+fn failed(code: &str, message: &str) -> TaskError {
+    TaskError::Failed { code: code.to_owned(), message: message.to_owned() }
+}
+
 fn note_failure(result: &mut TaskResult, candidate: &Candidate, error: &TaskError) {
     tracing::info!(task = result.id, expert = %candidate.advert.card.id, %error, "attempt failed");
     result.status = TaskStatus::Failed;
+    result.busy = false;
     result.detail = error.to_string();
     result.expert = Some(candidate.clone());
 }

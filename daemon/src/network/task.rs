@@ -47,6 +47,8 @@ const HEARTBEAT: Duration = Duration::from_millis(250);
 const SILENCE_MAX: Duration = Duration::from_secs(1);
 /// How long an offer may take to cross: 300 KiB at half a megabit a second.
 const OFFER_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long one packet may wait for an asker that does not read: it holds a slot meanwhile, and others queue.
+const WRITE_STALL_MAX: Duration = Duration::from_secs(30);
 /// How long a side that is done spends on its last frame and on closing. Longer would only keep a stream to a
 /// peer that does not read.
 const LAST_WORD_TIME_MAX: Duration = Duration::from_secs(1);

@@ -79,7 +79,7 @@ async fn swarm(session: &mut Session, cases: &[AnswerCase], arguments: &Argument
             Ok(transcript) => results(&transcript),
             // An answer refused is an answer missed; a node that is gone ends the run.
             Err(error) => match error.downcast_ref::<Refused>() {
-                Some(refused) if refused.code != "unavailable" => refused.message.clone(),
+                Some(refused) if refused.code != "unavailable" => String::new(),
                 _ => return Err(error),
             },
         };

@@ -37,7 +37,12 @@ impl Lone {
     pub(super) async fn hits(&self, cases: &[AnswerCase], done: impl Fn()) -> anyhow::Result<usize> {
         let mut answers = futures::stream::iter(cases)
             .map(|case| async {
-                Ok::<_, anyhow::Error>(exact_match(&case.expect, &self.answer(&case.prompt).await?))
+                match self.answer(&case.prompt).await {
+                    Ok(answer) => Ok(exact_match(&case.expect, &answer)),
+                    // An expert that cannot take the question has not answered it.
+                    Err(inference::Error::TooLong { .. }) => Ok(false),
+                    Err(error) => Err(anyhow::Error::from(error)),
+                }
             })
             .buffer_unordered(SLOTS as usize);
         let mut hits = 0;

@@ -23,8 +23,9 @@ const MAPPED_BYTES_MIN: u64 = 256 * 1024 * 1024;
 /// One cache a slot instead of one for all: with that the same prompt gave logits twenty times closer to each
 /// other, whatever else ran, and audits rest on such closeness.
 const UNIFIED_KV: bool = false;
-/// Stack of the thread: what main threads have. Template recursion and llama.cpp were both made for that.
-const STACK_BYTES: usize = 8 * 1024 * 1024;
+/// Stack of the thread. llama.cpp splits text of vocabularies without a splitter of their own by `std::regex`, which
+/// recurses once a character, some 320 bytes each: an offer of 256 KiB needs 84 MB. Pages are taken as they are used.
+const STACK_BYTES: usize = 256 * 1024 * 1024;
 /// llama.cpp rounds a sequence's context up to this.
 const CONTEXT_STEP: u32 = 256;
 

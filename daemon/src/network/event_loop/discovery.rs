@@ -49,8 +49,19 @@ impl EventLoop {
             return;
         }
         if info.protocols.contains(&self.surroundings.names.kad) {
+            let kad = &mut self.swarm.behaviour_mut().kad;
+            let mut outdated = Vec::new();
+            if let Some(bucket) = kad.kbucket(peer) {
+                let entry = bucket.iter().find(|e| *e.node.key.preimage() == peer);
+                outdated.extend(entry.into_iter().flat_map(|e| e.node.value.iter().cloned()));
+            }
+            outdated.retain(|old| !addresses.contains(old));
+            // Kademlia itself would keep every address a peer ever claimed.
+            if !addresses.is_empty() {
+                outdated.iter().for_each(|old| _ = kad.remove_address(&peer, old));
+            }
             for address in addresses {
-                self.swarm.behaviour_mut().kad.add_address(&peer, address);
+                kad.add_address(&peer, address);
             }
         }
         if info.protocols.contains(&crate::network::exchange::PROTOCOL) {

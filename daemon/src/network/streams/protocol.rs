@@ -51,7 +51,7 @@ impl Behaviour {
     /// Opens a stream to `peer`; if there is no connection, as soon as there is one, or not at all if dialling
     /// fails. The caller dials.
     pub(in crate::network) fn open(&mut self, peer: PeerId, reply: Reply) {
-        if let Some(connection) = self.connections.get(&peer).and_then(|all| all.first()) {
+        if let Some(connection) = self.connections.get(&peer).and_then(|all| all.last()) {
             self.orders.push_back((peer, *connection, reply));
         } else if self.waiting.values().map(Vec::len).sum::<usize>() < WAITING_MAX {
             self.waiting.entry(peer).or_default().push(reply);

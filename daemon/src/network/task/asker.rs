@@ -19,6 +19,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, debug, debug_span};
 
+/// Prompt tokens an expert may claim: a token for each byte of the largest offer, and as many again for a template.
+const PROMPT_TOKENS_MAX: u32 = 2 * polymath_swarm::task::OFFER_TEXT_BYTES_MAX as u32;
+
 /// Events that wait for the reader of a [`RemoteTask`]: a second or two of a fast expert's tokens.
 const EVENTS_MAX: usize = 64;
 /// The shortest mean time between heartbeats that is put up with; honest ones are 250 ms apart.
@@ -228,6 +231,9 @@ impl Conversation {
         let Finish { finish_reason, prompt_tokens, completion_tokens, transcript, signature } = finish;
         if usize::try_from(completion_tokens) != Ok(ids.len()) {
             return Err(broken("its count of tokens is not what it sent"));
+        }
+        if prompt_tokens > PROMPT_TOKENS_MAX {
+            return Err(broken("its count of prompt tokens is out of all proportion"));
         }
         if transcript != transcript_hash(&self.offer, self.expert.model, ids) {
             return Err(broken("the transcript is not that of this task, these tokens and the card's model"));

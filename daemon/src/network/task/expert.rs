@@ -9,7 +9,7 @@ use super::progress::Progress;
 use super::wire::{
     Finish, PACKET_TEXT_BYTES_MAX, PACKET_TOKENS_MAX, Packet, Report, Request, decode_request, encode_report,
 };
-use super::{HEARTBEAT, Job, LAST_WORD_TIME_MAX, OFFER_TIME_MAX, Service};
+use super::{HEARTBEAT, Job, LAST_WORD_TIME_MAX, OFFER_TIME_MAX, Service, WRITE_STALL_MAX};
 use ed25519_dalek::SigningKey;
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, FutureExt, StreamExt};
 use polymath_swarm::identity::{Domain, Envelope, PeerKey};
@@ -218,7 +218,8 @@ impl<W: AsyncWrite + Unpin> Session<'_, W> {
     }
 
     async fn report(&mut self, report: Report) -> Result<(), TaskError> {
-        self.writer.send(&encode_report(report)).await?;
+        let sent = timeout(WRITE_STALL_MAX, self.writer.send(&encode_report(report))).await;
+        sent.map_err(|_| TaskError::Unreachable("the asker does not read".into()))??;
         self.silent_since = Instant::now();
         Ok(())
     }
