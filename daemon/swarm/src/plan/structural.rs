@@ -80,7 +80,11 @@ fn clauses(text: &str, mask: &[bool], piece: Piece) -> Vec<Piece> {
         let from = start + at;
         let skip =
             text[from..until].len() - text[from..until].trim_start_matches([',', ';', ' ', '\n', '&']).len();
-        all.extend(Piece::new(text, Boundary::Clause, from + skip, until));
+        // "…, was 1996 a leap year and …": that it asks was seen from its place beside another question.
+        all.extend(Piece::new(text, Boundary::Clause, from + skip, until).map(|clause| match clause.kind {
+            Kind::Statement | Kind::WeakAsk => Piece { kind: Kind::Ask, ..clause },
+            _ => clause,
+        }));
     }
     all
 }

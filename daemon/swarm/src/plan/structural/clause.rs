@@ -1,8 +1,8 @@
 //! Coordination inside a sentence: "what is X and what is Y". Two questions are joined only where the second
 //! begins like a question or an order of its own; "and" between nouns or numbers joins nothing to be cut.
 
-use super::kind::{Kind, is_imperative, kind, opens_question, skip_polite};
-use super::words::{INTERROGATIVES, VERBS, Word, words};
+use super::kind::{Kind, is_imperative, is_question_mark_last, kind, opens_question, request, skip_polite};
+use super::words::{AUXILIARIES, INTERROGATIVES, VERBS, Word, words};
 
 /// Parts of one sentence at most: beyond it the sentence is left as it is.
 const CLAUSES_MAX: usize = 8;
@@ -107,10 +107,21 @@ fn separates(left: &str, right: &str, joint: &str) -> bool {
     if left_first.is_in(&["take", "consider", "get"]) {
         return false;
     }
+    if joint.trim() == "," && leans(&found) {
+        return false;
+    }
+    if request::is_polite_order(&found) && !first.is_in(ANALYTIC)
+        || request::is_wish(&found)
+        || request::asks_at_end(right, &found, is_question_mark_last(right))
+        || request::asks_after_circumstance(right, &found)
+        || request::asks_whether(&found)
+    {
+        return true;
+    }
     if opens_question(head) || subject_question(head, left_head, joint) {
         // "Explain what it is and how it works": the second belongs to the verb of the first. A comma alone
         // joins questions only where the sentence before it is a question already.
-        let embedded = left_first.is_in(ANALYTIC);
+        let embedded = left_first.is_in(ANALYTIC) && !left_words.iter().any(Word::is_number);
         let sequel = first.is_in(&["why", "which"]) && head.len() < 4
             || first.is_in(&["why"]) && joint.trim() == "and";
         return !embedded && !sequel;
@@ -131,7 +142,19 @@ fn asks(left: &str) -> bool {
     let open = skip_polite(&found)
         .first()
         .is_some_and(|w| w.is_in(INTERROGATIVES) && !w.is_in(&["when", "where", "why"]));
-    kind(left) == Kind::Ask || open && kind(&format!("{left}?")) == Kind::Ask
+    // "Is Oslo in Norway" and "Peru lies on which continent" lost their mark, "were it so" never had one.
+    let inverted = found
+        .first()
+        .is_some_and(|w| w.is_in(AUXILIARIES) && !w.is_in(&["had", "were", "should", "have", "may", "must"]));
+    kind(left) == Kind::Ask
+        || (open || inverted) && kind(&format!("{left}?")) == Kind::Ask
+        || request::asks_at_end(left, &words(left, 24), true)
+}
+
+/// "…, how big is one?": short, and about what the clause before it says.
+fn leans(found: &[Word]) -> bool {
+    found.len() <= 5
+        && found.last().is_some_and(|w| w.is_in(&["one", "it", "that", "them", "they", "each", "left"]))
 }
 
 /// "who wrote", "how many legs …" without inversion: a question only beside another question.
@@ -147,6 +170,7 @@ fn subject_question(head: &[Word], left: &[Word], joint: &str) -> bool {
     asks && head.len() > 2
         && (first.is_in(&["who"])
             || plain && first.is_in(&["what", "which"])
+            || first.lower == "which" && opens_question(left) && request::asks_for_subject(head)
             || first.is_in(&["how"]) && head.get(1).is_some_and(|w| w.is_in(&["many", "much"])))
 }
 
@@ -160,6 +184,9 @@ fn stands(clause: &str) -> bool {
         || head.len() > 1
             && head[0].is_in(&[
                 "spell",
+                "arrange",
+                "name",
+                "repeat",
                 "reverse",
                 "translate",
                 "define",

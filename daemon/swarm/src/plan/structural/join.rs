@@ -113,7 +113,7 @@ impl Group {
 fn is_order(body: &str) -> bool {
     let found = words(body, 8);
     let head = super::kind::skip_polite(&found);
-    super::kind::is_imperative(body, head)
+    super::kind::is_imperative(body, head) || super::kind::orders(&found)
 }
 
 fn capitalised(body: &str) -> String {

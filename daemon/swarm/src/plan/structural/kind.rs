@@ -1,6 +1,7 @@
 //! What a piece of text does: asks, completes, follows on, introduces, or states.
 
 mod aside;
+pub(super) mod request;
 
 use super::words::{
     AMBIGUOUS_VERBS, AUXILIARIES, CONTRACTED, DETERMINERS, INTERROGATIVES, POLITE, PREPOSITIONS, VERBS, Word,
@@ -55,10 +56,28 @@ pub(super) fn kind(text: &str) -> Kind {
     if embedded || is_imperative(text, head) || is_question(head, question) {
         return Kind::Ask;
     }
-    if orders_late(text, &found) {
+    if orders_late(text, &found) || requests(text, &found, question) {
         return Kind::Ask;
     }
     if question || ends_in_gap(text) { Kind::WeakAsk } else { Kind::Statement }
+}
+
+/// Whether it asks in another form than that of a question or an order.
+fn requests(text: &str, found: &[Word], question: bool) -> bool {
+    orders(found)
+        || request::asks_at_end(text, found, question)
+        || request::asks_in_tail(text, found)
+        || request::asks_for_subject(found)
+}
+
+/// Whether these words ask by an order or a wish, which end in a full stop.
+pub(super) fn orders(found: &[Word]) -> bool {
+    request::is_polite_order(found) || request::is_wish(found) || says_which(found)
+}
+
+/// "Say which month follows June."
+fn says_which(found: &[Word]) -> bool {
+    matches!(skip_polite(found), [say, word, _, ..] if say.lower == "say" && word.is_in(INTERROGATIVES))
 }
 
 /// Whether the last sign is a question mark, quotes and brackets aside.

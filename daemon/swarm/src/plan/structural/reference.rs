@@ -7,7 +7,7 @@ mod pronoun;
 pub(super) use antecedent::yields_thing;
 
 use super::kind::skip_polite;
-use super::words::{AMBIGUOUS_VERBS, PREPOSITIONS, VERBS, Word, words};
+use super::words::{AMBIGUOUS_VERBS, DETERMINERS, PREPOSITIONS, VERBS, Word, words};
 use antecedent::yields_person;
 use pronoun::{PRONOUN_REACH, compares, early, is_expletive, is_plural_noun, stands_alone};
 use std::ops::Range;
@@ -57,6 +57,7 @@ const RESULTS: &[&str] = &["result", "answer", "outcome", "output", "solution"];
 /// Verbs that work on an answer as it stands.
 const TRANSFORMS: &[&str] = &[
     "add",
+    "arrange",
     "subtract",
     "multiply",
     "divide",
@@ -266,15 +267,21 @@ fn definite(found: &[Word], at: usize, transforms: bool, done: u32) -> Option<Re
                 .flatten();
         }
     }
+    // "The second month in a year" is not the second answer.
+    let own = found.get(at + 3).is_some_and(|w| {
+        w.lower == "of" || w.lower == "in" && found.get(at + 4).is_some_and(|w| w.is_in(DETERMINERS))
+    });
     let ordinal = ["first", "second", "third", "fourth"].iter().position(|o| next.lower == *o);
     if let (Some(place), Some(noun)) = (ordinal, after) {
         let id = place as u32 + 1;
-        if noun.is_in(ANSWER_NOUNS) && id <= done && ends(found.get(at + 3)) {
+        if noun.is_in(ANSWER_NOUNS) && id <= done && !own && ends(found.get(at + 3)) {
             return Some(Reference { span: span(at + 2), form: Form::Ordinal(id) });
         }
     }
     let form = Form::Answer;
-    if next.is_in(&["resulting", "previous", "last", "final"]) && after.is_some_and(|n| n.is_in(ANSWER_NOUNS))
+    if next.is_in(&["resulting", "previous", "last", "final"])
+        && after.is_some_and(|n| n.is_in(ANSWER_NOUNS))
+        && !own
     {
         return Some(Reference { span: span(at + 2), form });
     }

@@ -168,6 +168,84 @@ fn several_questions_become_several_tasks() {
 }
 
 #[test]
+fn requests_are_told_apart_however_they_are_worded() {
+    let cases: &[(&str, &[&str])] = &[
+        (
+            "1. 3 feet make how many inches?\n2. I need the sum of 8 and 31.\n3. My aunt wrote Apfel in German, what is that in English.",
+            &[
+                "3 feet make how many inches?",
+                "I need the sum of 8 and 31.",
+                "My aunt wrote Apfel in German, what is that in English.",
+            ],
+        ),
+        (
+            "- please repeat Lima three times\n- 20 dimes come to how many dollars\n- the symbol for lead",
+            &["please repeat Lima three times.", "20 dimes come to how many dollars?", "the symbol for lead"],
+        ),
+        (
+            "I need to know 9 times 6. And name the last month of the year.",
+            &["I need to know 9 times 6.", "Name the last month of the year."],
+        ),
+        (
+            "Name the first month of the year; I'd like 12 as a Roman numeral",
+            &["Name the first month of the year.", "I'd like 12 as a Roman numeral."],
+        ),
+        (
+            "How many days are in a week, and if I travel to Peru what money do I need?",
+            &["How many days are in a week?", "If I travel to Peru what money do I need?"],
+        ),
+        (
+            "Arrange lamp alphabetically and what's 90 divided by 6?",
+            &["Arrange lamp alphabetically.", "What's 90 divided by 6?"],
+        ),
+        (
+            "First, is Laos in Asia or Africa? Second, please sum up 4 and 9. Third, a course begins in May and lasts two months, in which month is it over.",
+            &[
+                "Is Laos in Asia or Africa?",
+                "Please sum up 4 and 9.",
+                "A course begins in May and lasts two months, in which month is it over.",
+            ],
+        ),
+        (
+            "Chad lies on which continent? Could you help me say tree in Dutch?",
+            &["Chad lies on which continent?", "Could you help me say tree in Dutch?"],
+        ),
+        (
+            "Say which day follows Monday, and was 1996 a leap year?",
+            &["Say which day follows Monday.", "Was 1996 a leap year?"],
+        ),
+        (
+            "It is Sunday, tell me the weekday in four days. Which letters stand for tin?",
+            &["It is Sunday, tell me the weekday in four days.", "Which letters stand for tin?"],
+        ),
+    ];
+    let mut faults = Faults::default();
+    for (prompt, expected) in cases {
+        faults.compare(prompt, tasks(prompt), *expected);
+        faults.compare(prompt, edges(prompt), []);
+    }
+}
+
+#[test]
+fn one_request_with_a_tail_or_a_story_stays_whole() {
+    let mut faults = Faults::default();
+    for prompt in [
+        "Please share 40 apples among 8 children, how many is that?",
+        "Please cut 60 metres into 4 parts, how long is one?",
+        "I need the help of a plumber. Who should I call?",
+        "The class has 12 girls and 9 boys. The total is what number?",
+        "If it is July now, what was last month?",
+        "The bag says NaCl, which substance is in it?",
+        "I want to bake a cake. I have 3 eggs and 2 cups of flour. What do I need to buy?",
+        "Say a man walks 3 miles and rests. How far did he walk?",
+        "Which is larger, 5 quarts or 1 gallon?",
+        "What would you say if a friend asked you for money and was rude about it?",
+    ] {
+        faults.compare(prompt, tasks(prompt), [prompt]);
+    }
+}
+
+#[test]
 fn results_are_handed_on() {
     type Case<'a> = (&'a str, &'a [&'a str], &'a [(u32, u32)]);
     let cases: &[Case<'_>] = &[

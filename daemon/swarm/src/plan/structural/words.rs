@@ -129,6 +129,7 @@ pub(super) const PREPOSITIONS: &[&str] = &[
 /// Imperatives that are hardly ever anything else.
 pub(super) const VERBS: &[&str] = &[
     "add",
+    "arrange",
     "calculate",
     "compute",
     "convert",

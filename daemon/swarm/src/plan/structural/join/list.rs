@@ -37,16 +37,13 @@ impl TaskLists {
 
 fn is_task_list(text: &str, pieces: &[Piece], run: &[usize], marker: Marker) -> bool {
     let ends = run.iter().skip(1).copied().chain(std::iter::once(pieces.len()));
-    let asking = run
-        .iter()
-        .zip(ends)
-        .filter(|(start, end)| {
-            let item = &pieces[**start..*end];
-            item.iter().any(|p| p.kind.asks())
-                || item.iter().skip(1).any(|p| p.kind == Kind::FollowOn)
-                || run.len() > 1 && item.len() == 1 && is_nominal(item[0].body(text))
-        })
-        .count();
+    let asks = |(start, end): (usize, usize)| {
+        let item = &pieces[start..end];
+        item.iter().any(|p| p.kind.asks())
+            || item.iter().skip(1).any(|p| p.kind == Kind::FollowOn)
+            || run.len() > 1 && item.len() == 1 && is_nominal(item[0].body(text))
+    };
+    let asking = run.iter().copied().zip(ends).filter(|item| asks(*item)).count();
     let Some(first) = run.first().copied().filter(|_| asking > 0 && asking * 2 >= run.len()) else {
         return false;
     };

@@ -1,6 +1,6 @@
 //! Whether an earlier question has an answer that "it" or "he" could mean.
 
-use super::super::kind::skip_polite;
+use super::super::kind::{request, skip_polite};
 use super::super::words::{AUXILIARIES, INTERROGATIVES, Word, words};
 use super::{TRANSFORMS, WORDS_MAX};
 
@@ -12,6 +12,18 @@ pub(in super::super) fn yields_thing(previous: &str) -> bool {
         return false;
     };
     let computes = found.iter().any(Word::is_number);
+    // "Speaking of Peru, what is …", "For Chad, name …": what is asked comes after its circumstances.
+    if !first.is_in(INTERROGATIVES) && !first.is_in(TRANSFORMS) && !first.is_in(YIELDS) {
+        let late = (1..found.len()).find(|at| {
+            let word = &found[*at];
+            let begins = previous[..word.start].trim_end().ends_with(',')
+                && (word.is_in(INTERROGATIVES) || word.is_in(YIELDS));
+            begins && !word.is_in(&["who", "when", "where", "why"])
+        });
+        if let Some(at) = late {
+            return yields_thing(&previous[found[at].start..]);
+        }
+    }
     match first.lower.as_str() {
         "which" | "what" if !head.get(1).is_some_and(|w| w.is_in(AUXILIARIES)) => {
             !head.get(1).is_some_and(|w| w.is_in(&["of"]))
@@ -21,11 +33,27 @@ pub(in super::super) fn yields_thing(previous: &str) -> bool {
             let the = head.get(noun).is_some_and(|w| w.lower == "the");
             let links = ["of", "for", "in", "on", "with", "first", "last", "most", "least"];
             let singled_out = |w: &Word| w.is_in(&links) || (w.lower.ends_with("est") && w.lower.len() > 4);
-            computes || (the && found.iter().any(singled_out))
+            // "…, what is that in English"
+            let there = head.get(noun).is_some_and(|w| w.is_in(&["that", "it"]))
+                && head.get(noun + 1).is_some_and(|w| w.lower == "in");
+            computes || there || (the && found.iter().any(singled_out))
         }
-        "how" => computes || head.get(1).is_some_and(|w| w.is_in(&["many", "much"])),
-        _ => first.is_in(TRANSFORMS) || first.is_in(YIELDS),
+        "how" => {
+            computes || found.iter().any(says) || head.get(1).is_some_and(|w| w.is_in(&["many", "much"]))
+        }
+        "help" => found.iter().any(says),
+        _ => {
+            first.is_in(TRANSFORMS)
+                || first.is_in(YIELDS)
+                || request::asks_at_end(previous, &found, true)
+                || request::is_wish(&found) && computes
+        }
     }
+}
+
+/// "How would one say …": the answer is a word.
+fn says(word: &Word) -> bool {
+    word.is_in(&["say", "write", "spell", "called", "translate"])
 }
 
 /// Whether the answer to `previous` is a person.

@@ -38,7 +38,12 @@ pub(super) fn is_expletive(found: &[Word], at: usize) -> bool {
             "cost",
         ])
     });
-    clock || (empty_verb && before(1).is_some_and(|w| w.is_in(AUXILIARIES)))
+    // "It is Monday", "it was May"
+    let calendar = found.get(at + 1).is_some_and(|w| w.is_in(&["is", "was"]))
+        && found.get(at + 2).is_some_and(|w| w.capital);
+    // "Which metal is it if …"
+    let defined = found.get(at + 1).is_some_and(|w| w.lower == "if");
+    clock || calendar || defined || (empty_verb && before(1).is_some_and(|w| w.is_in(AUXILIARIES)))
 }
 
 /// Whether "that" stands for a thing rather than opening a clause or pointing at the next noun.

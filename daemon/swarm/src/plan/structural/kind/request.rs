@@ -1,0 +1,214 @@
+//! Requests that do not open like a question or an order: wishes ("I need the sum of …"), polite orders with
+//! any verb, statements with a question for a tail, and questions with their interrogative at the end.
+
+use super::super::words::{AUXILIARIES, DETERMINERS, INTERROGATIVES, PREPOSITIONS, Word};
+use super::opens_question;
+
+/// Words after an interrogative that ends its sentence ("… is what in base ten").
+const TAIL_WORDS_MAX: usize = 3;
+/// Words of a circumstance before its question ("in the periodic table, what …").
+const CIRCUMSTANCE_WORDS_MAX: usize = 7;
+
+/// What one can be told in a word, as an object of "I need the …".
+const TELLABLE: &[&str] = &[
+    "name",
+    "word",
+    "number",
+    "symbol",
+    "formula",
+    "capital",
+    "currency",
+    "language",
+    "continent",
+    "country",
+    "translation",
+    "meaning",
+    "definition",
+    "opposite",
+    "plural",
+    "synonym",
+    "antonym",
+    "spelling",
+    "sum",
+    "product",
+    "difference",
+    "quotient",
+    "total",
+    "result",
+    "value",
+    "square",
+    "cube",
+    "root",
+    "average",
+    "date",
+    "day",
+    "month",
+    "year",
+    "weekday",
+    "letter",
+    "numeral",
+    "abbreviation",
+    "answer",
+];
+
+const PRONOUNS: &[&str] = &["i", "you", "he", "she", "it", "we", "they", "one", "there", "him", "them", "us"];
+
+/// "Please repeat that word twice", "could you help me …": an order whatever its verb.
+pub(in super::super) fn is_polite_order(found: &[Word]) -> bool {
+    match found {
+        [please, verb, _, ..] if please.is_in(&["please", "kindly"]) => {
+            !(verb.is_in(&["note", "be", "i", "the", "remember", "see"]) || verb.is_in(PREPOSITIONS))
+        }
+        [can, you, _, _, ..] => {
+            can.is_in(&["can", "could", "would", "will"])
+                && you.lower == "you"
+                && !found[2].is_in(&["be", "have", "rather"])
+        }
+        _ => false,
+    }
+}
+
+/// "I need the product of 4 and 5", "I'd like 31 as a Roman numeral", "I need to know 6 times 7".
+pub(in super::super) fn is_wish(found: &[Word]) -> bool {
+    const OPENINGS: &[&[&str]] = &[
+        &["i", "need"],
+        &["i", "also", "need"],
+        &["i", "want"],
+        &["i", "also", "want"],
+        &["i'd", "like"],
+        &["i'd", "also", "like"],
+        &["i", "would", "like"],
+        &["i", "would", "also", "like"],
+    ];
+    let Some(rest) = OPENINGS.iter().find_map(|opening| {
+        let opens = found.len() > opening.len() && opening.iter().zip(found).all(|(o, w)| *o == w.lower);
+        opens.then(|| &found[opening.len()..])
+    }) else {
+        return false;
+    };
+    match rest {
+        [to, know, _, ..] if to.lower == "to" => know.is_in(&["know", "find", "learn"]),
+        [first, _, ..] if first.is_number() => true,
+        // "The name of your plumber" is told, "the help of a plumber" is not.
+        [the, after @ ..] if the.lower == "the" => {
+            let linked = after
+                .iter()
+                .skip(1)
+                .take(3)
+                .any(|w| w.is_in(&["of", "for", "between", "that", "which", "in"]));
+            linked && (after.iter().any(Word::is_number) || after.iter().take(3).any(|w| w.is_in(TELLABLE)))
+        }
+        _ => false,
+    }
+}
+
+/// Whether a sentence says itself what it is about, rather than "the product" or "it".
+fn is_anchored(found: &[Word]) -> bool {
+    found.first().is_some_and(|first| {
+        !(first.is_in(DETERMINERS) && first.lower != "a" && first.lower != "an"
+            || first.is_in(PRONOUNS)
+            || first.is_in(&["if", "when", "while", "since", "because", "although", "as"]))
+            || first.lower == "the" && found.iter().skip(1).any(|w| w.capital || w.is_number())
+    })
+}
+
+/// "Bolivia sits on which continent?", "15 bucks amount to how many cents". Without a question mark only where
+/// the interrogative ends the sentence.
+pub(in super::super) fn asks_at_end(text: &str, found: &[Word], question: bool) -> bool {
+    if !is_anchored(found) || found.first().is_some_and(|w| w.is_in(INTERROGATIVES)) {
+        return false;
+    }
+    let Some(at) = found.iter().position(|w| w.is_in(&["what", "which", "how"])).filter(|at| *at > 1) else {
+        return false;
+    };
+    let (word, before, after) = (&found[at], &found[at - 1], &found[at + 1..]);
+    if text[..word.start].contains([',', ';', '?', ':']) {
+        return false;
+    }
+    let joined = before.is_in(PREPOSITIONS)
+        || before.is_in(AUXILIARIES)
+        || before.is_in(&["gives", "makes", "equals", "means", "give", "make", "mean", "has"]);
+    let short = after.len() <= TAIL_WORDS_MAX
+        && !after.iter().any(|w| w.is_in(PRONOUNS) || w.is_in(AUXILIARIES))
+        && !found[..at].iter().any(|w| w.is_in(&["depends", "depending", "know", "knows", "about"]));
+    let many = after.first().is_some_and(|w| w.is_in(&["many", "much"]));
+    match word.lower.as_str() {
+        "how" => many && joined && (question || short),
+        _ if question => joined,
+        "which" => joined && short && after.len() == 1,
+        _ => {
+            joined
+                && short
+                && (after.first().is_none_or(|w| w.is_in(PREPOSITIONS))
+                    || before.is_in(PREPOSITIONS) && after.len() == 1)
+        }
+    }
+}
+
+/// "A deal starts in May and runs two months, in which month is it over.", "It is Monday, tell me …".
+pub(in super::super) fn asks_in_tail(text: &str, found: &[Word]) -> bool {
+    (1..found.len()).any(|at| {
+        if !text[..found[at].start].trim_end().ends_with(',') {
+            return false;
+        }
+        let tail = &found[at..];
+        let tail = if tail[0].lower == "so" { &tail[1..] } else { tail };
+        let skip = usize::from(tail.first().is_some_and(|w| w.is_in(PREPOSITIONS)));
+        let relative = match &tail[skip.min(tail.len())..] {
+            [word, next, ..] => {
+                word.is_in(&["who", "whose", "whom", "when", "where", "why"])
+                    || word.is_in(&["which", "what"]) && (next.is_in(PRONOUNS) || next.is_in(DETERMINERS))
+                    || word.lower == "which" && next.is_in(AUXILIARIES)
+            }
+            _ => true,
+        };
+        let orders = matches!(tail, [tell, me, _, ..] if tell.is_in(&["tell", "give"]) && me.lower == "me");
+        orders || !relative && opens_question(tail)
+    })
+}
+
+/// "if I shop in Seoul what currency do I pay in", "in French, what would leaf be": a question after its
+/// circumstances, beside another one.
+pub(in super::super) fn asks_after_circumstance(text: &str, found: &[Word]) -> bool {
+    let Some(first) = found.first() else {
+        return false;
+    };
+    let condition = first.lower == "if";
+    if !condition && !first.is_in(PREPOSITIONS) {
+        return false;
+    }
+    let at = found.iter().position(|w| w.is_in(INTERROGATIVES)).filter(|at| *at > 1);
+    at.is_some_and(|at| {
+        let before = text[..found[at].start].trim_end();
+        let near = condition || at <= CIRCUMSTANCE_WORDS_MAX && before.ends_with(',');
+        near && !before.contains([';', '?']) && opens_question(&found[at..])
+    })
+}
+
+/// "Which letters stand for iron", "what comes after May": a question about its subject, which inverts nothing.
+pub(in super::super) fn asks_for_subject(found: &[Word]) -> bool {
+    match found {
+        [which, noun, _, _, ..] => {
+            which.is_in(&["which", "what"])
+                && found.len() <= 14
+                && ![PRONOUNS, DETERMINERS, AUXILIARIES, PREPOSITIONS].iter().any(|list| noun.is_in(list))
+                && !found.iter().any(|w| w.is_in(&["that", "following", "these"]))
+        }
+        _ => false,
+    }
+}
+
+/// "was 2084 a leap year", "is Oslo in Sweden", "is the word level …" beside another question.
+pub(in super::super) fn asks_whether(found: &[Word]) -> bool {
+    match found {
+        [verb, next, rest @ ..] => {
+            verb.is_in(&["is", "are", "was", "were", "does", "do", "did", "has", "can"])
+                && (next.capital
+                    || next.is_number()
+                    || next.lower == "the"
+                        && rest.first().is_some_and(|w| w.is_in(&["word", "number", "year"])))
+                && rest.len() > 1
+        }
+        _ => false,
+    }
+}
