@@ -53,11 +53,54 @@ const TELLABLE: &[&str] = &[
 
 const PRONOUNS: &[&str] = &["i", "you", "he", "she", "it", "we", "they", "one", "there", "him", "them", "us"];
 
+/// Orders on how to answer, and calls for attention: "please use simple words".
+const MANNERS: &[&str] = &[
+    "note",
+    "be",
+    "i",
+    "remember",
+    "see",
+    "use",
+    "keep",
+    "make",
+    "answer",
+    "respond",
+    "reply",
+    "do",
+    "don't",
+    "avoid",
+    "include",
+    "show",
+    "ensure",
+    "no",
+    "not",
+    "only",
+    "assume",
+    "read",
+    "consider",
+    "bear",
+    "refer",
+    "ignore",
+    "justify",
+    "elaborate",
+    "limit",
+    "stick",
+    "try",
+    "let",
+    "provide",
+    "format",
+    "return",
+    "wait",
+    "excuse",
+    "forgive",
+    "feel",
+];
+
 /// "Please repeat that word twice", "could you help me …": an order whatever its verb.
 pub(in super::super) fn is_polite_order(found: &[Word]) -> bool {
     match found {
         [please, verb, _, ..] if please.is_in(&["please", "kindly"]) => {
-            !(verb.is_in(&["note", "be", "i", "the", "remember", "see"]) || verb.is_in(PREPOSITIONS))
+            !(verb.is_in(MANNERS) || verb.is_in(PREPOSITIONS) || verb.is_in(DETERMINERS))
         }
         [can, you, _, _, ..] => {
             can.is_in(&["can", "could", "would", "will"])
@@ -77,6 +120,7 @@ pub(in super::super) fn is_wish(found: &[Word]) -> bool {
         &["i", "also", "want"],
         &["i'd", "like"],
         &["i'd", "also", "like"],
+        &["i'd", "love"],
         &["i", "would", "like"],
         &["i", "would", "also", "like"],
     ];
@@ -87,7 +131,9 @@ pub(in super::super) fn is_wish(found: &[Word]) -> bool {
         return false;
     };
     match rest {
-        [to, know, _, ..] if to.lower == "to" => know.is_in(&["know", "find", "learn"]),
+        [to, know, next, ..] if to.lower == "to" => {
+            know.is_in(&["know", "find", "learn"]) && !next.is_in(&["whether", "if"])
+        }
         [first, _, ..] if first.is_number() => true,
         // "The name of your plumber" is told, "the help of a plumber" is not.
         [the, after @ ..] if the.lower == "the" => {
