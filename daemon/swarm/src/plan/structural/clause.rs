@@ -130,6 +130,7 @@ fn separates(left: &str, right: &str, joint: &str) -> bool {
         || says_which(&found)
         || request::asks_at_end(right, &found, is_question_mark_last(right))
         || request::asks_after_circumstance(right, &found)
+        || counts(head) && request::asks_after_circumstance(left, &left_words)
         || request::asks_whether(&found) && names_other(&found, &left_words)
     {
         return true;
@@ -174,6 +175,11 @@ fn names_other(right: &[Word], left: &[Word]) -> bool {
         .filter(|w| w.capital || w.is_number())
         .any(|w| !left.iter().any(|other| other.lower == w.lower))
         || !right.iter().any(|w| w.capital || w.is_number())
+}
+
+/// "how many grams make a kilogram"
+fn counts(head: &[Word]) -> bool {
+    matches!(head, [how, many, _, _, ..] if how.lower == "how" && many.is_in(&["many", "much"]))
 }
 
 /// "…, how big is one?": short, and about what the clause before it says.

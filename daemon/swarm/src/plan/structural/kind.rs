@@ -118,6 +118,7 @@ pub(super) fn skip_polite(found: &[Word]) -> &[Word] {
         &["i'd", "also", "like", "to", "know"],
         &["let", "me", "know"],
         &["i'd", "love", "to", "know"],
+        &["i", "forgot"],
         &["i'm", "curious"],
         &["i'm", "also", "curious"],
         &["i'm", "wondering"],
