@@ -1,7 +1,9 @@
 //! Coordination inside a sentence: "what is X and what is Y". Two questions are joined only where the second
 //! begins like a question or an order of its own; "and" between nouns or numbers joins nothing to be cut.
 
-use super::kind::{Kind, is_imperative, is_question_mark_last, kind, opens_question, request, skip_polite};
+use super::kind::{
+    Kind, is_imperative, is_question_mark_last, kind, opens_question, request, says_which, skip_polite,
+};
 use super::words::{AUXILIARIES, INTERROGATIVES, VERBS, Word, words};
 
 /// Parts of one sentence at most: beyond it the sentence is left as it is.
@@ -13,6 +15,14 @@ const CLAUSE_WORDS_MIN: usize = 4;
 const JOINTS: &[&str] = &[
     ", and also ",
     ", and then ",
+    ", and finally ",
+    ", and lastly ",
+    " and finally ",
+    " and lastly ",
+    ", after that ",
+    ", finally ",
+    ", lastly ",
+    ", next ",
     " and also ",
     " and then ",
     ", and ",
@@ -104,7 +114,12 @@ fn separates(left: &str, right: &str, joint: &str) -> bool {
     let (Some(first), Some(left_first)) = (head.first(), left_head.first()) else {
         return false;
     };
-    if left_first.is_in(&["take", "consider", "get"]) {
+    // "The difference between what is said and what is meant" is one.
+    let relates = left_words.windows(2).any(|pair| {
+        pair[0].is_in(&["between", "both", "whether"])
+            && (pair[1].is_in(INTERROGATIVES) || pair[0].lower == "whether")
+    }) && first.is_in(INTERROGATIVES);
+    if relates || left_first.is_in(&["take", "consider", "get"]) {
         return false;
     }
     if joint.trim() == "," && leans(&found) {
@@ -112,9 +127,11 @@ fn separates(left: &str, right: &str, joint: &str) -> bool {
     }
     if request::is_polite_order(&found) && !first.is_in(ANALYTIC)
         || request::is_wish(&found)
+        || says_which(&found)
         || request::asks_at_end(right, &found, is_question_mark_last(right))
         || request::asks_after_circumstance(right, &found)
-        || request::asks_whether(&found)
+        || counts(head) && request::asks_after_circumstance(left, &left_words)
+        || request::asks_whether(&found) && names_other(&found, &left_words)
     {
         return true;
     }
@@ -149,6 +166,20 @@ fn asks(left: &str) -> bool {
     kind(left) == Kind::Ask
         || (open || inverted) && kind(&format!("{left}?")) == Kind::Ask
         || request::asks_at_end(left, &words(left, 24), true)
+}
+
+/// Whether `right` names something that `left` does not: "is A older than B, and is B taller than A" compares.
+fn names_other(right: &[Word], left: &[Word]) -> bool {
+    right
+        .iter()
+        .filter(|w| w.capital || w.is_number())
+        .any(|w| !left.iter().any(|other| other.lower == w.lower))
+        || !right.iter().any(|w| w.capital || w.is_number())
+}
+
+/// "how many grams make a kilogram"
+fn counts(head: &[Word]) -> bool {
+    matches!(head, [how, many, _, _, ..] if how.lower == "how" && many.is_in(&["many", "much"]))
 }
 
 /// "…, how big is one?": short, and about what the clause before it says.

@@ -76,7 +76,7 @@ pub(super) fn orders(found: &[Word]) -> bool {
 }
 
 /// "Say which month follows June."
-fn says_which(found: &[Word]) -> bool {
+pub(super) fn says_which(found: &[Word]) -> bool {
     matches!(skip_polite(found), [say, word, _, ..] if say.lower == "say" && word.is_in(INTERROGATIVES))
 }
 
@@ -117,6 +117,15 @@ pub(super) fn skip_polite(found: &[Word]) -> &[Word] {
         &["i", "also", "need", "to", "know"],
         &["i'd", "also", "like", "to", "know"],
         &["let", "me", "know"],
+        &["i'd", "love", "to", "know"],
+        &["i", "forgot"],
+        &["i'm", "curious"],
+        &["i'm", "also", "curious"],
+        &["i'm", "wondering"],
+        &["i'm", "also", "wondering"],
+        &["i", "was", "wondering"],
+        &["i", "also", "wonder"],
+        &["do", "you", "happen", "to", "know"],
     ];
     let mut rest = found;
     loop {

@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 /// Bytes of a follow-on ("And Why is that?") that a capital after a connector does not make a question.
 const FOLLOW_ON_BYTES_MAX: usize = 24;
 
+/// Bytes of an introduction ("I have two questions:") at most.
+const OPENING_BYTES_MAX: usize = 80;
+
 /// What stands before a piece, weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Boundary {
@@ -101,6 +104,7 @@ pub(super) fn pieces(text: &str, mask: &[bool]) -> Vec<Piece> {
     lines(text, mask, &mut add);
     sentences(text, mask, &mut add);
     announcements(text, mask, &mut add);
+    opening(text, mask, &mut add);
     for (at, marker, skip) in inline_markers(text, mask) {
         add(at, Boundary::Item(marker), skip);
     }
@@ -254,6 +258,18 @@ fn announcements(text: &str, mask: &[bool], add: &mut impl FnMut(usize, Boundary
         if announced && found.strength == Strength::Strong {
             add(at, Boundary::Sentence, 0);
         }
+    }
+}
+
+/// "Two questions: what is …": what introduces is cut off from what it introduces.
+fn opening(text: &str, mask: &[bool], add: &mut impl FnMut(usize, Boundary, usize)) {
+    let Some(colon) = text.find(':').filter(|at| *at < OPENING_BYTES_MAX && !mask[*at]) else {
+        return;
+    };
+    let content = text[colon + 1..].trim_start();
+    let apart = text[colon + 1..].starts_with(char::is_whitespace) && !content.is_empty();
+    if apart && connector(text).bytes == 0 && kind(&text[..=colon]) == Kind::Preamble {
+        add(text.len() - content.len(), Boundary::Sentence, 0);
     }
 }
 

@@ -207,6 +207,23 @@ fn requests_are_told_apart_however_they_are_worded() {
             ],
         ),
         (
+            "Two questions: what is 2^5, and what do Finns call a cat?",
+            &["what is 2^5?", "What do Finns call a cat?"],
+        ),
+        (
+            "Tell me the plural of ox, then convert 2 feet to inches, and finally spell river backwards.",
+            &["Tell me the plural of ox.", "Convert 2 feet to inches.", "Spell river backwards."],
+        ),
+        (
+            "I'd love to know the capital of Mali. I'm also curious what 2 cubed is.",
+            &["I'd love to know the capital of Mali.", "I'm also curious what 2 cubed is."],
+        ),
+        (
+            "If it's Friday today, which day is it tomorrow, and how many feet make a yard?",
+            &["If it's Friday today, which day is it tomorrow?", "How many feet make a yard?"],
+        ),
+        ("I need 40 pints as quarts, and is 21 odd?", &["I need 40 pints as quarts.", "Is 21 odd?"]),
+        (
             "Chad lies on which continent? Could you help me say tree in Dutch?",
             &["Chad lies on which continent?", "Could you help me say tree in Dutch?"],
         ),
@@ -239,6 +256,17 @@ fn one_request_with_a_tail_or_a_story_stays_whole() {
         "I want to bake a cake. I have 3 eggs and 2 cups of flour. What do I need to buy?",
         "Say a man walks 3 miles and rests. How far did he walk?",
         "Which is larger, 5 quarts or 1 gallon?",
+        "I need 3 lemons for a tart. How many lemons do I need for 5 tarts?",
+        "Please review my essay. It has the wrong length in 3 places. What is missing?",
+        "Can you explain what a closure is? Please give an example.",
+        "Please add 3, 4 and 5 and tell me the result.",
+        "I'd like to know the area of a circle with radius 5, please round to 2 decimals.",
+        "What is the difference between what is said and what is meant?",
+        "Could you explain the first law of motion to me? Please use short words.",
+        "Is Rome bigger than Milan, and is Milan older than Rome?",
+        "I want to know whether I should move. My flat costs 900 a month. What do you think?",
+        "1. All dogs are animals.\n2. All animals breathe.\n3. Do dogs breathe?",
+        "1. Red\n2. Blue\n3. Green\nWhich of these is a primary colour?",
         "What would you say if a friend asked you for money and was rude about it?",
     ] {
         faults.compare(prompt, tasks(prompt), [prompt]);

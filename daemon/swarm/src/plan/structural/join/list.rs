@@ -3,7 +3,11 @@
 use super::super::ellipsis::is_nominal;
 use super::super::kind::Kind;
 use super::super::segment::{Boundary, Marker, Piece};
+use super::super::words::words;
 use std::collections::BTreeSet;
+
+/// Words that make an item a sentence.
+const ITEM_WORDS_MIN: usize = 3;
 
 /// Items of lists that are lists of tasks, not of choices or data.
 pub(super) struct TaskLists {
@@ -44,10 +48,17 @@ fn is_task_list(text: &str, pieces: &[Piece], run: &[usize], marker: Marker) -> 
             || run.len() > 1 && item.len() == 1 && is_nominal(item[0].body(text))
     };
     let asking = run.iter().copied().zip(ends).filter(|item| asks(*item)).count();
-    let Some(first) = run.first().copied().filter(|_| asking > 0 && asking * 2 >= run.len()) else {
+    let Some(first) = run.first().copied().filter(|_| asking > 0) else {
         return false;
     };
     let head: Vec<&Piece> = pieces[..first].iter().filter(|p| p.kind != Kind::Preamble).collect();
+    // Nobody puts a question into a list of sentences but among others: in a prompt that is a list, fewer do.
+    let sentences =
+        || run.iter().all(|at| words(pieces[*at].body(text), ITEM_WORDS_MIN).len() == ITEM_WORDS_MIN);
+    let strong = head.is_empty() && asking > 1 && asking * 3 >= run.len() && sentences();
+    if asking * 2 < run.len() && !strong {
+        return false;
+    }
     let Some(last) = head.last() else {
         return true;
     };

@@ -133,6 +133,14 @@ pub(super) fn is_follow_on(text: &str, found: &[Word], question: bool) -> bool {
     {
         return true;
     }
+    // "Give an example.", "Tell me the answer."
+    let last = head.last().unwrap_or(first);
+    if first.is_in(&["give", "tell", "show"])
+        && head.len() <= 4
+        && last.is_in(&["example", "examples", "answer", "result", "outcome"])
+    {
+        return true;
+    }
     let format = first.is_in(&[
         "give", "express", "write", "show", "state", "report", "provide", "present", "leave", "round",
     ]);

@@ -51,13 +51,77 @@ const TELLABLE: &[&str] = &[
     "answer",
 ];
 
+/// What follows a figure that is to be worked on.
+const CONVERSIONS: &[&str] = &[
+    "as",
+    "into",
+    "expressed",
+    "converted",
+    "written",
+    "divided",
+    "times",
+    "plus",
+    "minus",
+    "multiplied",
+    "squared",
+    "cubed",
+    "percent",
+];
+
 const PRONOUNS: &[&str] = &["i", "you", "he", "she", "it", "we", "they", "one", "there", "him", "them", "us"];
+
+/// Orders on how to answer, and calls for attention: "please use simple words".
+const MANNERS: &[&str] = &[
+    "note",
+    "round",
+    "be",
+    "i",
+    "remember",
+    "see",
+    "use",
+    "keep",
+    "make",
+    "answer",
+    "respond",
+    "reply",
+    "do",
+    "don't",
+    "avoid",
+    "include",
+    "show",
+    "ensure",
+    "no",
+    "not",
+    "only",
+    "assume",
+    "read",
+    "consider",
+    "bear",
+    "refer",
+    "ignore",
+    "justify",
+    "elaborate",
+    "limit",
+    "stick",
+    "try",
+    "let",
+    "provide",
+    "format",
+    "return",
+    "wait",
+    "excuse",
+    "forgive",
+    "feel",
+];
 
 /// "Please repeat that word twice", "could you help me …": an order whatever its verb.
 pub(in super::super) fn is_polite_order(found: &[Word]) -> bool {
     match found {
-        [please, verb, _, ..] if please.is_in(&["please", "kindly"]) => {
-            !(verb.is_in(&["note", "be", "i", "the", "remember", "see"]) || verb.is_in(PREPOSITIONS))
+        [please, verb, object, ..] if please.is_in(&["please", "kindly"]) => {
+            // "Please check my code. It …" goes on about what is given.
+            let given = object.is_in(&["my", "our", "this", "these"]);
+            let order = !(verb.is_in(MANNERS) || verb.is_in(PREPOSITIONS) || verb.is_in(DETERMINERS));
+            order && !given
         }
         [can, you, _, _, ..] => {
             can.is_in(&["can", "could", "would", "will"])
@@ -77,6 +141,7 @@ pub(in super::super) fn is_wish(found: &[Word]) -> bool {
         &["i", "also", "want"],
         &["i'd", "like"],
         &["i'd", "also", "like"],
+        &["i'd", "love"],
         &["i", "would", "like"],
         &["i", "would", "also", "like"],
     ];
@@ -87,8 +152,14 @@ pub(in super::super) fn is_wish(found: &[Word]) -> bool {
         return false;
     };
     match rest {
-        [to, know, _, ..] if to.lower == "to" => know.is_in(&["know", "find", "learn"]),
-        [first, _, ..] if first.is_number() => true,
+        [to, know, next, ..] if to.lower == "to" => {
+            know.is_in(&["know", "find", "learn"]) && !next.is_in(&["whether", "if"])
+        }
+        // "48 pints as quarts" is asked for, "48 eggs" are not.
+        [first, after @ ..] if first.is_number() => after.iter().take(4).enumerate().any(|(at, w)| {
+            w.is_in(CONVERSIONS)
+                || w.lower == "in" && after.get(at + 1).is_some_and(|w| !w.is_in(DETERMINERS))
+        }),
         // "The name of your plumber" is told, "the help of a plumber" is not.
         [the, after @ ..] if the.lower == "the" => {
             let linked = after
@@ -96,7 +167,7 @@ pub(in super::super) fn is_wish(found: &[Word]) -> bool {
                 .skip(1)
                 .take(3)
                 .any(|w| w.is_in(&["of", "for", "between", "that", "which", "in"]));
-            linked && (after.iter().any(Word::is_number) || after.iter().take(3).any(|w| w.is_in(TELLABLE)))
+            linked && after.iter().take(3).any(|w| w.is_in(TELLABLE))
         }
         _ => false,
     }
@@ -207,7 +278,7 @@ pub(in super::super) fn asks_whether(found: &[Word]) -> bool {
                     || next.is_number()
                     || next.lower == "the"
                         && rest.first().is_some_and(|w| w.is_in(&["word", "number", "year"])))
-                && rest.len() > 1
+                && !rest.is_empty()
         }
         _ => false,
     }
