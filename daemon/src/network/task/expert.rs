@@ -126,6 +126,10 @@ async fn hang_up<W: AsyncWrite + Unpin>(mut writer: FrameWriter<W>, served: Serv
     served
 }
 
+/// Tokens that share a packet because they were ready at once: a millisecond's worth of the fastest small models, and
+/// little for the asker to hold when it reads slowly.
+const GATHERED_TOKENS_MAX: usize = 16;
+
 /// One task at work.
 struct Session<'a, W> {
     writer: FrameWriter<W>,
@@ -237,7 +241,7 @@ impl Tokens {
     /// Appends the tokens that are ready by now: a stream slower than the work carries more of them a packet,
     /// instead of falling behind. Returns the event that came after them, if one was ready too.
     fn gather(&mut self, job: &mut Job) -> Option<Result<Option<TaskEvent>, TaskError>> {
-        while self.ids.len() < PACKET_TOKENS_MAX {
+        while self.ids.len() < GATHERED_TOKENS_MAX {
             match job.events.next().now_or_never()?.transpose() {
                 Ok(Some(TaskEvent::Tokens { sequence, ids, text, logprobs })) if sequence == self.end() => {
                     self.ids.extend(ids);

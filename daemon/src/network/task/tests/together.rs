@@ -9,15 +9,19 @@ async fn an_answer_with_log_probabilities_arrives_as_it_was_reported() {
         TokenLogprobs { logprob: -0.25, top: vec![(7, -0.25), (9, -2.0)] },
         TokenLogprobs { logprob: 0.0, top: vec![(8, 0.0)] },
     ];
-    let packet = TaskEvent::Tokens { sequence: 0, ids: vec![7, 8], text: "Pa".into(), logprobs };
-    let script = vec![accepted(), Ok(packet.clone()), Ok(last_packet()), done(3)];
+    let packet =
+        TaskEvent::Tokens { sequence: 0, ids: vec![7, 8], text: "Pa".into(), logprobs: logprobs.clone() };
+    let script = vec![accepted(), Ok(packet), Ok(last_packet()), done(3)];
     let service = FakeService::scripted(script, false);
     let (task, serving) = asking(&service, Offer { top_logprobs: 2, ..offer() }, PIPE_BYTES).await;
     let mut task = task.unwrap();
     assert_eq!(task.price_micro(), 3);
     let (events, error) = rest(&mut task).await;
     assert_eq!(error, None);
-    assert_eq!(events, [accepted().unwrap(), packet, last_packet(), done(3).unwrap()]);
+    // What was ready at once shares a packet.
+    let logprobs = [logprobs, vec![TokenLogprobs { logprob: -1.5, top: vec![] }]].concat();
+    let whole = TaskEvent::Tokens { sequence: 0, ids: vec![7, 8, 10], text: "Paris".into(), logprobs };
+    assert_eq!(events, [accepted().unwrap(), whole, done(3).unwrap()]);
     assert!(within(task.next()).await.is_none());
     assert_eq!(within(serving).await.unwrap(), Served::Done { completion_tokens: 3 });
 }
@@ -114,7 +118,7 @@ async fn the_deadline_ends_the_work() {
 
 #[tokio::test]
 async fn a_slow_reader_holds_the_work_back_and_loses_nothing() {
-    const PACKETS: u32 = 500;
+    const PACKETS: u32 = 5_000;
     let pulled = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&pulled);
     let service = FakeService::reporting(move || {
@@ -125,14 +129,16 @@ async fn a_slow_reader_holds_the_work_back_and_loses_nothing() {
         });
         stream::iter([accepted()]).chain(packets).chain(stream::iter([done(PACKETS)])).boxed()
     });
-    let (task, _) = asking(&service, offer(), 1_024).await;
+    let (task, _) = asking(&service, Offer { max_tokens: PACKETS, ..offer() }, 1_024).await;
     let mut task = task.unwrap();
     // Longer than the silence that would be held against an expert: a slow reader is not its fault.
     tokio::time::sleep(SILENCE_MAX * 3 / 2).await;
     let held = pulled.load(Ordering::SeqCst);
-    assert!((64..150).contains(&held), "{held} packets were made for a reader that reads none");
+    // 64 packets of 16 tokens wait for the reader, a few more are on their way.
+    assert!((64..2_500).contains(&held), "{held} packets were made for a reader that reads none");
     let (events, error) = rest(&mut task).await;
-    assert_eq!((events.len(), error), (PACKETS as usize + 2, None));
+    let read = events.iter().map(|e| if let TaskEvent::Tokens { ids, .. } = e { ids.len() } else { 0 });
+    assert_eq!((read.sum::<usize>(), error), (PACKETS as usize, None));
 }
 
 #[tokio::test]
