@@ -29,10 +29,10 @@ const SETTLE: std::time::Duration = std::time::Duration::from_secs(2);
 #[command(after_help = "\
 Examples:
   daemon benchmark
-  daemon benchmark --expert arithmetic --rounds 100 --json")]
+  daemon benchmark --expert calendar --rounds 100 --json")]
 pub(super) struct Arguments {
     /// The bundled expert to measure with
-    #[arg(long, value_name = "ID", default_value = "geography")]
+    #[arg(long, value_name = "ID", default_value = "arithmetic")]
     expert: String,
     /// Questions of each kind
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u32).range(5..=10_000))]
