@@ -156,7 +156,7 @@ async fn run(
                         providers,
                         ..
                     })) => heard.providers.extend(providers),
-                    kad::QueryResult::StartProviding(_) => heard.provided += 1,
+                    kad::QueryResult::StartProviding(Ok(_)) => heard.provided += 1,
                     _ => {}
                 });
             }

@@ -104,7 +104,7 @@ async fn whoever_shuts_down_is_dropped_at_once_and_may_return() {
     let start = Instant::now();
     second.network.shutdown().await;
     first.sees(&[]).await;
-    assert!(start.elapsed() < Duration::from_secs(15), "dropped after {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(5), "dropped after {:?}", start.elapsed());
     let again = Node::start_with(config(&[&first.address]), identity, FakeClaims::new(true)).await;
     again.announce("a", 1).await;
     first.sees(&["a"]).await;
@@ -131,7 +131,7 @@ async fn whoever_dies_without_a_word_is_dropped() {
     let start = Instant::now();
     first.sees(&[]).await;
     // Ten seconds by design; the rest is for a machine that does other things.
-    assert!(start.elapsed() < Duration::from_secs(60), "dropped after {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(20), "dropped after {:?}", start.elapsed());
     drop(second);
 }
 
