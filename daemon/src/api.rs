@@ -6,10 +6,14 @@
 pub mod client;
 mod convert;
 mod grpc;
+mod http;
+mod rest;
+pub mod table;
 
 use crate::coordinator::Coordinator;
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use tokio::net::{UnixListener, UnixStream};
@@ -43,6 +47,17 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// A TCP port cannot be had.
+    #[error("cannot serve {interface} on {address}; give another address, or off ([api] {interface}_address)")]
+    Bind {
+        /// `rest`, `grpc` or `ws`.
+        interface: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
 }
 
 /// What the adapters need to know of the node they speak for.
@@ -57,6 +72,8 @@ pub struct App {
     /// Stops the node.
     pub stop: CancellationToken,
 }
+
+pub use http::Rest;
 
 /// The socket, bound but not yet served: a fault shows before the node says that it is ready.
 pub struct Listener {
@@ -90,7 +107,8 @@ impl Listener {
     pub async fn serve(self, app: App) {
         let stop = app.stop.clone();
         let served = tonic::transport::Server::builder()
-            .add_service(grpc::service(app))
+            .add_service(grpc::service(app.clone()))
+            .add_service(grpc::control(app))
             .serve_with_incoming_shutdown(UnixListenerStream::new(self.listener), stop.cancelled_owned())
             .await;
         if let Err(error) = served {

@@ -245,7 +245,7 @@ fn bare(model: &Path) -> Entry {
         exemplars: Vec::new(),
         licence: "unknown".to_owned(),
         languages: Vec::new(),
-        abilities: vec!["chat".to_owned()],
+        abilities: vec!["chat".to_owned(), "conversation".to_owned()],
         model_path: model.to_owned(),
         sha256: None,
         max_context: 0,

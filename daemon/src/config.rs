@@ -18,6 +18,7 @@ pub mod layer;
 mod nearest;
 pub mod paths;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::{catalog, coordinator, embedding, network};
@@ -86,6 +87,12 @@ impl ExpertConfig {
 pub struct ApiConfig {
     /// The Unix socket.
     pub socket: PathBuf,
+    /// REST; `None` serves none.
+    pub rest: Option<SocketAddr>,
+    /// gRPC over TCP.
+    pub grpc: Option<SocketAddr>,
+    /// WebSocket.
+    pub ws: Option<SocketAddr>,
 }
 
 /// A resolved configuration with what there is to say about how it came about.
@@ -153,7 +160,7 @@ impl Config {
             },
             embedding: default::embedding(assets),
             ask: coordinator::Config::default(),
-            api: ApiConfig { socket: state_dir.join(paths::SOCKET_NAME) },
+            api: ApiConfig { socket: state_dir.join(paths::SOCKET_NAME), rest: None, grpc: None, ws: None },
         }
     }
 

@@ -12,6 +12,7 @@
 
 mod claims;
 mod compose;
+mod conversation;
 mod host;
 mod route;
 mod run;
@@ -25,6 +26,7 @@ use crate::network::{Network, PeerInfo};
 use polymath_swarm::capability::Advert;
 use polymath_swarm::plan::{self, Plan};
 use polymath_swarm::sanitise;
+use polymath_swarm::task::{FinishReason, Message, TokenLogprobs};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -58,21 +60,69 @@ impl Default for Config {
     }
 }
 
+/// Whom a question is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Target {
+    /// Whoever fits: planned and routed.
+    #[default]
+    Swarm,
+    /// The expert with this card id, wherever it runs: one task, the conversation as it stands, the text as the
+    /// model gives it.
+    Expert(String),
+}
+
 /// A question and its wishes; `None` takes the node's default.
 #[derive(Clone, Debug, Default)]
 pub struct Question {
-    /// The text.
-    pub prompt: String,
+    /// The conversation; the last turn, the user's, is what is asked.
+    pub messages: Vec<Message>,
+    /// Whom it is for.
+    pub target: Target,
+    /// Whether it must stay one task.
+    pub whole: bool,
+    /// Whether the answer is the expert's text as it stands: a scratchpad is not reduced to its last line. Wanted
+    /// where the text must match its log-probabilities or a grammar. Implies `whole`.
+    pub verbatim: bool,
     /// Different experts it may use.
     pub experts: Option<u32>,
     /// Tokens a task may generate.
     pub max_tokens: Option<u32>,
-    /// Sampling temperature.
+    /// Sampling temperature; the expert's own recommendation if absent.
     pub temperature: Option<f32>,
+    /// Nucleus sampling: the share of the probability that is drawn from.
+    pub top_p: Option<f32>,
+    /// Logits taken from a token for each time it has come already.
+    pub frequency_penalty: Option<f32>,
+    /// Logits taken from a token that has come already.
+    pub presence_penalty: Option<f32>,
     /// Seed of the replayable sampler; random if absent.
     pub seed: Option<u64>,
     /// Milliseconds it may take.
     pub deadline_ms: Option<u32>,
+    /// The answer ends before any of these.
+    pub stop: Vec<String>,
+    /// Alternatives reported for each token, 0 for no log-probabilities at all.
+    pub top_logprobs: u32,
+    /// What the answer must match, in llguidance's Lark dialect.
+    pub grammar: Option<String>,
+}
+
+impl Question {
+    /// One question, with the node's defaults.
+    pub fn new(prompt: impl Into<String>) -> Self {
+        let message = Message { role: "user".to_owned(), content: prompt.into() };
+        Self { messages: vec![message], ..Self::default() }
+    }
+
+    /// Whether it may not be cut into tasks.
+    fn is_whole(&self) -> bool {
+        let bound = self.grammar.is_some() || self.top_logprobs > 0 || !self.stop.is_empty();
+        self.whole || bound || self.is_verbatim()
+    }
+
+    fn is_verbatim(&self) -> bool {
+        self.verbatim || self.grammar.is_some() || self.top_logprobs > 0 || self.target != Target::Swarm
+    }
 }
 
 /// A task of the plan with the experts that could do it, best first.
@@ -110,6 +160,17 @@ pub enum TaskStatus {
     Skipped,
 }
 
+/// Why a task failed, where that decides what the asker is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Every expert that fits is busy.
+    Busy,
+    /// The last turn does not fit the expert's context.
+    TooLong,
+    /// The expert would not take what was asked of it (a grammar, say).
+    Refused,
+}
+
 /// Tokens read and written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -134,8 +195,12 @@ pub struct TaskResult {
     pub result: String,
     /// How it ended.
     pub status: TaskStatus,
-    /// Whether it failed only because every expert that fits is busy.
-    pub busy: bool,
+    /// Why the text ended, if it came to an end.
+    pub finish_reason: Option<FinishReason>,
+    /// Oldest turns of the conversation left out, because it was longer than the expert's context.
+    pub dropped_messages: u32,
+    /// Why it failed, where that decides what the asker is told.
+    pub fault: Option<Fault>,
     /// Why it did not end well; empty if it did.
     pub detail: String,
     /// Tokens.
@@ -157,6 +222,8 @@ pub struct Answer {
     pub first_token: Option<Duration>,
     /// From arrival to the end.
     pub total: Duration,
+    /// Why the text ended: at a limit if any task's did.
+    pub finish_reason: FinishReason,
 }
 
 /// What happens to a question, in order.
@@ -177,6 +244,13 @@ pub enum Event {
     Text {
         /// The task's id.
         id: u32,
+        /// The next characters.
+        text: String,
+        /// One for each token, if asked for.
+        logprobs: Vec<TokenLogprobs>,
+    },
+    /// More of the composed answer: all of these together are [`Answer::text`].
+    Answering {
         /// The next characters.
         text: String,
     },
@@ -200,6 +274,20 @@ pub enum Error {
         /// What is wrong.
         reason: &'static str,
     },
+    /// The expert that was named is not known.
+    #[error("no expert is called {name:?}; {known}")]
+    UnknownExpert {
+        /// The name.
+        name: String,
+        /// Which there are, for people.
+        known: String,
+    },
+    /// The last turn alone does not fit the expert's context.
+    #[error("too long for the expert: {0}")]
+    TooLong(String),
+    /// The expert would not take what was asked of it.
+    #[error("the expert refused: {0}")]
+    Refused(String),
     /// No expert fits any task.
     #[error("no expert fits this question; {nearest}")]
     NoExpert {
@@ -259,8 +347,8 @@ impl Coordinator {
     }
 
     /// Cuts the question and ranks the experts for each task, without asking anyone.
-    pub async fn plan(&self, prompt: &str) -> Result<Planned, Error> {
-        Ok(self.prepare(prompt).await?.1)
+    pub async fn plan(&self, question: &Question) -> Result<Planned, Error> {
+        Ok(self.prepare(&conversation::checked(question)?).await?.1)
     }
 
     /// Answers a question. Dropping the receiver cancels it everywhere.
@@ -311,11 +399,13 @@ impl Coordinator {
         self.inner.tracker.wait().await;
     }
 
-    async fn prepare(&self, prompt: &str) -> Result<(Plan, Planned), Error> {
-        let prompt = sanitise::prompt(prompt)?;
+    async fn prepare(&self, question: &Question) -> Result<(Plan, Planned), Error> {
         let started = Instant::now();
-        let plan = plan::structural(&prompt);
+        let plan = conversation::plan(question);
         let plan_time = started.elapsed();
+        if let Target::Expert(name) = &question.target {
+            return self.named(name, plan, plan_time);
+        }
         let texts: Vec<String> = plan.tasks().map(|t| route::without_placeholders(&t.text)).collect();
         let embedding_started = Instant::now();
         let queries = self.inner.encoder.embed(texts).await?;
@@ -331,6 +421,28 @@ impl Coordinator {
         Ok((plan, Planned { tasks, embed, plan: plan_time, route }))
     }
 
+    fn named(&self, name: &str, plan: Plan, plan_time: Duration) -> Result<(Plan, Planned), Error> {
+        let started = Instant::now();
+        let candidates = self.inner.router.named(name);
+        if candidates.is_empty() {
+            let mut ids: Vec<String> = self.experts().iter().map(|e| e.card.id.clone()).collect();
+            ids.sort();
+            ids.dedup();
+            let known = if ids.is_empty() {
+                "no expert is known at all".to_owned()
+            } else {
+                format!("there are {}", ids.join(", "))
+            };
+            return Err(Error::UnknownExpert { name: name.to_owned(), known });
+        }
+        let tasks = plan
+            .tasks()
+            .map(|task| PlannedTask { task: task.clone(), candidates: candidates.clone() })
+            .collect();
+        let planned = Planned { tasks, embed: Duration::ZERO, plan: plan_time, route: started.elapsed() };
+        Ok((plan, planned))
+    }
+
     async fn answer(
         &self,
         question: Question,
@@ -338,15 +450,18 @@ impl Coordinator {
         arrived: Instant,
     ) -> Result<Answer, Error> {
         let limits = run::Limits::of(&question, &self.inner.config)?;
+        let question = conversation::checked(&question)?;
         let _permit =
             self.inner.questions.try_acquire().map_err(|_| Error::Busy { retry_after_ms: BUSY_RETRY_MS })?;
         let deadline = arrived + Duration::from_millis(u64::from(limits.deadline_ms));
         let answering = async {
-            let (plan, planned) = self.prepare(&question.prompt).await?;
+            let (plan, planned) = self.prepare(&question).await?;
             // A closed channel is noticed by `ask`, which drops this future.
             let _ = events.send(Ok(Event::Planned(planned.clone()))).await;
             let run = run::Run {
                 inner: &self.inner,
+                question: &question,
+                composer: compose::Composer::new(&plan, question.is_verbatim()),
                 plan: &plan,
                 planned: &planned,
                 limits,
@@ -355,7 +470,11 @@ impl Coordinator {
                 deadline,
             };
             let results = run.all().await;
-            compose::answer(&results, &planned, arrived)
+            let (text, events_left) = run.composer.finish();
+            if !events_left.is_empty() {
+                let _ = events.send(Ok(Event::Answering { text: events_left })).await;
+            }
+            compose::answer(&results, &planned, text, arrived)
         };
         tokio::time::timeout_at(deadline.into(), answering)
             .await

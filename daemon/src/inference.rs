@@ -26,6 +26,7 @@ mod check;
 mod engine;
 mod error;
 mod gguf;
+mod grammar;
 mod memory;
 mod prompt;
 mod request;
@@ -37,6 +38,7 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 pub use error::Error;
+pub use grammar::Grammar;
 pub use prompt::Prompt;
 pub use request::{Request, SCORED_TOKENS_MAX, STOP_BYTES_MAX, ScoreRequest};
 pub use worker::{Generation, Worker};

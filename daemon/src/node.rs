@@ -16,6 +16,7 @@ use crate::inference::Worker;
 use crate::network::{self, Identity, Network};
 use crate::{catalog, embedding, inference};
 use polymath_swarm::capability::Card;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -74,6 +75,8 @@ pub struct Summary {
     pub left_out: Vec<String>,
     /// The socket commands use.
     pub socket: PathBuf,
+    /// Where REST is served.
+    pub rest: Option<SocketAddr>,
 }
 
 /// A running node.
@@ -98,6 +101,10 @@ impl Node {
         let lock = lock::StateLock::take(&config.node.state_dir)?;
         let identity = Identity::load_or_create(&config.node.state_dir)?;
         let listener = Listener::bind(&config.api.socket).await?;
+        let rest = match config.api.rest {
+            Some(address) => Some(api::Rest::bind(address).await?),
+            None => None,
+        };
         let encoder = Encoder::open(config.embedding.clone()).await?;
         let (experts, left_out) = load_experts(&config.experts, &encoder).await?;
 
@@ -126,6 +133,10 @@ impl Node {
             started: Instant::now(),
             stop: stop.clone(),
         };
+        let rest_address = rest.as_ref().map(api::Rest::address);
+        if let Some(rest) = rest {
+            tracker.spawn(rest.serve(app.clone()));
+        }
         tracker.spawn(listener.serve(app));
         let summary = Summary {
             peer_id: network::peer_id_text(network.peer()),
@@ -133,6 +144,7 @@ impl Node {
             experts: ids,
             left_out,
             socket: config.api.socket.clone(),
+            rest: rest_address,
         };
         Ok(Self { coordinator, network, summary, stop, tracker, _lock: lock })
     }

@@ -42,6 +42,7 @@ fn start(folder: &Path, expert: Option<&str>, bootstrap: Option<&str>) -> NodePr
     let mut command = daemon();
     command.arg("run").arg("--config").arg(settings).arg("--state-dir").arg(&state);
     command.args(["--no-mdns", "--namespace", "test", "--listen", "/ip4/127.0.0.1/udp/0/quic-v1"]);
+    command.args(["--rest", "off", "--grpc", "off", "--ws", "off"]);
     if let Some(expert) = expert {
         let experts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/experts");
         command.arg("--expert").arg(experts.join(expert));

@@ -55,10 +55,8 @@ async fn a_node_that_leaves_is_forgotten_and_one_that_returns_is_found() {
 async fn one_node_with_several_experts_answers_alone_and_bounds_how_many() {
     let node = start(&["chemistry", "arithmetic"], &[]).await;
     let question = Question {
-        prompt: "What is the chemical symbol for gold? What is 17 plus 25? Which element has the symbol K?"
-            .to_owned(),
         experts: Some(1),
-        ..Question::default()
+        ..Question::new("What is the chemical symbol for gold? What is 17 plus 25? Which element has the symbol K?")
     };
     let asked = node.ask_with(question.clone()).await.unwrap();
     let done = asked.results.iter().filter(|r| r.status == TaskStatus::Done).count();
@@ -78,7 +76,7 @@ async fn bad_questions_get_clear_errors_and_the_node_lives_on() {
     }
     let long = "why ".repeat(2_500_000);
     assert!(matches!(node.ask(&long).await, Err(Error::Prompt(_))));
-    let invalid = Question { prompt: "x".to_owned(), experts: Some(1_000), ..Question::default() };
+    let invalid = Question { experts: Some(1_000), ..Question::new("x") };
     assert!(matches!(node.ask_with(invalid).await, Err(Error::Invalid { field: "experts", .. })));
     let asked = node.ask("What is the chemical symbol for iron?").await.unwrap();
     assert!(asked.answer.text.contains("Fe"), "{}", asked.answer.text);
@@ -102,7 +100,7 @@ async fn a_question_that_is_dropped_is_cancelled() {
     let node = start(&["chemistry"], &[]).await;
     let coordinator = node.node.coordinator().clone();
     let prompt = "What is the chemical symbol for iron?".to_owned();
-    drop(coordinator.ask(Question { prompt, ..Question::default() }));
+    drop(coordinator.ask(Question::new(prompt)));
     let started = Instant::now();
     node.node.shutdown().await;
     assert!(started.elapsed() < Duration::from_secs(5), "nothing held the node up");

@@ -4,6 +4,7 @@
 pub use polymath_proto::v1 as wire;
 
 use hyper_util::rt::TokioIo;
+use polymath_proto::v1::control_client::ControlClient;
 use polymath_proto::v1::node_client::NodeClient;
 use std::path::{Path, PathBuf};
 use tokio::net::UnixStream;
@@ -24,6 +25,7 @@ pub enum Error {
 #[derive(Clone)]
 pub struct Client {
     node: NodeClient<Channel>,
+    control: ControlClient<Channel>,
 }
 
 impl Client {
@@ -39,11 +41,16 @@ impl Client {
             }))
             .await
             .map_err(|_| not_running())?;
-        Ok(Self { node: NodeClient::new(channel) })
+        Ok(Self { node: NodeClient::new(channel.clone()), control: ControlClient::new(channel) })
     }
 
     /// The generated client.
     pub fn node(&mut self) -> &mut NodeClient<Channel> {
         &mut self.node
+    }
+
+    /// The owner's part.
+    pub fn control(&mut self) -> &mut ControlClient<Channel> {
+        &mut self.control
     }
 }

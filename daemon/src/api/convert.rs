@@ -1,23 +1,44 @@
 //! The coordinator's types as protobuf.
 
-use crate::coordinator::{self, Answer, Candidate, Event, Planned, Question, TaskResult, TaskStatus};
+use super::table::Fault;
+use crate::coordinator::{self, Answer, Candidate, Event, Planned, Question, Target, TaskResult, TaskStatus};
 use crate::network::{self, PeerInfo};
 use polymath_proto::v1;
 use polymath_swarm::capability::Advert;
 use polymath_swarm::identity::PeerKey;
+use polymath_swarm::task::{FinishReason, Message, TokenLogprobs};
 use std::time::Duration;
 
-pub(super) fn question(request: v1::AskRequest) -> Question {
-    // Zero is protobuf's "not set" for the plain numbers.
+pub(super) fn question(request: v1::ChatRequest) -> Result<Question, Fault> {
+    if !request.prompt.is_empty() && !request.messages.is_empty() {
+        return Err(Fault::field("prompt", "give a prompt or messages, not both"));
+    }
+    let asked = if request.messages.is_empty() {
+        Question::new(request.prompt)
+    } else {
+        let message = |m: v1::ChatMessage| Message { role: m.role, content: m.content };
+        Question { messages: request.messages.into_iter().map(message).collect(), ..Question::default() }
+    };
+    // Zero and empty are protobuf's "not set" for what is not optional.
     let set = |n: u32| (n > 0).then_some(n);
-    Question {
-        prompt: request.prompt,
+    let target = if request.expert.is_empty() { Target::Swarm } else { Target::Expert(request.expert) };
+    Ok(Question {
+        target,
+        whole: request.whole,
+        verbatim: request.verbatim,
         experts: set(request.experts),
         max_tokens: set(request.max_tokens),
         temperature: request.temperature,
+        top_p: request.top_p,
+        frequency_penalty: request.frequency_penalty,
+        presence_penalty: request.presence_penalty,
         seed: request.seed,
         deadline_ms: set(request.deadline_ms),
-    }
+        stop: request.stop,
+        top_logprobs: request.top_logprobs,
+        grammar: (!request.grammar.is_empty()).then_some(request.grammar),
+        ..asked
+    })
 }
 
 pub(super) fn planned(planned: &Planned) -> v1::PlanReply {
@@ -47,18 +68,21 @@ fn candidate(candidate: &Candidate) -> v1::Candidate {
     }
 }
 
-pub(super) fn event(event: Event, timings: &Timings) -> v1::AskEvent {
-    use v1::ask_event::Body;
+pub(super) fn event(event: Event, timings: &Timings) -> v1::ChatEvent {
+    use v1::chat_event::Body;
     let body = match event {
         Event::Planned(p) => Body::Planned(planned(&p)),
         Event::Started { id, text, expert } => {
             Body::Started(v1::TaskStarted { id, text, expert: Some(candidate(&expert)) })
         }
-        Event::Text { id, text } => Body::Text(v1::TaskText { id, text }),
+        Event::Text { id, text, logprobs } => {
+            Body::Text(v1::TaskText { id, text, logprobs: logprobs.into_iter().map(token).collect() })
+        }
+        Event::Answering { text } => Body::Answering(text),
         Event::Finished(result) => Body::Finished(finished(result)),
         Event::Answer(a) => Body::Answer(answer(a, timings)),
     };
-    v1::AskEvent { body: Some(body) }
+    v1::ChatEvent { body: Some(body) }
 }
 
 /// The planning times, kept from the first event for the last.
@@ -74,6 +98,18 @@ impl Timings {
         if let Event::Planned(p) = event {
             *self = Self { embed_ms: ms(p.embed), plan_ms: ms(p.plan), route_ms: ms(p.route) };
         }
+    }
+}
+
+fn token(token: TokenLogprobs) -> v1::TokenLogprobs {
+    let (top_ids, top_logprobs) = token.top.into_iter().unzip();
+    v1::TokenLogprobs { logprob: token.logprob, top_ids, top_logprobs, pieces: token.pieces }
+}
+
+fn reason(reason: FinishReason) -> String {
+    match reason {
+        FinishReason::Stop => "stop".to_owned(),
+        FinishReason::Length => "length".to_owned(),
     }
 }
 
@@ -93,6 +129,8 @@ fn finished(result: TaskResult) -> v1::TaskFinished {
         completion_tokens: result.usage.completion_tokens,
         first_token_ms: result.first_token.map_or(0.0, ms),
         total_ms: ms(result.total),
+        finish_reason: result.finish_reason.map(reason).unwrap_or_default(),
+        dropped_messages: result.dropped_messages,
     }
 }
 
@@ -106,35 +144,17 @@ fn answer(answer: Answer, timings: &Timings) -> v1::Answer {
         route_ms: timings.route_ms,
         first_token_ms: answer.first_token.map_or(0.0, ms),
         total_ms: ms(answer.total),
+        finish_reason: reason(answer.finish_reason),
     }
 }
 
-/// The error's code in the table that every adapter shares, and its message for people.
-pub(super) fn error(error: &coordinator::Error) -> v1::AskError {
-    use coordinator::Error as E;
-    let code = match error {
-        E::Prompt(_) | E::Invalid { .. } => "invalid",
-        E::NoExpert { .. } => "no_expert",
-        E::Busy { .. } => "busy",
-        E::Deadline { .. } => "deadline",
-        E::Failed(_) | E::Embedding(_) => "failed",
-    };
-    let message = match error {
-        // The prompt's own fault is what the asker must see; other sources stay inside.
-        E::Prompt(source) => format!("{error}: {source}"),
-        _ => error.to_string(),
-    };
-    v1::AskError { code: code.to_owned(), message }
-}
-
-pub(super) fn status(error: &coordinator::Error) -> tonic::Status {
-    let error = self::error(error);
-    match error.code.as_str() {
-        "invalid" => tonic::Status::invalid_argument(error.message),
-        "no_expert" => tonic::Status::not_found(error.message),
-        "busy" => tonic::Status::resource_exhausted(error.message),
-        "deadline" => tonic::Status::deadline_exceeded(error.message),
-        _ => tonic::Status::internal(error.message),
+pub(super) fn error(error: &coordinator::Error) -> v1::ChatError {
+    let fault = Fault::from(error);
+    v1::ChatError {
+        code: fault.row.code.to_owned(),
+        message: fault.message,
+        field: fault.field.unwrap_or_default(),
+        retry_after_ms: fault.retry_after_ms.unwrap_or_default(),
     }
 }
 

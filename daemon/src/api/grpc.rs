@@ -1,9 +1,11 @@
 //! The gRPC service: one method, one call of the coordinator.
 
+use super::table::Fault;
 use super::{App, convert};
-use crate::coordinator::Event;
+use crate::coordinator::{Event, Question};
 use futures::Stream;
 use polymath_proto::v1;
+use polymath_proto::v1::control_server::{Control, ControlServer};
 use polymath_proto::v1::node_server::{Node, NodeServer};
 use std::pin::Pin;
 use tonic::{Request, Response, Status};
@@ -16,15 +18,20 @@ pub(super) fn service(app: App) -> NodeServer<Service> {
     NodeServer::new(Service { app }).max_decoding_message_size(REQUEST_BYTES_MAX)
 }
 
+/// For the owner alone.
+pub(super) fn control(app: App) -> ControlServer<Service> {
+    ControlServer::new(Service { app })
+}
+
 pub(super) struct Service {
     app: App,
 }
 
-type AskStream = Pin<Box<dyn Stream<Item = Result<v1::AskEvent, Status>> + Send>>;
+type ChatStream = Pin<Box<dyn Stream<Item = Result<v1::ChatEvent, Status>> + Send>>;
 
 #[tonic::async_trait]
 impl Node for Service {
-    type AskStream = AskStream;
+    type ChatStream = ChatStream;
 
     async fn health(&self, _: Request<v1::HealthRequest>) -> Result<Response<v1::HealthReply>, Status> {
         let coordinator = &self.app.coordinator;
@@ -41,8 +48,9 @@ impl Node for Service {
         }))
     }
 
-    async fn ask(&self, request: Request<v1::AskRequest>) -> Result<Response<AskStream>, Status> {
-        let events = self.app.coordinator.ask(convert::question(request.into_inner()));
+    async fn chat(&self, request: Request<v1::ChatRequest>) -> Result<Response<ChatStream>, Status> {
+        let question = convert::question(request.into_inner()).map_err(|fault| fault.status())?;
+        let events = self.app.coordinator.ask(question);
         // Dropping the stream (the client left) drops the receiver, which cancels the question.
         let stream = futures::stream::unfold(
             (events, convert::Timings::default()),
@@ -57,7 +65,7 @@ impl Node for Service {
                     }
                     Err(error) => {
                         tracing::info!(%error, "a question got no answer");
-                        v1::AskEvent { body: Some(v1::ask_event::Body::Error(convert::error(&error))) }
+                        v1::ChatEvent { body: Some(v1::chat_event::Body::Error(convert::error(&error))) }
                     }
                 };
                 Some((Ok(event), (events, timings)))
@@ -67,8 +75,8 @@ impl Node for Service {
     }
 
     async fn plan(&self, request: Request<v1::PlanRequest>) -> Result<Response<v1::PlanReply>, Status> {
-        let planned = self.app.coordinator.plan(&request.into_inner().prompt).await;
-        planned.map(|p| Response::new(convert::planned(&p))).map_err(|e| convert::status(&e))
+        let planned = self.app.coordinator.plan(&Question::new(request.into_inner().prompt)).await;
+        planned.map(|p| Response::new(convert::planned(&p))).map_err(|e| Fault::from(&e).status())
     }
 
     async fn list_peers(
@@ -91,7 +99,10 @@ impl Node for Service {
         experts.sort_by(|a, b| (&a.id, &a.peer_id).cmp(&(&b.id, &b.peer_id)));
         Ok(Response::new(v1::ListExpertsReply { experts }))
     }
+}
 
+#[tonic::async_trait]
+impl Control for Service {
     async fn shutdown(&self, _: Request<v1::ShutdownRequest>) -> Result<Response<v1::ShutdownReply>, Status> {
         self.app.stop.cancel();
         Ok(Response::new(v1::ShutdownReply {}))

@@ -71,14 +71,14 @@ impl Wishes {
     }
 
     /// The request for `prompt`.
-    pub(super) fn request(&self, prompt: String) -> wire::AskRequest {
-        wire::AskRequest {
+    pub(super) fn request(&self, prompt: String) -> wire::ChatRequest {
+        wire::ChatRequest {
             prompt,
             experts: self.experts.unwrap_or_default(),
             max_tokens: self.max_tokens.unwrap_or_default(),
             temperature: self.temperature,
             seed: self.seed,
-            deadline_ms: 0,
+            ..Default::default()
         }
     }
 }
@@ -95,7 +95,7 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
 
 async fn converse(
     session: &mut Session,
-    request: wire::AskRequest,
+    request: wire::ChatRequest,
     arguments: &Arguments,
 ) -> anyhow::Result<()> {
     if !arguments.json.json {
@@ -117,11 +117,11 @@ async fn converse(
 /// node reports in place of an answer is kept in the transcript.
 pub(super) async fn ask(
     session: &mut Session,
-    request: wire::AskRequest,
-    mut watch: impl FnMut(&wire::ask_event::Body, &Transcript) -> anyhow::Result<()>,
+    request: wire::ChatRequest,
+    mut watch: impl FnMut(&wire::chat_event::Body, &Transcript) -> anyhow::Result<()>,
 ) -> anyhow::Result<Transcript> {
     let refused = |number: i32, message: &str| Refused::by_status(number, message);
-    let reply = session.client().node().ask(request).await;
+    let reply = session.client().node().chat(request).await;
     let mut events = reply.map_err(|s| refused(s.code().into(), s.message()))?.into_inner();
     let mut transcript = Transcript::default();
     loop {

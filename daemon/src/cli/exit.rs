@@ -64,8 +64,9 @@ impl Refused {
             1 => "cancelled",
             3 => "invalid",
             4 => "deadline",
-            5 => "no_expert",
+            5 => "not_found",
             8 => "busy",
+            9 => "no_expert",
             14 => "unavailable",
             _ => "failed",
         };
@@ -99,7 +100,7 @@ impl Exit {
                 "no_expert" => Self::NoExpert,
                 "busy" => Self::Busy,
                 "deadline" => Self::Timeout,
-                "invalid" => Self::Usage,
+                "invalid" | "too_long" | "refused" | "unknown_expert" => Self::Usage,
                 _ => Self::Failed,
             });
         }

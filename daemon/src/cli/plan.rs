@@ -35,7 +35,7 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
         return terminal::json(&object(&plan));
     }
     let mut transcript = Transcript::default();
-    transcript.note(&wire::ask_event::Body::Planned(plan));
+    transcript.note(&wire::chat_event::Body::Planned(plan));
     Ok(terminal::say(&plan_text(terminal::Style::detect(), &transcript.tasks))?)
 }
 

@@ -46,6 +46,15 @@ pub(super) struct Arguments {
     /// Swarm to join; others do not see it, but it is not secret
     #[arg(long, value_name = "NAME")]
     namespace: Option<String>,
+    /// Address and port of the OpenAI-compatible REST interface, or off [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS")]
+    rest: Option<String>,
+    /// Address and port of the gRPC interface, or off [default: 127.0.0.1:50051]
+    #[arg(long, value_name = "ADDRESS")]
+    grpc: Option<String>,
+    /// Address and port of the WebSocket interface, or off [default: 127.0.0.1:8081]
+    #[arg(long, value_name = "ADDRESS")]
+    ws: Option<String>,
     /// Do not look for peers on the local network
     #[arg(long)]
     no_mdns: bool,
@@ -74,6 +83,9 @@ impl Arguments {
         file.node.listen_address = list(&self.listen);
         file.node.bootstrap_nodes = list(&self.bootstrap);
         file.network.namespace.clone_from(&self.namespace);
+        file.api.rest_address.clone_from(&self.rest);
+        file.api.grpc_address.clone_from(&self.grpc);
+        file.api.ws_address.clone_from(&self.ws);
         file.network.mdns = self.no_mdns.then_some(false);
         let model = self.model.iter().map(|model| ExpertSection {
             model_path: Some(model.clone()),

@@ -72,7 +72,12 @@ fn object(config: &Config) -> Value {
             "bootstrap_nodes": config.network.bootstrap,
             "state_dir": config.node.state_dir,
         },
-        "api": { "socket": config.api.socket },
+        "api": {
+            "socket": config.api.socket,
+            "rest_address": address(config.api.rest),
+            "grpc_address": address(config.api.grpc),
+            "ws_address": address(config.api.ws),
+        },
         "network": {
             "mdns": config.network.mdns,
             "namespace": config.network.namespace,
@@ -95,6 +100,10 @@ fn object(config: &Config) -> Value {
         sections.insert("expert".into(), config.experts.iter().map(expert).collect());
     }
     sections
+}
+
+fn address(address: Option<std::net::SocketAddr>) -> String {
+    address.map_or_else(|| "off".to_owned(), |a| a.to_string())
 }
 
 fn expert(expert: &ExpertConfig) -> Value {

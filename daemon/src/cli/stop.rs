@@ -29,7 +29,7 @@ pub(super) struct Arguments {}
 pub(super) async fn run(_: &Arguments, context: Context) -> anyhow::Result<()> {
     let loaded = context.load(File::default())?;
     let mut session = Session::running(&loaded.config).await?;
-    let asked = session.client().node().shutdown(wire::ShutdownRequest {}).await;
+    let asked = session.client().control().shutdown(wire::ShutdownRequest {}).await;
     asked.map_err(|s| Refused::by_status(s.code().into(), s.message()))?;
     let gone = ended(&loaded.config.node.state_dir);
     let in_time = context.unless_cancelled(tokio::time::timeout(STOP_MAX, gone)).await?;

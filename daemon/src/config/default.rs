@@ -1,5 +1,6 @@
 //! The last layer: what holds where nothing is said, and the step from the merged file form to [`Config`].
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::environment::Environment;
@@ -17,6 +18,12 @@ const PEERS_MAX: u32 = 200;
 const CONTEXT_TOKENS: u32 = 4_096;
 /// Sentences whose embeddings are kept: 6 MB of 384 dimensions.
 const CACHE_ENTRIES: usize = 4_096;
+/// REST, where OpenAI-compatible servers are usually looked for.
+const REST_PORT: u16 = 8080;
+/// gRPC's customary port.
+const GRPC_PORT: u16 = 50051;
+/// WebSocket, beside REST.
+const WS_PORT: u16 = 8081;
 /// Encoder threads: a sentence takes 3 ms on one.
 const ENCODER_THREADS: u32 = 1;
 
@@ -59,8 +66,26 @@ pub(super) fn resolve(
             max_tokens: file.ask.max_tokens.unwrap_or(asking.max_tokens),
             deadline_ms: file.ask.deadline_ms.unwrap_or(asking.deadline_ms),
         },
-        api: ApiConfig { socket },
+        api: ApiConfig {
+            socket,
+            rest: serve(file.api.rest_address.as_deref(), REST_PORT)?,
+            grpc: serve(file.api.grpc_address.as_deref(), GRPC_PORT)?,
+            ws: serve(file.api.ws_address.as_deref(), WS_PORT)?,
+        },
     })
+}
+
+/// Where one interface is served: loopback unless something else is said, `off` for nowhere.
+fn serve(said: Option<&str>, port: u16) -> Result<Option<SocketAddr>, Error> {
+    match said.map(str::trim) {
+        None => Ok(Some(SocketAddr::from(([127, 0, 0, 1], port)))),
+        Some("off") => Ok(None),
+        // Each layer was checked; what is left is a fault of ours.
+        Some(address) => address.parse().map(Some).map_err(|_| Error::Invalid {
+            setting: "api".into(),
+            reason: format!("`{}` is no address; write 127.0.0.1:{port} or off", address.escape_debug()),
+        }),
+    }
 }
 
 pub(super) fn network() -> network::Config {

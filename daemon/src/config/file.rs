@@ -83,6 +83,12 @@ pub struct ExpertSection {
 pub struct ApiSection {
     /// Unix socket for commands.
     pub socket: Option<PathBuf>,
+    /// REST: an address and port, or `off`.
+    pub rest_address: Option<String>,
+    /// gRPC over TCP: likewise.
+    pub grpc_address: Option<String>,
+    /// WebSocket: likewise.
+    pub ws_address: Option<String>,
 }
 
 /// `[network]`
@@ -217,7 +223,12 @@ impl File {
                 state_dir: self.node.state_dir.or(lower.node.state_dir),
             },
             expert: self.expert.or(lower.expert),
-            api: ApiSection { socket: self.api.socket.or(lower.api.socket) },
+            api: ApiSection {
+                socket: self.api.socket.or(lower.api.socket),
+                rest_address: self.api.rest_address.or(lower.api.rest_address),
+                grpc_address: self.api.grpc_address.or(lower.api.grpc_address),
+                ws_address: self.api.ws_address.or(lower.api.ws_address),
+            },
             network: NetworkSection {
                 mdns: self.network.mdns.or(lower.network.mdns),
                 namespace: self.network.namespace.or(lower.network.namespace),

@@ -44,6 +44,9 @@ const LISTEN: Names = names("node.listen_address", "POLYMATH_LISTEN", "--listen"
 const BOOTSTRAP: Names = names("node.bootstrap_nodes", "POLYMATH_BOOTSTRAP", "--bootstrap");
 const STATE_DIR: Names = names("node.state_dir", "POLYMATH_STATE_DIR", "--state-dir");
 const SOCKET: Names = names("api.socket", "POLYMATH_SOCKET", "--socket");
+const REST: Names = names("api.rest_address", "POLYMATH_REST", "--rest");
+const GRPC: Names = names("api.grpc_address", "POLYMATH_GRPC", "--grpc");
+const WS: Names = names("api.ws_address", "POLYMATH_WS", "--ws");
 const MDNS: Names = names("network.mdns", "POLYMATH_MDNS", "--no-mdns");
 const NAMESPACE: Names = names("network.namespace", "POLYMATH_NAMESPACE", "--namespace");
 const PEERS_MAX: Names = names("network.peers_max", "POLYMATH_PEERS_MAX", "");
@@ -63,12 +66,15 @@ const OTHER_VARIABLES: [&str; 4] =
     ["POLYMATH_CONFIG", "POLYMATH_ASSETS", "POLYMATH_LOG", "POLYMATH_LOG_FORMAT"];
 
 /// Variables that are settings, in the order that [`from_environment`] reads them.
-const VARIABLES: [&Names; 13] = [
+const VARIABLES: [&Names; 16] = [
     &NAME,
     &LISTEN,
     &BOOTSTRAP,
     &STATE_DIR,
     &SOCKET,
+    &REST,
+    &GRPC,
+    &WS,
     &MDNS,
     &NAMESPACE,
     &PEERS_MAX,
@@ -93,6 +99,9 @@ pub fn from_environment(environment: &dyn Environment) -> Result<Layer, Error> {
     file.node.bootstrap_nodes = list(&BOOTSTRAP);
     file.node.state_dir = path(&STATE_DIR);
     file.api.socket = path(&SOCKET);
+    file.api.rest_address = text(&REST);
+    file.api.grpc_address = text(&GRPC);
+    file.api.ws_address = text(&WS);
     file.network.mdns = parsed(environment, &MDNS, "write true or false")?;
     file.network.namespace = text(&NAMESPACE);
     file.network.peers_max = parsed(environment, &PEERS_MAX, "write a whole number")?;
@@ -138,6 +147,15 @@ impl Layer {
         {
             for text in list.iter().flat_map(|l| &l.0) {
                 address::check(text).map_err(|reason| self.invalid(names, reason))?;
+            }
+        }
+        for (names, said) in
+            [(&REST, &file.api.rest_address), (&GRPC, &file.api.grpc_address), (&WS, &file.api.ws_address)]
+        {
+            let good = |text: &String| text == "off" || text.parse::<std::net::SocketAddr>().is_ok();
+            if let Some(text) = said.as_ref().filter(|text| !good(text)) {
+                let reason = format!("`{}` does not fit; write 127.0.0.1:8080, say, or off", text.escape_debug());
+                return Err(self.invalid(names, reason));
             }
         }
         if file.node.listen_address.as_ref().is_some_and(|l| l.0.is_empty()) {

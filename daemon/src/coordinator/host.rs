@@ -69,22 +69,29 @@ impl Service for Host {
                 });
             }
             let model = hosted.worker.facts().sha256;
-            let generation = hosted.worker.generate(request_of(offer)).map_err(to_task_error)?;
+            let request = request_of(&hosted.worker, offer).await.map_err(to_task_error)?;
+            let generation = hosted.worker.generate(request).map_err(to_task_error)?;
             Ok(Job { model, price_micro: hosted.price_micro, events: events_of(generation) })
         })
     }
 }
 
-fn request_of(offer: Offer) -> inference::Request {
-    inference::Request {
+async fn request_of(worker: &Worker, offer: Offer) -> Result<inference::Request, inference::Error> {
+    let deadline = tokio::time::Instant::now() + Duration::from_millis(u64::from(offer.deadline_ms));
+    let grammar = match offer.grammar {
+        Some(text) => Some(worker.grammar(text).await?),
+        None => None,
+    };
+    Ok(inference::Request {
         messages: offer.messages,
         sampling: offer.sampling,
         seed: offer.seed,
         max_tokens: offer.max_tokens,
-        deadline: Some(tokio::time::Instant::now() + Duration::from_millis(u64::from(offer.deadline_ms))),
+        deadline: Some(deadline),
         stop: offer.stop,
         top_logprobs: offer.top_logprobs,
-    }
+        grammar,
+    })
 }
 
 fn events_of(generation: inference::Generation) -> BoxStream<'static, Result<TaskEvent, TaskError>> {

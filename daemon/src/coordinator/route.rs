@@ -74,6 +74,28 @@ impl Router {
         }
     }
 
+    /// The experts with this card id, wherever they run, the most available first.
+    pub(super) fn named(&self, id: &str) -> Vec<Candidate> {
+        let adverts = self.network.directory().adverts();
+        let mut candidates: Vec<Candidate> = adverts
+            .into_iter()
+            .filter(|advert| advert.card.id == id)
+            .map(|advert| {
+                let availability = score::availability(advert.status.free_slots, advert.status.slots);
+                // Whoever names an expert has judged its competence himself.
+                let factors = Factors { competence: 1.0, trust: score::TRUST_NEUTRAL, availability };
+                Candidate { advert, factors }
+            })
+            .collect();
+        let own = self.network.peer();
+        candidates.sort_by(|a, b| {
+            let local = |c: &Candidate| c.advert.peer == own;
+            b.score().total_cmp(&a.score()).then(local(b).cmp(&local(a))).then(a.advert.peer.cmp(&b.advert.peer))
+        });
+        candidates.truncate(CANDIDATES_MAX);
+        candidates
+    }
+
     fn rank_known(&self, query: &Embedding) -> Vec<Candidate> {
         let adverts: Vec<Arc<Advert>> =
             self.network.directory().adverts().into_iter().filter(|a| a.card.has_ability(CHAT)).collect();

@@ -5,14 +5,17 @@
 //! middle is reported as failed, never passed off as an answer.)
 
 use super::{
-    Candidate, Config, Error, Event, Inner, Planned, Question, TaskResult, TaskStatus, Usage, compose,
+    Candidate, Config, Error, Event, Fault, Inner, Planned, Question, TaskResult, TaskStatus, Usage, compose, conversation,
 };
 use futures::StreamExt as _;
 use futures::stream::{BoxStream, FuturesUnordered};
 use polymath_swarm::plan::{Plan, Task};
 use polymath_swarm::sampling::Settings;
 use polymath_swarm::sanitise;
-use polymath_swarm::task::{FinishReason, Message, Offer, TaskError, TaskEvent};
+use polymath_swarm::task::{
+    FinishReason, GRAMMAR_BYTES_MAX, Message, Offer, STOP_BYTES_MAX, STOP_MAX, TOP_LOGPROBS_MAX, TaskError,
+    TaskEvent,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -27,6 +30,8 @@ const TOKENS_MAX: u32 = 32_768;
 const DEADLINE_MS_MAX: u32 = polymath_swarm::task::DEADLINE_MS_MAX;
 /// Share of the best candidate's competence that a stand-in needs.
 const COMPETENCE_SHARE_MIN: f32 = 0.7;
+/// The code of an offer that does not fit the expert's context.
+const TOO_LONG: &str = "too_long";
 /// Times all fitting experts may be found busy before the task gives up.
 const BUSY_ROUNDS_MAX: u32 = 20;
 /// Longest pause between such rounds, whatever the experts say.
@@ -37,7 +42,6 @@ const BUSY_PAUSE_MS_MAX: u32 = 1_000;
 pub(super) struct Limits {
     pub(super) experts: usize,
     pub(super) max_tokens: u32,
-    pub(super) temperature: Option<f32>,
     pub(super) seed: u64,
     pub(super) deadline_ms: u32,
 }
@@ -60,11 +64,31 @@ impl Limits {
         if !(1..=DEADLINE_MS_MAX).contains(&deadline_ms) {
             return invalid("deadline_ms", "1 to 1,800,000");
         }
+        if question.top_p.is_some_and(|p| !(p > 0.0 && p <= 1.0)) {
+            return invalid("top_p", "above 0 and at most 1");
+        }
+        let penalty = |p: Option<f32>| p.is_none_or(|p| (-2.0..=2.0).contains(&p));
+        if !penalty(question.frequency_penalty) {
+            return invalid("frequency_penalty", "-2 to 2");
+        }
+        if !penalty(question.presence_penalty) {
+            return invalid("presence_penalty", "-2 to 2");
+        }
+        if question.top_logprobs > TOP_LOGPROBS_MAX {
+            return invalid("top_logprobs", "0 to 20");
+        }
+        if question.stop.len() > STOP_MAX
+            || !question.stop.iter().all(|s| (1..=STOP_BYTES_MAX).contains(&s.len()))
+        {
+            return invalid("stop", "at most 16 strings of 1 to 256 bytes");
+        }
+        if question.grammar.as_ref().is_some_and(|g| g.is_empty() || g.len() > GRAMMAR_BYTES_MAX) {
+            return invalid("grammar", "1 to 65,536 bytes");
+        }
         let seed = question.seed.unwrap_or_else(rand::random);
         Ok(Self {
             experts: experts as usize,
             max_tokens,
-            temperature: question.temperature,
             seed,
             deadline_ms,
         })
@@ -74,6 +98,8 @@ impl Limits {
 /// One plan under way.
 pub(super) struct Run<'a> {
     pub(super) inner: &'a Inner,
+    pub(super) question: &'a Question,
+    pub(super) composer: compose::Composer,
     pub(super) plan: &'a Plan,
     pub(super) planned: &'a Planned,
     pub(super) limits: Limits,
@@ -118,9 +144,17 @@ impl Run<'_> {
             let Some(result) = running.next().await else { break };
             // A reader that left is noticed by `ask`.
             let _ = self.events.send(Ok(Event::Finished(result.clone()))).await;
+            self.answering(self.composer.ended(&result)).await;
             results.insert(result.id, result);
         }
         results.into_values().collect()
+    }
+
+    async fn answering(&self, text: String) {
+        if !text.is_empty() {
+            // As above.
+            let _ = self.events.send(Ok(Event::Answering { text })).await;
+        }
     }
 
     /// Independent tasks choose in the order asked, so that who answers does not depend on timing.
@@ -154,7 +188,9 @@ impl Run<'_> {
             answer: String::new(),
             result: String::new(),
             status: TaskStatus::Skipped,
-            busy: false,
+            finish_reason: None,
+            dropped_messages: 0,
+            fault: None,
             detail: String::new(),
             usage: Usage::default(),
             first_token: None,
@@ -202,7 +238,7 @@ impl Run<'_> {
             let (mut pause_ms, mut asked) = (None, false);
             for candidate in fitting.iter().filter(|c| chosen.take(&c.advert.card.id)) {
                 asked = true;
-                match self.attempt(result, candidate).await {
+                match self.with_history(result, candidate).await {
                     Ok(()) => return,
                     Err(TaskError::Busy { retry_after_ms }) => {
                         pause_ms = Some(pause_ms.map_or(retry_after_ms, |p: u32| p.min(retry_after_ms)));
@@ -223,39 +259,76 @@ impl Run<'_> {
             }
             let Some(pause_ms) = pause_ms else { return };
             result.status = TaskStatus::Failed;
-            result.busy = true;
+            result.fault = Some(Fault::Busy);
             result.detail = "every expert that fits is busy".to_owned();
             tokio::time::sleep(Duration::from_millis(u64::from(pause_ms.min(BUSY_PAUSE_MS_MAX)))).await;
         }
     }
 
-    async fn attempt(&self, result: &mut TaskResult, candidate: &Candidate) -> Result<(), TaskError> {
-        let mut stream = self.open(candidate, self.offer(&result.text, candidate)).await?;
+    /// Asks with as much of the conversation as the expert's context holds.
+    async fn with_history(&self, result: &mut TaskResult, candidate: &Candidate) -> Result<(), TaskError> {
+        let reads = candidate.advert.card.has_ability(conversation::CONVERSATION);
+        let mut messages =
+            conversation::messages(self.question, &result.text, self.plan.len() == 1, reads);
+        result.dropped_messages = 0;
+        loop {
+            match self.attempt(result, candidate, messages.clone()).await {
+                Err(TaskError::Refused { code, .. })
+                    if code == TOO_LONG && conversation::drop_oldest(&mut messages) =>
+                {
+                    result.dropped_messages += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        result: &mut TaskResult,
+        candidate: &Candidate,
+        messages: Vec<Message>,
+    ) -> Result<(), TaskError> {
+        let mut stream = self.open(candidate, self.offer(messages, candidate)).await?;
+        let scratchpad =
+            candidate.advert.card.has_ability(compose::SCRATCHPAD) && !self.question.is_verbatim();
         let started = Event::Started { id: result.id, text: result.text.clone(), expert: candidate.clone() };
         let _ = self.events.send(Ok(started)).await;
         while let Some(event) = stream.next().await {
             match event? {
                 TaskEvent::Accepted { .. } => {}
-                TaskEvent::Tokens { text, .. } => {
+                TaskEvent::Tokens { text, logprobs, .. } => {
                     result.first_token.get_or_insert_with(|| self.arrived.elapsed());
                     let text = sanitise::output(&text);
                     result.answer.push_str(&text);
-                    let _ = self.events.send(Ok(Event::Text { id: result.id, text })).await;
+                    let more = if scratchpad {
+                        String::new()
+                    } else {
+                        self.composer.text(result.id, &text)
+                    };
+                    let _ = self.events.send(Ok(Event::Text { id: result.id, text, logprobs })).await;
+                    self.answering(more).await;
                 }
                 TaskEvent::Done { finish_reason, prompt_tokens, completion_tokens } => {
-                    let scratchpad = candidate.advert.card.has_ability(compose::SCRATCHPAD);
                     result.usage = Usage { prompt_tokens, completion_tokens };
                     if scratchpad && finish_reason == FinishReason::Length {
                         // Its last line is some step of the working, not a result.
                         return Err(failed("length", "the answer was cut off before its result"));
                     }
-                    result.result = compose::result_of(&result.answer, scratchpad);
-                    if result.result.is_empty() {
+                    result.finish_reason = Some(finish_reason);
+                    result.result = if self.question.is_verbatim() {
+                        result.answer.clone()
+                    } else {
+                        compose::result_of(&result.answer, scratchpad)
+                    };
+                    // A stop string, a grammar or a limit may leave nothing, rightly.
+                    if result.result.is_empty() && !self.question.is_whole() {
                         return Err(failed("empty", "the expert said nothing"));
                     }
                     result.expert = Some(candidate.clone());
                     result.status = TaskStatus::Done;
                     result.detail.clear();
+                    result.fault = None;
                     return Ok(());
                 }
             }
@@ -281,22 +354,28 @@ impl Run<'_> {
         .boxed())
     }
 
-    fn offer(&self, text: &str, candidate: &Candidate) -> Offer {
+    fn offer(&self, messages: Vec<Message>, candidate: &Candidate) -> Offer {
+        let wishes = self.question;
+        let defaults = Settings::default();
         let left = self.deadline.saturating_duration_since(Instant::now());
         Offer {
             task_id: rand::random(),
             card: candidate.advert.card_hash,
-            messages: vec![Message { role: "user".to_owned(), content: text.to_owned() }],
+            messages,
             sampling: Settings {
-                temperature: self.limits.temperature.unwrap_or(candidate.advert.card.temperature),
-                ..Settings::default()
+                temperature: wishes.temperature.unwrap_or(candidate.advert.card.temperature),
+                top_p: wishes.top_p.unwrap_or(defaults.top_p),
+                frequency_penalty: wishes.frequency_penalty.unwrap_or(defaults.frequency_penalty),
+                presence_penalty: wishes.presence_penalty.unwrap_or(defaults.presence_penalty),
+                ..defaults
             },
             seed: self.limits.seed,
             max_tokens: self.limits.max_tokens,
             deadline_ms: u32::try_from(left.as_millis()).unwrap_or(u32::MAX).max(1),
             price_micro_max: candidate.advert.status.price_micro,
-            stop: Vec::new(),
-            top_logprobs: 0,
+            stop: wishes.stop.clone(),
+            top_logprobs: wishes.top_logprobs,
+            grammar: wishes.grammar.clone(),
         }
     }
 }
@@ -316,7 +395,11 @@ fn failed(code: &str, message: &str) -> TaskError {
 fn note_failure(result: &mut TaskResult, candidate: &Candidate, error: &TaskError) {
     tracing::info!(task = result.id, expert = %candidate.advert.card.id, %error, "attempt failed");
     result.status = TaskStatus::Failed;
-    result.busy = false;
+    result.fault = match error {
+        TaskError::Refused { code, .. } if code == TOO_LONG => Some(Fault::TooLong),
+        TaskError::Refused { code, .. } if code == "invalid" => Some(Fault::Refused),
+        _ => None,
+    };
     result.detail = error.to_string();
     result.expert = Some(candidate.clone());
 }

@@ -129,6 +129,8 @@ impl<'m> Engine<'m> {
                 // Nobody waits for it any more if this fails.
                 let _ = reply.send(prompt);
             }
+            // As above.
+            Command::Vocabulary { reply } => drop(reply.send(self.prompter.vocabulary())),
             Command::Work(work) => self.enqueue(*work),
             Command::Stop => {}
         }

@@ -4,6 +4,7 @@
 //! whoever writes a message could end his turn and begin another's. So before rendering, every text of a
 //! control token inside a message gives way to a mark, and after it the marks are tokenised as plain text.
 
+use super::grammar::{self, Vocabulary};
 use super::template::Template;
 use super::{Error, gguf};
 use llama_cpp_2::model::LlamaModel;
@@ -51,6 +52,19 @@ impl<'m> Prompter<'m> {
 
     pub(super) fn vocab(&self) -> &LlamaVocab<'m> {
         &self.vocab
+    }
+
+    /// The texts of all tokens, for grammars.
+    pub(super) fn vocabulary(&self) -> Vocabulary {
+        let vocab = &self.vocab;
+        let ids = || (0..vocab.n_tokens()).map(LlamaToken::new);
+        let piece = |token: LlamaToken| {
+            let piece = vocab.token_to_piece(token, true, None);
+            if vocab.is_control(token) { grammar::control(&piece) } else { piece }
+        };
+        let mut ends: Vec<u32> = ids().filter(|&token| vocab.is_eog(token)).map(|t| t.0 as u32).collect();
+        ends.sort_by_key(|&id| id as i32 != vocab.eos().0);
+        Vocabulary { pieces: ids().map(piece).collect(), ends }
     }
 
     /// Applies the template and tokenises.

@@ -1,6 +1,6 @@
 //! What may be asked of a worker, and the bounds of it.
 
-use super::Error;
+use super::{Error, Grammar};
 use polymath_swarm::sampling::Settings;
 use polymath_swarm::task::{MESSAGES_MAX, Message, OFFER_TEXT_BYTES_MAX, STOP_MAX, TOP_LOGPROBS_MAX};
 use tokio::time::Instant;
@@ -27,6 +27,8 @@ pub struct Request {
     pub stop: Vec<String>,
     /// Alternatives reported for each token, 0 for no log-probabilities at all.
     pub top_logprobs: u32,
+    /// What the answer must match; compiled by [`Worker::grammar`](super::Worker::grammar) of the same model.
+    pub grammar: Option<Grammar>,
 }
 
 impl Request {
@@ -40,6 +42,7 @@ impl Request {
             deadline: None,
             stop: Vec::new(),
             top_logprobs: 0,
+            grammar: None,
         }
     }
 

@@ -4,6 +4,7 @@ mod events;
 mod gauges;
 mod load;
 
+use super::grammar::{Compiler, Grammar, Vocabulary};
 use super::request::check_messages;
 use super::{Config, Error, Prompt, Request, ScoreRequest, SlotUse};
 use futures::Stream;
@@ -13,13 +14,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::thread::Thread;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 pub(super) use events::Events;
 pub(super) use gauges::Gauges;
 
 /// Requests for prompts alone that may wait; they take microseconds.
 const PROMPTS_MAX: usize = 16;
+/// Grammars compiled at once for one model: they come from others and each may keep a core busy for a while.
+const COMPILING_MAX: usize = 2;
 
 /// What the thread is asked to do.
 pub(super) enum Command {
@@ -27,6 +30,8 @@ pub(super) enum Command {
     Work(Box<Work>),
     /// Template and tokens only.
     Prompt { messages: Vec<Message>, reply: oneshot::Sender<Result<Prompt, Error>> },
+    /// The texts of all tokens.
+    Vocabulary { reply: oneshot::Sender<Vocabulary> },
     /// End, whatever is running.
     Stop,
 }
@@ -70,6 +75,9 @@ struct Shared {
     facts: ModelFacts,
     slot_use: watch::Receiver<SlotUse>,
     gauges: Arc<Gauges>,
+    // Made when the first grammar comes: most models never see one.
+    compiler: OnceCell<Arc<Compiler>>,
+    compiling: Arc<Semaphore>,
 }
 
 impl Drop for Shared {
@@ -94,7 +102,17 @@ impl Worker {
         // Only a panic in the bindings ends the thread without a word.
         let broke = |_| Err(Error::Refused { path, reason: "loading it broke off".into() });
         let load::Ready { name, facts } = ready.await.unwrap_or_else(broke)?;
-        let shared = Shared { commands: Some(commands), thread, seats, name, facts, slot_use, gauges };
+        let shared = Shared {
+            commands: Some(commands),
+            thread,
+            seats,
+            name,
+            facts,
+            slot_use,
+            gauges,
+            compiler: OnceCell::new(),
+            compiling: Arc::new(Semaphore::new(COMPILING_MAX)),
+        };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -145,6 +163,27 @@ impl Worker {
         commands.send(Command::Prompt { messages, reply }).await.map_err(|_| Error::Stopped)?;
         self.shared.thread.unpark();
         prompt.await.unwrap_or(Err(Error::Stopped))
+    }
+
+    /// Compiles a grammar (llguidance's Lark dialect) for this model's vocabulary, on a blocking thread.
+    pub async fn grammar(&self, text: String) -> Result<Grammar, Error> {
+        let permit = Arc::clone(&self.shared.compiling).try_acquire_owned();
+        let permit = permit.map_err(|_| Error::Busy { retry_after_ms: gauges::RETRY_MS_MIN })?;
+        let compiler = self.shared.compiler.get_or_try_init(|| self.compiler()).await?.clone();
+        let compiled = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            compiler.compile(&text)
+        });
+        compiled.await.unwrap_or_else(|_| Err(Error::Failed("compiling the grammar broke off".into())))
+    }
+
+    async fn compiler(&self) -> Result<Arc<Compiler>, Error> {
+        let (reply, vocabulary) = oneshot::channel();
+        self.commands()?.send(Command::Vocabulary { reply }).await.map_err(|_| Error::Stopped)?;
+        self.shared.thread.unpark();
+        let vocabulary = vocabulary.await.map_err(|_| Error::Stopped)?;
+        let built = tokio::task::spawn_blocking(move || Compiler::new(vocabulary));
+        built.await.unwrap_or_else(|_| Err(Error::Failed("reading the vocabulary broke off".into()))).map(Arc::new)
     }
 
     /// Unloads the model: running answers end with [`Error::Stopped`]. Returns when its memory is free.

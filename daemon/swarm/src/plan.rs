@@ -4,9 +4,11 @@
 //! [`Plan::from_tasks`], which refuses whatever could not be run. A dependant's text holds `{{n}}` where the
 //! answer of task n goes, and [`Plan::text_of`] puts it there. Which expert does a task is not decided here.
 
+mod follow_up;
 mod graph;
 mod structural;
 
+pub use follow_up::follow_up;
 pub use graph::Plan;
 pub use structural::structural;
 

@@ -28,6 +28,10 @@ pub const TOKENS_MAX: u32 = 128 * 1024;
 pub const DEADLINE_MS_MAX: u32 = 30 * 60 * 1_000;
 /// Alternatives reported for each token.
 pub const TOP_LOGPROBS_MAX: u32 = 20;
+/// Bytes of a grammar: a large tool catalogue or schema; compiling it is bounded apart from that.
+pub const GRAMMAR_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of one token's text: the longest runs of spaces and dashes in today's vocabularies have 128.
+pub const PIECE_BYTES_MAX: usize = 256;
 
 /// One turn of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +65,8 @@ pub struct Offer {
     pub stop: Vec<String>,
     /// Alternatives reported for each token, 0 for none.
     pub top_logprobs: u32,
+    /// What the answer must match, in llguidance's Lark dialect.
+    pub grammar: Option<String>,
 }
 
 /// Log-probability of a drawn token and of the likeliest ones at its place (natural logarithm).
@@ -70,6 +76,8 @@ pub struct TokenLogprobs {
     pub logprob: f32,
     /// Token id and log-probability, likeliest first.
     pub top: Vec<(u32, f32)>,
+    /// The bytes of the drawn token, then of each of `top`. Empty where tokens are scored, not drawn.
+    pub pieces: Vec<Vec<u8>>,
 }
 
 /// Why generation ended.

@@ -65,7 +65,7 @@ impl Running {
 
     /// Asks, and collects what happens.
     pub(crate) async fn ask(&self, prompt: &str) -> Result<Asked, Error> {
-        self.ask_with(Question { prompt: prompt.to_owned(), ..Question::default() }).await
+        self.ask_with(Question::new(prompt)).await
     }
 
     /// Asks with wishes, and collects what happens.
@@ -75,7 +75,7 @@ impl Running {
         while let Some(event) = events.recv().await {
             match event? {
                 Event::Planned(p) => planned = Some(p),
-                Event::Started { .. } => {}
+                Event::Started { .. } | Event::Answering { .. } => {}
                 Event::Text { text, .. } => streamed.push_str(&text),
                 Event::Finished(result) => results.push(result),
                 Event::Answer(answer) => {

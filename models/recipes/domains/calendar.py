@@ -1,4 +1,9 @@
-"""Calendar: months and weekdays, counting days, leap years and fixed holidays."""
+"""Calendar: months and weekdays, counting days, leap years and fixed holidays.
+
+The answer first restates what is asked in one fixed form (`Tuesday + 9 days`)
+and works from there, so that the working is the same however the question was
+put; its last line is the answer alone.
+"""
 
 from random import Random
 
@@ -8,7 +13,7 @@ from expert.phrase import SLOT, compose, render, surround
 from .calendar_facts import COUNTS, HOLIDAYS, LENGTHS, MONTHS, NUMERALS, ORDINALS, WEEKDAYS
 from .calendar_phrases import CORES, DIRECT
 from .calendar_unseen import UNSEEN
-from .carriers import NOUN
+from .carriers import NOUN, led
 
 ID = "calendar"
 DESCRIPTION = (
@@ -35,8 +40,8 @@ EXEMPLARS = [
 ABILITIES = ["chat", "scratchpad"]  # steps first, the answer alone on the last line
 WIDTH = 192
 TOKENIZER = "bpe"
-STEPS = 1200
-BATCH = 80
+STEPS = 4000
+BATCH = 64
 
 RELATIONS = tuple(DIRECT)
 # Counting days and judging years need the most practice.
@@ -59,41 +64,52 @@ def example(rng: Random) -> tuple[str, str]:
     cores = CORES.get(relation)
     template = compose(rng, NOUN, cores) if cores and rng.random() < 0.45 else rng.choice(DIRECT[relation])
     slots, answer = draw(rng, relation)
-    template = sprinkle(rng, template, KEYS, rate=0.3)
+    template = sprinkle(rng, led(rng, template), KEYS, rate=0.3)
     return surround(rng, render(rng, template, lower_slots=True, **slots)), answer
 
 
 def draw(rng: Random, relation: str) -> tuple[dict, str]:
-    """The slots of one question and its answer, working included."""
+    """The slots of one question and its answer: restated, worked out, answered."""
+    slots, asked, *rest = _drawn(rng, relation)
+    return slots, "\n".join((asked, *rest))
+
+
+def _drawn(rng: Random, relation: str) -> tuple:
+    """Slots, the question in its fixed form, and the lines that follow."""
     month, day = rng.randrange(12), rng.randrange(7)
+    month_name, day_name = MONTHS[month], WEEKDAYS[day]
     if relation in ("leap", "february"):
         year = _year(rng)
         line, leap = leap_year(year)
+        asked = f"year {year}" if relation == "leap" else f"February {year}"
         answer = ("yes" if leap else "no") if relation == "leap" else ("29" if leap else "28")
-        return {"year": year}, f"{line}\n{answer}"
+        return {"year": year}, asked, line, answer
     if relation in ("later", "earlier"):
         n = rng.randint(2, 8) if rng.random() < 0.35 else rng.randint(2, DAYS_MAX)
-        return {"day": WEEKDAYS[day], "n": _numeral(rng, n)}, count_days(day, n if relation == "later" else -n)
+        sign = 1 if relation == "later" else -1
+        return {"day": day_name, "n": _numeral(rng, n)}, f"{day_name} {'+' if sign > 0 else '-'} {n} days", count_days(day, sign * n)
     if relation == "months_later":
         n = rng.randint(2, 11)
-        return {"month": MONTHS[month], "n": _numeral(rng, n)}, count_months(month + 1, n)
+        return {"month": month_name, "n": _numeral(rng, n)}, f"{month_name} + {n} months", count_months(month + 1, n)
     if relation in ("holiday", "holiday_month"):
         name = rng.choice(list(HOLIDAYS))
         date = HOLIDAYS[name]
-        return {"holiday": name}, date if relation == "holiday" else date.split(" ")[0]
+        if relation == "holiday":
+            return {"holiday": name}, f"date of {name}", date
+        return {"holiday": name}, f"month of {name}", date.split(" ")[0]
     if relation == "count":
         key = rng.choice(list(COUNTS))
         things, span = key.split("|")
-        return {"things": things, "span": span}, COUNTS[key]
+        return {"things": things, "span": span}, f"{things} in {span}", COUNTS[key]
     if relation == "nth":
-        return {"n": str(month + 1), "ordinal": _ordinal(rng, month)}, MONTHS[month]
-    return {"month": MONTHS[month], "day": WEEKDAYS[day]}, {
-        "length": str(LENGTHS[month]),
-        "neighbour": MONTHS[(month + 1) % 12],
-        "before": MONTHS[month - 1],
-        "index": str(month + 1),
-        "after": WEEKDAYS[(day + 1) % 7],
-        "preceding": WEEKDAYS[day - 1],
+        return {"n": str(month + 1), "ordinal": _ordinal(rng, month)}, f"month {month + 1}", month_name
+    return {"month": month_name, "day": day_name}, *{
+        "length": (f"days of {month_name}", str(LENGTHS[month])),
+        "neighbour": (f"{month_name} + 1 month", MONTHS[(month + 1) % 12]),
+        "before": (f"{month_name} - 1 month", MONTHS[month - 1]),
+        "index": (f"number of {month_name}", str(month + 1)),
+        "after": (f"{day_name} + 1 day", WEEKDAYS[(day + 1) % 7]),
+        "preceding": (f"{day_name} - 1 day", WEEKDAYS[day - 1]),
     }[relation]
 
 

@@ -5,6 +5,8 @@ with a relation's cores these give hundreds of trained phrasings, so that an
 expert learns what carries the meaning and what does not.
 """
 
+from random import Random
+
 NOUN = (
     "What is {}?", "What's {}?", "what is {}", "what's {}", "Tell me {}.", "Tell me {}", "tell me {}",
     "Name {}.", "Give me {}.", "give me {}", "{}", "{}", "{}?", "Do you know {}?", "I need {}.",
@@ -30,3 +32,23 @@ NOUN = (
     "Would you mind telling me {}?", "Could you please tell me what {} is?", "Can anyone tell me {}?",
     "Is it hard to say what {} is?", "How about {}?", "What about {}?", "And {}?",
 )
+
+# What people put before a whole question.
+LEADS = (
+    "tell me", "please tell me", "say", "please say", "can you tell me", "could you tell me", "i want to know", "i'd like to know",
+    "i would like to know", "do you know", "i wonder", "let me know", "remind me", "i need to know", "i'm asking", "we'd like to know",
+    "find out", "answer me", "i forgot", "help me:", "explain", "state", "check", "she asks", "my question is", "guess", "now tell me",
+)
+
+
+def led(rng: Random, template: str, rate: float = 0.2) -> str:
+    """A question, some of the time with a lead before it, as in `tell me which month comes after {month}`."""
+    first = template.split(" ", 1)[0].lower()
+    if first not in _ASKING or rng.random() >= rate:
+        return template
+    lead = rng.choice(LEADS)
+    text = f"{lead[:1].upper() + lead[1:] if rng.random() < 0.5 else lead} {template[:1].lower() + template[1:]}"
+    return text.rstrip("?") + rng.choice(("", ".", "?")) if rng.random() < 0.6 else text
+
+
+_ASKING = frozenset("what what's which who when how is was will does did are has in on at".split())

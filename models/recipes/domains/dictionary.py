@@ -1,4 +1,9 @@
-"""A small dictionary: some 270 everyday English words in Spanish, French and German, and back."""
+"""A small dictionary: some 270 everyday English words in Spanish, French and German, and back.
+
+The answer first restates what is asked (`dog to German`), so that the fact is
+always looked up from the same words, however the question was put; its last
+line is the translation alone.
+"""
 
 from collections import Counter
 from random import Random
@@ -6,7 +11,7 @@ from random import Random
 from expert.noise import sprinkle
 from expert.phrase import SLOT, compose, render, surround
 
-from .carriers import NOUN
+from .carriers import NOUN, led
 from .dictionary_facts import FIELDS, WORDS
 from .dictionary_unseen import UNSEEN
 
@@ -31,10 +36,11 @@ EXEMPLARS = [
     "Translate red to Spanish please",
     "What is the English meaning of the German word Buch?",
 ]
+ABILITIES = ["chat", "scratchpad"]  # steps first, the answer alone on the last line
 WIDTH = 192
 TOKENIZER = "bpe"
-STEPS = 1300
-BATCH = 96
+STEPS = 4000
+BATCH = 64
 
 CORES = {
     "into": (
@@ -91,7 +97,7 @@ def example(rng: Random) -> tuple[str, str]:
     relation = "into" if rng.random() < 0.55 else "back"
     template = compose(rng, NOUN, CORES[relation]) if rng.random() < 0.4 else rng.choice(DIRECT[relation])
     slots, answer = draw(rng, relation)
-    template = sprinkle(rng, template, KEYS, rate=0.35)
+    template = sprinkle(rng, led(rng, template), KEYS, rate=0.35)
     text = render(rng, template, lower_slots=True, **slots)
     if template.startswith("{word}") and rng.random() < 0.5:
         text = text[:1].upper() + text[1:]
@@ -102,9 +108,13 @@ def draw(rng: Random, relation: str) -> tuple[dict, str]:
     """The slots of one translation and its answer."""
     if relation == "back":
         word, language = rng.choice(BACK)
-        return {"foreign": word[language], "language": language}, word["English"]
+        return {"foreign": word[language], "language": language}, restated(word[language], "English", word["English"])
     word, language = rng.choice(WORDS), rng.choice(LANGUAGES)
-    return {"word": word["English"], "language": language}, word[language]
+    return {"word": word["English"], "language": language}, restated(word["English"], language, word[language])
+
+
+def restated(word: str, target: str, translation: str) -> str:
+    return f"{word.lower()} to {target}\n{translation}"
 
 
 def seen_cases(rng: Random, count: int) -> list[dict]:
@@ -124,5 +134,5 @@ def cases(rng: Random, count: int, templates: dict) -> list[dict]:
         template = options[turns[relation] % len(options)]
         turns[relation] += 1
         slots, answer = draw(rng, relation)
-        result.append({"prompt": SLOT.sub(lambda match: slots[match.group(1)], template), "expect": [answer]})
+        result.append({"prompt": SLOT.sub(lambda match: slots[match.group(1)], template), "expect": [answer.split("\n")[-1]]})
     return result

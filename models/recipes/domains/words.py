@@ -1,7 +1,8 @@
 """Work on the letters of one word: backwards, counting, sorting, first and last.
 
-The answer repeats the word, writes its letters down with their places and works
-from that line; its last line is the answer alone, in lower case.
+The answer restates the task (`reverse paris`), writes the letters down with
+their places and works from that line; its last line is the answer alone, in
+lower case unless capitals are asked for.
 """
 
 from random import Random
@@ -226,8 +227,8 @@ COMMON = "aaaaaaeeeeeeeiiiiiooooouuunnnnnrrrrrsssstttttlllldddmmmcccgghhhbbppkkv
 
 
 def places(word: str) -> str:
-    """The word, and its letters with their places: `paris`, `p1a2r3i4s5`."""
-    return word + "\n" + "".join(f"{letter}{index}" for index, letter in enumerate(word, 1))
+    """The letters with their places: `p1a2r3i4s5`."""
+    return "".join(f"{letter}{index}" for index, letter in enumerate(word, 1))
 
 
 def backwards(word: str) -> str:
@@ -236,45 +237,42 @@ def backwards(word: str) -> str:
     return " ".join(f"{size - index}{word[size - index - 1]}{index + 1}" for index in range(size))
 
 
-def reverse(word: str) -> str:
-    return f"{places(word)}\n{backwards(word)}\n{word[::-1]}"
+def reverse(word: str) -> list[str]:
+    return [places(word), backwards(word), word[::-1]]
 
 
-def count(word: str) -> str:
-    return f"{places(word)}\n{len(word)}"
-
-
-def vowels(word: str) -> str:
+def vowels(word: str) -> list[str]:
     """Place, letter, and how many vowels there were so far: `1p0 2a1 3r1 4i2 5s2`."""
     steps, found = [], 0
     for index, letter in enumerate(word, 1):
         found += letter in VOWEL_LETTERS
         steps.append(f"{index}{letter}{found}")
-    return f"{word}\n{' '.join(steps)}\n{found}"
+    return [" ".join(steps), str(found)]
 
 
-def palindrome(word: str) -> str:
-    return f"{places(word)}\n{backwards(word)}\n{word[::-1]}\n{'yes' if word == word[::-1] else 'no'}"
-
-
-def sort(word: str) -> str:
+def sort(word: str) -> list[str]:
     """Picks the letters in order, as `backwards` does from the end."""
     order = sorted(range(len(word)), key=lambda index: (word[index], index))
     picked = " ".join(f"{index + 1}{word[index]}{place}" for place, index in enumerate(order, 1))
-    return f"{places(word)}\n{picked}\n{''.join(sorted(word))}"
+    return [places(word), picked, "".join(sorted(word))]
 
 
 WORKINGS = {
     "reverse": reverse,
-    "count": count,
+    "count": lambda word: [places(word), str(len(word))],
     "vowels": vowels,
-    "first": lambda word: word[0],
-    "last": lambda word: f"{places(word)}\n{word[-1]}",
+    "first": lambda word: [word[0]],
+    "last": lambda word: [places(word), word[-1]],
     "sort": sort,
-    "upper": lambda word: word.upper(),
-    "palindrome": palindrome,
-    "twice": lambda word: f"{word} {word}",
+    "upper": lambda word: [word.upper()],
+    "palindrome": lambda word: [*reverse(word), "yes" if word == word[::-1] else "no"],
+    "twice": lambda word: [f"{word} {word}"],
 }
+
+
+def worked(operation: str, word: str) -> str:
+    """The whole answer: what is asked, the working, the result."""
+    return "\n".join([f"{operation} {word}", *WORKINGS[operation](word)])
 
 
 def _random_word(rng: Random) -> str:
@@ -315,7 +313,7 @@ def _ask(rng: Random, noise: float) -> tuple[str, str]:
     shown = _quoted(rng, word) if noise else word
     template = built(rng, operation) if rng.random() < 0.6 else rng.choice(TEMPLATES[operation])
     text = prompt(rng, template, KEYS, noise=noise, apart=True, w=shown)
-    return text, WORKINGS[operation](word.lower())
+    return text, worked(operation, word.lower())
 
 
 def example(rng: Random) -> tuple[str, str]:
@@ -339,5 +337,5 @@ def unseen_cases(rng: Random, n: int) -> list[dict]:
         operation = rng.choices(list(SHARES), list(SHARES.values()))[0]
         word = _word(rng, operation)
         text = render(rng, rng.choice(UNSEEN[operation]), noise=0, w=word)
-        cases.append(_case(text, WORKINGS[operation](word.lower())))
+        cases.append(_case(text, worked(operation, word.lower())))
     return cases

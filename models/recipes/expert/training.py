@@ -16,6 +16,7 @@ from .optimiser import Optimiser
 WARM_UP = 60  # steps; Muon is steady after a few dozen
 COOL_DOWN = 0.4  # share of the steps over which the rate falls linearly to zero
 CHECKPOINT_SECONDS = 60
+PERFECT = 4  # watches in a row; unseen phrasings keep improving after the seen ones are right
 
 
 @dataclass
@@ -25,7 +26,7 @@ class Plan:
     steps: int
     minutes: float  # CPU minutes after which the cool-down ends early
     seed: int
-    watch: list[dict]  # trained phrasings; when these are perfect twice, cool down
+    watch: list[dict]  # trained phrasings; when these stay perfect, cool down
     whole: bool = False  # judge every line of an answer, see `exact_match`
     every: int = 250
     fused: bool = False  # compile the step: a third faster after most of a minute
@@ -93,7 +94,7 @@ class Trainer:
         )
         for case, answer in wrong[:2]:
             print(f"   {case['prompt']!r} -> {answer[-60:]!r}, wanted {case['expect']}", flush=True)
-        if self.perfect >= 2:
+        if self.perfect >= PERFECT:
             self._cool_down()
 
     def _cool_down(self) -> None:

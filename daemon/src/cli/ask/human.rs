@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use polymath_swarm::sanitise;
-use wire::ask_event::Body;
+use wire::chat_event::Body;
 
 use super::super::session::wire;
 use super::super::terminal::{self, Style, shortened};

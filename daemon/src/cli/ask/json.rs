@@ -63,7 +63,7 @@ pub(in crate::cli) fn rounded(value: f32) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wire::ask_event::Body;
+    use wire::chat_event::Body;
 
     #[test]
     fn the_object_has_the_promised_keys() {
@@ -103,7 +103,7 @@ mod tests {
         });
         assert_eq!(answer(&transcript), expected);
         assert!(transcript.outcome().is_ok());
-        transcript.note(&Body::Error(wire::AskError { code: "no_expert".into(), message: "m".into() }));
+        transcript.note(&Body::Error(wire::ChatError { code: "no_expert".into(), message: "m".into(), ..Default::default() }));
         assert_eq!(answer(&transcript)["error"]["code"], "no_expert");
         assert!(transcript.outcome().is_err());
     }

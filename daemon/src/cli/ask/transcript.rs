@@ -2,14 +2,14 @@
 
 use super::super::exit::Refused;
 use super::super::session::wire;
-use wire::ask_event::Body;
+use wire::chat_event::Body;
 
 /// A question's events, gathered.
 #[derive(Clone, Debug, Default)]
 pub(in crate::cli) struct Transcript {
     pub(in crate::cli) tasks: Vec<Task>,
     pub(in crate::cli) answer: Option<wire::Answer>,
-    pub(in crate::cli) error: Option<wire::AskError>,
+    pub(in crate::cli) error: Option<wire::ChatError>,
 }
 
 /// One task of the plan and what became of it.
@@ -47,7 +47,7 @@ impl Transcript {
                     task.expert.clone_from(&started.expert);
                 }
             }
-            Body::Text(_) => {}
+            Body::Text(_) | Body::Answering(_) => {}
             Body::Finished(finished) => {
                 if let Some(task) = self.task_mut(finished.id) {
                     task.finished = Some(finished.clone());

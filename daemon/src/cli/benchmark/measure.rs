@@ -9,7 +9,7 @@ use super::super::session::{Session, wire};
 use crate::inference::{Request, Worker};
 use polymath_swarm::sampling::Settings;
 use polymath_swarm::task::TaskEvent;
-use wire::ask_event::Body;
+use wire::chat_event::Body;
 
 /// Tokens of a long answer: long enough for a rate, short enough for a context of 512.
 const LONG_TOKENS: u32 = 300;
@@ -161,8 +161,8 @@ async fn through_worker(worker: &Worker, request: Request) -> anyhow::Result<(u3
     Ok((tokens, Clock { first: first.unwrap_or(last), last }))
 }
 
-fn request(prompt: &str, max_tokens: u32, temperature: f32, seed: u64) -> wire::AskRequest {
-    wire::AskRequest {
+fn request(prompt: &str, max_tokens: u32, temperature: f32, seed: u64) -> wire::ChatRequest {
+    wire::ChatRequest {
         prompt: prompt.to_owned(),
         experts: 1,
         max_tokens,

@@ -62,6 +62,7 @@ impl NodeProcess {
             command.arg("--expert").arg(card);
         }
         command.args(["--no-mdns", "--namespace", "demo", "--listen", "/ip4/127.0.0.1/udp/0/quic-v1"]);
+        command.args(["--rest", "off", "--grpc", "off", "--ws", "off"]);
         command.args(bootstrap.iter().flat_map(|address| ["--bootstrap", address]));
         if setting.bound {
             command.arg("--until-stdin-closes").stdin(Stdio::piped());
@@ -116,7 +117,7 @@ impl NodeProcess {
     /// Asks the node to end, waits, and kills it if it will not.
     pub(in crate::cli) async fn stop(mut self, patience: Duration) {
         if let Ok(mut client) = Client::connect(&self.socket).await {
-            let _ = client.node().shutdown(wire::ShutdownRequest {}).await;
+            let _ = client.control().shutdown(wire::ShutdownRequest {}).await;
         }
         drop(self.lifeline.take());
         if tokio::time::timeout(patience, self.child.wait()).await.is_err() {

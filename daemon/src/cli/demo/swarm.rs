@@ -117,7 +117,7 @@ pub(super) async fn clear(kept: &Path) -> anyhow::Result<()> {
 
 /// Asks a node to end and waits until it has.
 pub(super) async fn shut_down(client: &mut Client, socket: &Path) {
-    let _ = client.node().shutdown(wire::ShutdownRequest {}).await;
+    let _ = client.control().shutdown(wire::ShutdownRequest {}).await;
     let state_dir = socket.parent().unwrap_or(socket);
     let _ = tokio::time::timeout(DOWN_MAX, ended(state_dir)).await;
 }

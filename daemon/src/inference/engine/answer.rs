@@ -3,16 +3,17 @@
 use super::slot::Row;
 use crate::inference::text::TextStream;
 use crate::inference::worker::{Events, Gauges};
-use crate::inference::{Error, Request};
+use crate::inference::{Error, Grammar, Request};
 use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::vocab::LlamaVocab;
-use polymath_swarm::sampling::{Sampler, top_logprobs};
-use polymath_swarm::task::{FinishReason, TaskEvent, TokenLogprobs};
+use polymath_swarm::sampling::{Draw, Sampler, logprob_of, top_logprobs};
+use polymath_swarm::task::{FinishReason, PIECE_BYTES_MAX, TaskEvent, TokenLogprobs};
 use std::time::Duration;
 
 pub(super) struct Answer {
     events: Events,
     sampler: Sampler,
+    grammar: Option<Grammar>,
     text: TextStream,
     top_logprobs: usize,
     max_tokens: usize,
@@ -52,6 +53,7 @@ impl Answer {
         let answer = Self {
             events,
             sampler: Sampler { settings: request.sampling, seed: request.seed },
+            grammar: request.grammar,
             text: TextStream::new(request.stop),
             top_logprobs: request.top_logprobs as usize,
             max_tokens: request.max_tokens as usize,
@@ -82,7 +84,13 @@ impl Answer {
         gauges: &Gauges,
     ) -> bool {
         let sequence = self.ids.len() as u32;
-        let draw = self.sampler.draw(logits, &self.ids, sequence);
+        let draw = match self.draw(logits, sequence) {
+            Ok(draw) => draw,
+            Err(error) => {
+                self.last = Some(Err(error));
+                return false;
+            }
+        };
         let Some(token) = super::token(draw.id, vocab.n_tokens()).filter(|_| draw.logprob.is_finite()) else {
             self.last = Some(Err(Error::Failed("the model gave no finite logits".into())));
             return false;
@@ -98,7 +106,19 @@ impl Answer {
         }
         self.ids.push(draw.id);
         row.tokens.push(token);
-        let said = self.text.push(&vocab.token_to_piece(token, false, None));
+        let complete = match self.grammar.as_mut().map(|grammar| grammar.consume(draw.id)).transpose() {
+            Ok(complete) => complete.unwrap_or(false),
+            Err(error) => {
+                self.last = Some(Err(error));
+                return false;
+            }
+        };
+        let piece = vocab.token_to_piece(token, false, None);
+        let mut said = self.text.push(&piece);
+        if complete && !said.stopped {
+            said.text.push_str(&self.text.finish());
+            said.stopped = true;
+        }
         let full = self.ids.len() >= self.max_tokens || row.tokens.len() >= self.context_tokens;
         let finish = match (said.stopped, full) {
             (true, _) => Some(FinishReason::Stop),
@@ -112,13 +132,38 @@ impl Answer {
         let logprobs = if self.top_logprobs == 0 {
             Vec::new()
         } else {
-            vec![TokenLogprobs { logprob: draw.logprob, top: top_logprobs(logits, self.top_logprobs) }]
+            vec![self.logprobs(logits, draw, piece, vocab)]
         };
         self.events.send(TaskEvent::Tokens { sequence, ids: vec![draw.id], text, logprobs });
         if let Some(reason) = finish {
             self.complete(reason, gauges);
         }
         finish.is_none()
+    }
+
+    /// The next token, under the grammar if there is one. Its log-probability is the model's own either way.
+    fn draw(&mut self, logits: &[f32], index: u32) -> Result<Draw, Error> {
+        let Some(grammar) = &mut self.grammar else {
+            return Ok(self.sampler.draw(logits, &self.ids, index));
+        };
+        let mut masked = logits.to_vec();
+        grammar.mask(&mut masked)?;
+        let draw = self.sampler.draw(&masked, &self.ids, index);
+        Ok(Draw { logprob: logprob_of(logits, draw.id), ..draw })
+    }
+
+    fn logprobs(&self, logits: &[f32], draw: Draw, piece: Vec<u8>, vocab: &LlamaVocab<'_>) -> TokenLogprobs {
+        let top = top_logprobs(logits, self.top_logprobs);
+        let mut pieces = vec![piece];
+        for &(id, _) in &top {
+            // Control tokens are shown by name here, though they are never part of the text.
+            let token = super::token(id, vocab.n_tokens());
+            pieces.push(token.map_or_else(Vec::new, |token| vocab.token_to_piece(token, true, None)));
+        }
+        for piece in &mut pieces {
+            piece.truncate(PIECE_BYTES_MAX);
+        }
+        TokenLogprobs { logprob: draw.logprob, top, pieces }
     }
 
     fn complete(&mut self, finish_reason: FinishReason, gauges: &Gauges) {

@@ -57,7 +57,7 @@ impl Score {
     pub(super) fn take_logits(&mut self, logits: &[f32]) -> bool {
         if let Some(&id) = self.ids.get(self.scores.len()) {
             let top = top_logprobs(logits, self.top_logprobs);
-            self.scores.push(TokenLogprobs { logprob: logprob_of(logits, id), top });
+            self.scores.push(TokenLogprobs { logprob: logprob_of(logits, id), top, pieces: Vec::new() });
         }
         self.scores.len() < self.ids.len()
     }

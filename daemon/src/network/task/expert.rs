@@ -7,7 +7,7 @@
 use super::frame::{FRAME_BYTES_MAX, FrameReader, FrameWriter, OFFER_BYTES_MAX};
 use super::progress::Progress;
 use super::wire::{
-    Finish, PACKET_TEXT_BYTES_MAX, PACKET_TOKENS_MAX, Packet, Report, Request, decode_request, encode_report,
+    Finish, PACKET_TEXT_BYTES_MAX, PACKET_LOGPROBS_MAX, PACKET_TOKENS_MAX, Packet, Report, Request, decode_request, encode_report,
 };
 use super::{HEARTBEAT, Job, LAST_WORD_TIME_MAX, OFFER_TIME_MAX, Service, WRITE_STALL_MAX};
 use ed25519_dalek::SigningKey;
@@ -264,7 +264,8 @@ impl Tokens {
         if self.ids.is_empty() && self.text.is_empty() {
             return None;
         }
-        let tokens = self.ids.len().min(PACKET_TOKENS_MAX);
+        let most = if self.logprobs.is_empty() { PACKET_TOKENS_MAX } else { PACKET_LOGPROBS_MAX };
+        let tokens = self.ids.len().min(most);
         let logprobs = self.logprobs.len().min(tokens);
         let text = self.text.floor_char_boundary(PACKET_TEXT_BYTES_MAX);
         let sequence = self.sequence;

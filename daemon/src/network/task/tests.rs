@@ -54,6 +54,7 @@ fn offer() -> Offer {
         price_micro_max: 10,
         stop: vec!["\n".into()],
         top_logprobs: 0,
+        grammar: None,
     }
 }
 

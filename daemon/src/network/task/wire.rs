@@ -5,15 +5,17 @@ use super::frame::FRAME_BYTES_MAX;
 use polymath_proto::v1::{self, TaskFrame, task_frame::Body};
 use polymath_swarm::identity::Sha256Hash;
 use polymath_swarm::sampling::Settings;
-use polymath_swarm::task::{FinishReason, Message, Offer, TaskError, TokenLogprobs};
+use polymath_swarm::task::{FinishReason, Message, Offer, PIECE_BYTES_MAX, TaskError, TokenLogprobs};
 
 /// Bytes of a code: the longest is `unknown_expert`.
 const CODE_BYTES_MAX: usize = 64;
 /// Bytes of a message for people: a few lines.
 const MESSAGE_BYTES_MAX: usize = 1_024;
-/// Tokens of one packet. With twenty alternatives of at most ten bytes and their ids of at most five, a token
-/// takes 330 bytes, so packets of these stay under half of a frame.
+/// Tokens of one packet.
 pub(super) const PACKET_TOKENS_MAX: usize = 64;
+/// Tokens of one packet with log-probabilities: with twenty alternatives and texts of 256 bytes each, one takes
+/// 6 KB, so packets of these stay under half of a frame.
+pub(super) const PACKET_LOGPROBS_MAX: usize = 4;
 /// Bytes of the text of one packet: the other half of a frame, less some room for the rest.
 pub(super) const PACKET_TEXT_BYTES_MAX: usize = FRAME_BYTES_MAX / 2 - 1_024;
 
@@ -75,6 +77,7 @@ pub(super) fn encode_request(request: Request) -> TaskFrame {
             price_micro_max: offer.price_micro_max,
             stop: offer.stop,
             top_logprobs: offer.top_logprobs,
+            grammar: offer.grammar.unwrap_or_default(),
         }),
     })
 }
@@ -97,6 +100,7 @@ pub(super) fn decode_request(frame: TaskFrame) -> Result<Request, TaskError> {
             price_micro_max: offer.price_micro_max,
             stop: offer.stop,
             top_logprobs: offer.top_logprobs,
+            grammar: (!offer.grammar.is_empty()).then_some(offer.grammar),
         }))),
         Some(_) => Err(broken("an asker sent an expert's frame")),
         None => Err(broken("an empty frame")),
@@ -214,7 +218,8 @@ fn decode_settings(settings: v1::SamplingSettings) -> Settings {
 
 fn encode_logprobs(logprobs: TokenLogprobs) -> v1::TokenLogprobs {
     let (top_ids, top_logprobs) = logprobs.top.into_iter().map(|(id, p)| (id, representable(p))).unzip();
-    v1::TokenLogprobs { logprob: representable(logprobs.logprob), top_ids, top_logprobs }
+    let pieces = logprobs.pieces;
+    v1::TokenLogprobs { logprob: representable(logprobs.logprob), top_ids, top_logprobs, pieces }
 }
 
 /// A token that a sampler masked has minus infinity; rounding can leave a certain one just above zero.
@@ -223,7 +228,7 @@ fn representable(logprob: f32) -> f32 {
 }
 
 fn decode_logprobs(logprobs: v1::TokenLogprobs) -> Result<TokenLogprobs, TaskError> {
-    let v1::TokenLogprobs { logprob, top_ids, top_logprobs } = logprobs;
+    let v1::TokenLogprobs { logprob, top_ids, top_logprobs, pieces } = logprobs;
     if top_ids.len() != top_logprobs.len() {
         return Err(broken("alternatives without their log-probabilities"));
     }
@@ -231,7 +236,10 @@ fn decode_logprobs(logprobs: v1::TokenLogprobs) -> Result<TokenLogprobs, TaskErr
     if !proper(&logprob) || !top_logprobs.iter().all(proper) {
         return Err(broken("a log-probability that is not a number of at most 0"));
     }
-    Ok(TokenLogprobs { logprob, top: top_ids.into_iter().zip(top_logprobs).collect() })
+    if pieces.len() != top_ids.len() + 1 || pieces.iter().any(|piece| piece.len() > PIECE_BYTES_MAX) {
+        return Err(broken("log-probabilities without their tokens' text, or with too long ones"));
+    }
+    Ok(TokenLogprobs { logprob, top: top_ids.into_iter().zip(top_logprobs).collect(), pieces })
 }
 
 fn hash(bytes: &[u8], field: &str) -> Result<Sha256Hash, TaskError> {

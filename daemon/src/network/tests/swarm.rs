@@ -18,6 +18,7 @@ pub(super) fn offer(card: Sha256Hash) -> Offer {
         price_micro_max: 0,
         stop: Vec::new(),
         top_logprobs: 0,
+        grammar: None,
     }
 }
 

@@ -2,7 +2,7 @@
 //! rules, so an honest asker is never told off by an expert for something it could have known.
 
 use super::{
-    DEADLINE_MS_MAX, MESSAGES_MAX, OFFER_TEXT_BYTES_MAX, Offer, STOP_BYTES_MAX, STOP_MAX, TOKENS_MAX,
+    DEADLINE_MS_MAX, GRAMMAR_BYTES_MAX, MESSAGES_MAX, OFFER_TEXT_BYTES_MAX, Offer, STOP_BYTES_MAX, STOP_MAX, TOKENS_MAX,
     TOP_LOGPROBS_MAX,
 };
 use crate::sampling::Settings;
@@ -37,7 +37,9 @@ impl Offer {
         ensure(self.top_logprobs <= TOP_LOGPROBS_MAX, "top_logprobs", "must be 0 to 20")?;
         ensure(self.stop.len() <= STOP_MAX, "stop", "has more than 16 strings")?;
         let stops_fit = self.stop.iter().all(|stop| (1..=STOP_BYTES_MAX).contains(&stop.len()));
-        ensure(stops_fit, "stop", "has an empty string or one of more than 256 bytes")
+        ensure(stops_fit, "stop", "has an empty string or one of more than 256 bytes")?;
+        let grammar_fits = self.grammar.as_ref().is_none_or(|g| (1..=GRAMMAR_BYTES_MAX).contains(&g.len()));
+        ensure(grammar_fits, "grammar", "must have 1 to 65,536 bytes")
     }
 
     fn check_messages(&self) -> Result<(), OfferError> {
@@ -102,6 +104,8 @@ mod tests {
             ("stop", |o| o.stop = vec!["x".into(); STOP_MAX + 1]),
             ("stop", |o| o.stop = vec![String::new()]),
             ("stop", |o| o.stop = vec!["x".repeat(STOP_BYTES_MAX + 1)]),
+            ("grammar", |o| o.grammar = Some(String::new())),
+            ("grammar", |o| o.grammar = Some("x".repeat(GRAMMAR_BYTES_MAX + 1))),
         ];
         for (index, (field, spoil)) in cases.iter().enumerate() {
             let mut spoilt = offer();

@@ -45,6 +45,7 @@ pub fn transcript_hash(offer: &Offer, model: Sha256Hash, ids: &[u32]) -> Sha256H
     for stop in &offer.stop {
         out.bytes(stop.as_bytes());
     }
+    out.bytes(offer.grammar.as_deref().unwrap_or_default().as_bytes());
     out.length(ids.len());
     for id in ids {
         out.u32(*id);
@@ -129,6 +130,7 @@ pub(super) mod tests {
             price_micro_max: 0,
             stop: vec!["\n".into()],
             top_logprobs: 0,
+            grammar: None,
         }
     }
 
@@ -158,6 +160,7 @@ pub(super) mod tests {
             |o| o.max_tokens += 1,
             |o| o.stop[0].push('x'),
             |o| o.stop.clear(),
+            |o| o.grammar = Some("start: /[0-9]+/".into()),
             |o| o.sampling.temperature = 0.5,
             |o| o.sampling.top_k = 1,
             |o| o.sampling.top_p = 0.5,

@@ -28,7 +28,7 @@ fn started(id: u32, text: &str, expert: &str) -> Body {
 }
 
 fn text(id: u32, text: &str) -> Body {
-    Body::Text(wire::TaskText { id, text: text.into() })
+    Body::Text(wire::TaskText { id, text: text.into(), ..Default::default() })
 }
 
 fn finished(id: u32, answer: &str) -> Body {

@@ -3,11 +3,15 @@
 use super::*;
 use std::time::Instant;
 
+fn pieces(count: usize) -> Vec<Vec<u8>> {
+    vec![b"x".to_vec(); count]
+}
+
 #[tokio::test]
 async fn an_answer_with_log_probabilities_arrives_as_it_was_reported() {
     let logprobs = vec![
-        TokenLogprobs { logprob: -0.25, top: vec![(7, -0.25), (9, -2.0)] },
-        TokenLogprobs { logprob: 0.0, top: vec![(8, 0.0)] },
+        TokenLogprobs { logprob: -0.25, top: vec![(7, -0.25), (9, -2.0)], pieces: pieces(3) },
+        TokenLogprobs { logprob: 0.0, top: vec![(8, 0.0)], pieces: pieces(2) },
     ];
     let packet =
         TaskEvent::Tokens { sequence: 0, ids: vec![7, 8], text: "Pa".into(), logprobs: logprobs.clone() };
@@ -19,7 +23,7 @@ async fn an_answer_with_log_probabilities_arrives_as_it_was_reported() {
     let (events, error) = rest(&mut task).await;
     assert_eq!(error, None);
     // What was ready at once shares a packet.
-    let logprobs = [logprobs, vec![TokenLogprobs { logprob: -1.5, top: vec![] }]].concat();
+    let logprobs = [logprobs, vec![TokenLogprobs { logprob: -1.5, top: vec![], pieces: pieces(1) }]].concat();
     let whole = TaskEvent::Tokens { sequence: 0, ids: vec![7, 8, 10], text: "Paris".into(), logprobs };
     assert_eq!(events, [accepted().unwrap(), whole, done(3).unwrap()]);
     assert!(within(task.next()).await.is_none());
@@ -27,7 +31,7 @@ async fn an_answer_with_log_probabilities_arrives_as_it_was_reported() {
 }
 
 fn last_packet() -> TaskEvent {
-    let logprobs = vec![TokenLogprobs { logprob: -1.5, top: vec![] }];
+    let logprobs = vec![TokenLogprobs { logprob: -1.5, top: vec![], pieces: pieces(1) }];
     TaskEvent::Tokens { sequence: 2, ids: vec![10], text: "ris".into(), logprobs }
 }
 
