@@ -12,8 +12,8 @@ pub mod table;
 
 use crate::coordinator::Coordinator;
 use std::io;
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use tokio::net::{UnixListener, UnixStream};
@@ -48,7 +48,9 @@ pub enum Error {
         source: io::Error,
     },
     /// A TCP port cannot be had.
-    #[error("cannot serve {interface} on {address}; give another address, or off ([api] {interface}_address)")]
+    #[error(
+        "cannot serve {interface} on {address}; give another address, or off ([api] {interface}_address)"
+    )]
     Bind {
         /// `rest`, `grpc` or `ws`.
         interface: &'static str,

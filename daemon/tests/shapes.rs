@@ -75,6 +75,7 @@ async fn works(name: &str, architecture: &str, quantisation: &str, prompt_starts
         deadline: None,
         stop: Vec::new(),
         top_logprobs: 5,
+        grammar: None,
     };
     let answer = read(worker.generate(request.clone()).unwrap()).await;
     assert!(!answer.ids.is_empty(), "the random model ends at once: choose another seed");

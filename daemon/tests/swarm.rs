@@ -56,7 +56,9 @@ async fn one_node_with_several_experts_answers_alone_and_bounds_how_many() {
     let node = start(&["chemistry", "arithmetic"], &[]).await;
     let question = Question {
         experts: Some(1),
-        ..Question::new("What is the chemical symbol for gold? What is 17 plus 25? Which element has the symbol K?")
+        ..Question::new(
+            "What is the chemical symbol for gold? What is 17 plus 25? Which element has the symbol K?",
+        )
     };
     let asked = node.ask_with(question.clone()).await.unwrap();
     let done = asked.results.iter().filter(|r| r.status == TaskStatus::Done).count();

@@ -27,7 +27,8 @@ impl Rest {
     /// Serves until `app.stop`.
     pub async fn serve(self, app: App) {
         let stop = app.stop.clone();
-        let served = axum::serve(self.listener, rest::router(app)).with_graceful_shutdown(stop.cancelled_owned());
+        let served =
+            axum::serve(self.listener, rest::router(app)).with_graceful_shutdown(stop.cancelled_owned());
         if let Err(error) = served.await {
             tracing::error!(%error, "REST stopped");
         }

@@ -75,7 +75,9 @@ impl Fault {
     /// As a gRPC status; the code goes along in the metadata `polymath-code`.
     pub fn status(&self) -> tonic::Status {
         let mut status = tonic::Status::new(self.row.grpc, self.message.clone());
-        status.metadata_mut().insert("polymath-code", tonic::metadata::MetadataValue::from_static(self.row.code));
+        status
+            .metadata_mut()
+            .insert("polymath-code", tonic::metadata::MetadataValue::from_static(self.row.code));
         status
     }
 }
@@ -88,7 +90,9 @@ impl From<&coordinator::Error> for Fault {
             // The prompt's own fault is what the asker must see; other sources stay inside.
             E::Prompt(source) => Self::field("messages", format!("{message}: {source}")),
             E::Invalid { field, .. } => Self::field(*field, message),
-            E::UnknownExpert { .. } => Self { field: Some("model".to_owned()), ..Self::new("unknown_expert", message) },
+            E::UnknownExpert { .. } => {
+                Self { field: Some("model".to_owned()), ..Self::new("unknown_expert", message) }
+            }
             E::TooLong(_) => Self { field: Some("messages".to_owned()), ..Self::new("too_long", message) },
             E::Refused(_) => Self::new("refused", message),
             E::NoExpert { .. } => Self::new("no_expert", message),

@@ -154,7 +154,8 @@ impl Layer {
         {
             let good = |text: &String| text == "off" || text.parse::<std::net::SocketAddr>().is_ok();
             if let Some(text) = said.as_ref().filter(|text| !good(text)) {
-                let reason = format!("`{}` does not fit; write 127.0.0.1:8080, say, or off", text.escape_debug());
+                let reason =
+                    format!("`{}` does not fit; write 127.0.0.1:8080, say, or off", text.escape_debug());
                 return Err(self.invalid(names, reason));
             }
         }

@@ -81,7 +81,10 @@ fn a_mistyped_key_is_named_with_its_place_and_what_was_meant() {
     let cases = [
         ("[node]\nnmae = \"x\"", ":2: unknown key `nmae`; did you mean `name`?"),
         ("\n[nod]\nname = \"x\"", ":2: unknown key `nod`; did you mean `node`?"),
-        ("[api]\nport = 80", ":2: unknown key `port`; known here: socket, rest_address, grpc_address, ws_address"),
+        (
+            "[api]\nport = 80",
+            ":2: unknown key `port`; known here: socket, rest_address, grpc_address, ws_address",
+        ),
         ("[expert]\nmodel_pth = \"x\"", "unknown key `model_pth`; did you mean `model_path`?"),
         ("[[expert]]\ncard = \"x\"\n[[expert]]\nslot = 2", "unknown key `slot`; did you mean `slots`?"),
         ("[network]\nquantum_flux = 1", "unknown key `quantum_flux`; known here: "),

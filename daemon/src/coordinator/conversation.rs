@@ -57,11 +57,18 @@ pub(super) fn plan(question: &Question) -> Plan {
 }
 
 /// What an expert is sent for a task with this text.
-pub(super) fn messages(question: &Question, text: &str, only_task: bool, reads_history: bool) -> Vec<Message> {
+pub(super) fn messages(
+    question: &Question,
+    text: &str,
+    only_task: bool,
+    reads_history: bool,
+) -> Vec<Message> {
     let task = Message { role: "user".to_owned(), content: text.to_owned() };
     let mut messages: Vec<Message> = match question.messages.split_last() {
         Some((_, earlier)) if question.is_whole() || (reads_history && only_task) => earlier.to_vec(),
-        Some((_, earlier)) if reads_history => earlier.iter().filter(|m| m.role == "system").cloned().collect(),
+        Some((_, earlier)) if reads_history => {
+            earlier.iter().filter(|m| m.role == "system").cloned().collect()
+        }
         _ => Vec::new(),
     };
     messages.push(task);
@@ -126,7 +133,8 @@ mod tests {
 
     #[test]
     fn bad_conversations_name_the_field() {
-        let spoilt = |messages| checked(&Question { messages, ..Question::default() }).unwrap_err().to_string();
+        let spoilt =
+            |messages| checked(&Question { messages, ..Question::default() }).unwrap_err().to_string();
         assert!(spoilt(vec![]).contains("messages"));
         assert!(spoilt(vec![message("assistant", "x")]).contains("last must be the user"));
         assert!(spoilt(vec![message("wizard", "x"), message("user", "x")]).contains("roles"));

@@ -90,7 +90,10 @@ impl Router {
         let own = self.network.peer();
         candidates.sort_by(|a, b| {
             let local = |c: &Candidate| c.advert.peer == own;
-            b.score().total_cmp(&a.score()).then(local(b).cmp(&local(a))).then(a.advert.peer.cmp(&b.advert.peer))
+            b.score()
+                .total_cmp(&a.score())
+                .then(local(b).cmp(&local(a)))
+                .then(a.advert.peer.cmp(&b.advert.peer))
         });
         candidates.truncate(CANDIDATES_MAX);
         candidates

@@ -5,7 +5,8 @@
 //! middle is reported as failed, never passed off as an answer.)
 
 use super::{
-    Candidate, Config, Error, Event, Fault, Inner, Planned, Question, TaskResult, TaskStatus, Usage, compose, conversation,
+    Candidate, Config, Error, Event, Fault, Inner, Planned, Question, TaskResult, TaskStatus, Usage, compose,
+    conversation,
 };
 use futures::StreamExt as _;
 use futures::stream::{BoxStream, FuturesUnordered};
@@ -86,12 +87,7 @@ impl Limits {
             return invalid("grammar", "1 to 65,536 bytes");
         }
         let seed = question.seed.unwrap_or_else(rand::random);
-        Ok(Self {
-            experts: experts as usize,
-            max_tokens,
-            seed,
-            deadline_ms,
-        })
+        Ok(Self { experts: experts as usize, max_tokens, seed, deadline_ms })
     }
 }
 
@@ -268,8 +264,7 @@ impl Run<'_> {
     /// Asks with as much of the conversation as the expert's context holds.
     async fn with_history(&self, result: &mut TaskResult, candidate: &Candidate) -> Result<(), TaskError> {
         let reads = candidate.advert.card.has_ability(conversation::CONVERSATION);
-        let mut messages =
-            conversation::messages(self.question, &result.text, self.plan.len() == 1, reads);
+        let mut messages = conversation::messages(self.question, &result.text, self.plan.len() == 1, reads);
         result.dropped_messages = 0;
         loop {
             match self.attempt(result, candidate, messages.clone()).await {
@@ -301,11 +296,7 @@ impl Run<'_> {
                     result.first_token.get_or_insert_with(|| self.arrived.elapsed());
                     let text = sanitise::output(&text);
                     result.answer.push_str(&text);
-                    let more = if scratchpad {
-                        String::new()
-                    } else {
-                        self.composer.text(result.id, &text)
-                    };
+                    let more = if scratchpad { String::new() } else { self.composer.text(result.id, &text) };
                     let _ = self.events.send(Ok(Event::Text { id: result.id, text, logprobs })).await;
                     self.answering(more).await;
                 }

@@ -38,7 +38,8 @@ pub(super) struct Compiler {
 impl Compiler {
     pub(super) fn new(vocabulary: Vocabulary) -> Result<Self, Error> {
         let Vocabulary { pieces, ends } = vocabulary;
-        let end = *ends.first().ok_or_else(|| Error::Invalid("this model has no end-of-text token".into()))?;
+        let end =
+            *ends.first().ok_or_else(|| Error::Invalid("this model has no end-of-text token".into()))?;
         let info = TokRxInfo::new(pieces.len() as u32, end);
         let environment: TokEnv = Arc::new(ApproximateTokEnv::new(TokTrie::from(&info, &pieces)));
         let mut factory =
@@ -127,7 +128,7 @@ mod tests {
 
     #[test]
     fn only_what_the_grammar_allows_may_come() {
-        let mut grammar = compiler().compile(r"start: /[0-9]/ \"x\"").unwrap();
+        let mut grammar = compiler().compile("start: /[0-9]/ \"x\"").unwrap();
         assert_eq!(allowed(&mut grammar), (48..58).collect::<Vec<u32>>());
         assert!(!grammar.consume(50).unwrap());
         assert_eq!(allowed(&mut grammar), [u32::from(b'x')]);

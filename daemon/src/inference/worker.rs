@@ -183,7 +183,10 @@ impl Worker {
         self.shared.thread.unpark();
         let vocabulary = vocabulary.await.map_err(|_| Error::Stopped)?;
         let built = tokio::task::spawn_blocking(move || Compiler::new(vocabulary));
-        built.await.unwrap_or_else(|_| Err(Error::Failed("reading the vocabulary broke off".into()))).map(Arc::new)
+        built
+            .await
+            .unwrap_or_else(|_| Err(Error::Failed("reading the vocabulary broke off".into())))
+            .map(Arc::new)
     }
 
     /// Unloads the model: running answers end with [`Error::Stopped`]. Returns when its memory is free.

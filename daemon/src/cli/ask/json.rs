@@ -103,7 +103,11 @@ mod tests {
         });
         assert_eq!(answer(&transcript), expected);
         assert!(transcript.outcome().is_ok());
-        transcript.note(&Body::Error(wire::ChatError { code: "no_expert".into(), message: "m".into(), ..Default::default() }));
+        transcript.note(&Body::Error(wire::ChatError {
+            code: "no_expert".into(),
+            message: "m".into(),
+            ..Default::default()
+        }));
         assert_eq!(answer(&transcript)["error"]["code"], "no_expert");
         assert!(transcript.outcome().is_err());
     }

@@ -168,7 +168,7 @@ fn request(prompt: &str, max_tokens: u32, temperature: f32, seed: u64) -> wire::
         max_tokens,
         temperature: Some(temperature),
         seed: Some(seed),
-        deadline_ms: 0,
+        ..Default::default()
     }
 }
 

@@ -129,11 +129,8 @@ impl Answer {
         if finish == Some(FinishReason::Length) {
             text.push_str(&self.text.finish());
         }
-        let logprobs = if self.top_logprobs == 0 {
-            Vec::new()
-        } else {
-            vec![self.logprobs(logits, draw, piece, vocab)]
-        };
+        let logprobs =
+            if self.top_logprobs == 0 { Vec::new() } else { vec![self.logprobs(logits, draw, piece, vocab)] };
         self.events.send(TaskEvent::Tokens { sequence, ids: vec![draw.id], text, logprobs });
         if let Some(reason) = finish {
             self.complete(reason, gauges);

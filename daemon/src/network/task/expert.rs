@@ -7,7 +7,8 @@
 use super::frame::{FRAME_BYTES_MAX, FrameReader, FrameWriter, OFFER_BYTES_MAX};
 use super::progress::Progress;
 use super::wire::{
-    Finish, PACKET_TEXT_BYTES_MAX, PACKET_LOGPROBS_MAX, PACKET_TOKENS_MAX, Packet, Report, Request, decode_request, encode_report,
+    Finish, PACKET_LOGPROBS_MAX, PACKET_TEXT_BYTES_MAX, PACKET_TOKENS_MAX, Packet, Report, Request,
+    decode_request, encode_report,
 };
 use super::{HEARTBEAT, Job, LAST_WORD_TIME_MAX, OFFER_TIME_MAX, Service, WRITE_STALL_MAX};
 use ed25519_dalek::SigningKey;

@@ -67,10 +67,14 @@ fn answers(answered: &str, count: u32) -> Option<BTreeMap<u32, String>> {
     } else {
         for (id, line) in (1..=count).zip(answered.lines()) {
             let text = line.strip_prefix(&format!("{id}. "))?;
-            found.insert(id, text.rsplit_once(" (").filter(|(_, who)| who.ends_with(')')).map_or(text, |(t, _)| t));
+            found.insert(
+                id,
+                text.rsplit_once(" (").filter(|(_, who)| who.ends_with(')')).map_or(text, |(t, _)| t),
+            );
         }
     }
-    let short = |text: &str| !text.is_empty() && text.len() <= ANSWER_BYTES_MAX && !text.contains(['\n', '{', '}']);
+    let short =
+        |text: &str| !text.is_empty() && text.len() <= ANSWER_BYTES_MAX && !text.contains(['\n', '{', '}']);
     let complete = found.len() == count as usize && found.values().all(|text| short(text));
     complete.then(|| found.into_iter().map(|(id, text)| (id, bare(text).to_owned())).collect())
 }
@@ -93,7 +97,10 @@ mod tests {
     fn a_reference_takes_the_answer_given() {
         let capital = "What is the capital of France?";
         assert_eq!(texts(capital, "Paris", "Spell it backwards."), ["Spell Paris backwards."]);
-        assert_eq!(texts(capital, "Paris.", "How many letters does it have?"), ["How many letters does Paris have?"]);
+        assert_eq!(
+            texts(capital, "Paris.", "How many letters does it have?"),
+            ["How many letters does Paris have?"]
+        );
         let both = "What is the capital of Peru? What is 3 plus 4?";
         let answer = "1. Lima (geography)\n2. 7 (arithmetic)";
         assert_eq!(texts(both, answer, "Multiply the result by 6."), ["Multiply 7 by 6."]);

@@ -2,8 +2,8 @@
 //! rules, so an honest asker is never told off by an expert for something it could have known.
 
 use super::{
-    DEADLINE_MS_MAX, GRAMMAR_BYTES_MAX, MESSAGES_MAX, OFFER_TEXT_BYTES_MAX, Offer, STOP_BYTES_MAX, STOP_MAX, TOKENS_MAX,
-    TOP_LOGPROBS_MAX,
+    DEADLINE_MS_MAX, GRAMMAR_BYTES_MAX, MESSAGES_MAX, OFFER_TEXT_BYTES_MAX, Offer, STOP_BYTES_MAX, STOP_MAX,
+    TOKENS_MAX, TOP_LOGPROBS_MAX,
 };
 use crate::sampling::Settings;
 use std::ops::RangeInclusive;

@@ -146,7 +146,11 @@ async fn an_asker_that_never_reads_holds_the_work_no_longer_than_the_deadline() 
 
 #[tokio::test]
 async fn an_unasked_log_probability_is_not_sent() {
-    let logprobs = vec![TokenLogprobs { logprob: f32::NEG_INFINITY, top: vec![(1, f32::NEG_INFINITY)], pieces: vec![Vec::new(); 2] }];
+    let logprobs = vec![TokenLogprobs {
+        logprob: f32::NEG_INFINITY,
+        top: vec![(1, f32::NEG_INFINITY)],
+        pieces: vec![Vec::new(); 2],
+    }];
     let packet = TaskEvent::Tokens { sequence: 0, ids: vec![1], text: "a".into(), logprobs };
     for (top_logprobs, expected) in [(0, 0), (1, 1)] {
         let service = FakeService::scripted(vec![accepted(), Ok(packet.clone()), done(1)], false);
