@@ -19,6 +19,7 @@ pub(super) fn checked(question: &Question) -> Result<Question, Error> {
     if messages.len() > MESSAGES_MAX {
         return Err(invalid("at most 256"));
     }
+    let asked = messages.last().map(|last| sanitise::prompt(&last.content)).transpose()?;
     if messages.iter().map(|m| m.content.len()).sum::<usize>() > OFFER_TEXT_BYTES_MAX {
         return Err(invalid("at most 256 KiB of text"));
     }
@@ -38,7 +39,7 @@ pub(super) fn checked(question: &Question) -> Result<Question, Error> {
             clean.push(Message { role: message.role.clone(), content });
         }
     }
-    clean.push(Message { role: last.role.clone(), content: sanitise::prompt(&last.content)? });
+    clean.push(Message { role: last.role.clone(), content: asked.unwrap_or_default() });
     Ok(Question { messages: clean, ..question.clone() })
 }
 

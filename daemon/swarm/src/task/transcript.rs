@@ -197,7 +197,7 @@ pub(super) mod tests {
         assert_eq!(running.to_string(), "f2032b5b5b68166de50faefebf08f31965507f5555eb836098863a12700dade7");
         assert_eq!(
             transcript.to_string(),
-            "85def5abe762f77ef36773b09cec59634869320b88b494e580bae4f5d960d6a7"
+            "3164eb97079b8f0c42b76b681631fac6adb6c484bea46a8ca867d59fbda3c572"
         );
     }
 
