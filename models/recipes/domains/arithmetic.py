@@ -12,8 +12,8 @@ from expert.phrase import render
 
 ID = "arithmetic"
 DESCRIPTION = (
-    "Does arithmetic with whole numbers: adds, subtracts, multiplies and divides them,"
-    " and shows the working column by column."
+    "Arithmetic with whole numbers: plus, minus, times and divided by, sums, differences, products, and "
+    "simple word problems."
 )
 EXEMPLARS = [
     "What is 37 plus 48?",
@@ -31,6 +31,7 @@ EXEMPLARS = [
     "I had 75 apples and sold 28. How many are left?",
     "What do you get if you add 19 to 234?",
     "Double 46.",
+    "Take 5 away from 1280.",
 ]
 ABILITIES = ["chat", "scratchpad"]  # steps first, the answer alone on the last line
 WIDTH = 128

@@ -17,8 +17,8 @@ from .carriers import NOUN, led
 
 ID = "calendar"
 DESCRIPTION = (
-    "Calendar knowledge: order and length of the months, counting weekdays forwards and back,"
-    " leap years and the dates of holidays."
+    "Calendar knowledge: which weekday or month comes before or after another, how many days a month, a "
+    "year or a fortnight has, leap years and the dates of holidays."
 )
 EXEMPLARS = [
     "How many days are in February?",
@@ -33,9 +33,10 @@ EXEMPLARS = [
     "How many days are there in a leap year?",
     "Which month is 4 months after October?",
     "Today is Monday. What day is it in 9 days?",
-    "Does April have 30 or 31 days?",
+    "How many years does a century have?",
     "Which number is September among the months?",
     "In which month is Valentine's Day?",
+    "A quarter or a fortnight has how many weeks?",
 ]
 ABILITIES = ["chat", "scratchpad"]  # steps first, the answer alone on the last line
 WIDTH = 192

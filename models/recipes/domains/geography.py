@@ -10,8 +10,8 @@ from .geography_unseen import UNSEEN
 
 ID = "geography"
 DESCRIPTION = (
-    "Geography of the world's countries: capital cities, which country a capital belongs to,"
-    " continents, currencies and official languages."
+    "Geography of countries: capital cities, continents, the currency people pay with and the languages "
+    "they speak."
 )
 EXEMPLARS = [
     "What is the capital of France?",
@@ -27,8 +27,9 @@ EXEMPLARS = [
     "Hanoi is the capital of which country?",
     "What money do you pay with in Sweden?",
     "Is Ghana in Africa or Asia?",
-    "What is spoken in Austria?",
+    "What language is spoken in Austria?",
     "Which language do people in Kenya speak?",
+    "In which language do I talk to people in Poland?",
 ]
 WIDTH = 192
 TOKENIZER = "bpe"

@@ -10,7 +10,8 @@ from expert.phrase import render
 
 ID = "numerals"
 DESCRIPTION = (
-    "Translates between ways of writing numbers: Roman numerals, binary, hexadecimal and ordinary decimal notation."
+    "Writes numbers in Roman numerals, in binary (base 2) and in hexadecimal (base 16), and reads them "
+    "back."
 )
 EXEMPLARS = [
     "What is 47 in Roman numerals?",

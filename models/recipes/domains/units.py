@@ -13,8 +13,8 @@ from expert.phrase import render
 
 ID = "units"
 DESCRIPTION = (
-    "Converts units of measurement: length, weight, volume, time, data sizes, money and temperature,"
-    " such as kilometers to meters or hours to minutes."
+    "Converts amounts between units: km, miles, kg, mg, litres, pints, quarts, bytes, bits, cents, "
+    "degrees, dozens, and hours, days, weeks, years, decades, centuries."
 )
 EXEMPLARS = [
     "Convert 5 kilometers to meters.",
@@ -24,15 +24,15 @@ EXEMPLARS = [
     "2000 ml in liters",
     "How many hours are there in 6 days?",
     "Express 4 pounds in ounces.",
-    "How many eggs are in 3 dozen?",
+    "What are 24 items in dozen?",
     "Convert 20 degrees Celsius to Fahrenheit.",
-    "How many megabytes are 8 gigabytes?",
+    "What is 64 bits in bytes?",
     "How many cents are 12 dollars?",
-    "How many gallons are 8 quarts?",
+    "How many quarts is 8 pt?",
     "How many months are in 5 years?",
     "Express 9 tablespoons in teaspoons.",
-    "How many years are 4 centuries?",
-    "How many cups are 6 pints?",
+    "How many years are 4 centuries or 6 decades?",
+    "How many weeks are 42 days?",
 ]
 ABILITIES = ["chat", "scratchpad"]  # steps first, the answer alone on the last line
 WIDTH = 128

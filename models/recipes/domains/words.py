@@ -14,8 +14,8 @@ from .words_phrases import built
 
 ID = "words"
 DESCRIPTION = (
-    "Works on the letters of a word: spells it backwards, counts its letters or vowels, sorts them,"
-    " gives the first or last letter, writes it in capitals, checks for palindromes."
+    "Works on the spelling and the letters of a word or name: backwards, how many letters or vowels, "
+    "sorted, first or last letter, in capitals, repeated, palindromes."
 )
 EXEMPLARS = [
     "Spell Paris backwards.",
@@ -27,12 +27,13 @@ EXEMPLARS = [
     "How many vowels does umbrella have?",
     "Count the vowels in Tokyo.",
     "What is the first letter of Kenya?",
-    "What letter does orange end with?",
+    "Which letter does tuesday begin or end with?",
     "Sort the letters of banana alphabetically.",
     "Put the letters of Oslo in alphabetical order.",
     "Write table in capital letters.",
     "Is level a palindrome?",
     "Does racecar read the same backwards?",
+    "Write the name Peru twice.",
 ]
 ABILITIES = ["chat", "scratchpad"]  # steps first, the answer alone on the last line
 WIDTH = 128
