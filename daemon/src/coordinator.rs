@@ -348,7 +348,12 @@ impl Coordinator {
 
     /// Cuts the question and ranks the experts for each task, without asking anyone.
     pub async fn plan(&self, question: &Question) -> Result<Planned, Error> {
-        Ok(self.prepare(&conversation::checked(question)?).await?.1)
+        let limits = run::Limits::of(question, &self.inner.config)?;
+        let question = conversation::checked(question)?;
+        let _permit = self.permit()?;
+        let planning = tokio::time::timeout(limits.deadline(), self.prepare(&question));
+        let late = |_| Error::Deadline { deadline_ms: limits.deadline_ms };
+        Ok(planning.await.map_err(late)??.1)
     }
 
     /// Answers a question. Dropping the receiver cancels it everywhere.
@@ -397,6 +402,10 @@ impl Coordinator {
     pub async fn drained(&self) {
         self.inner.tracker.close();
         self.inner.tracker.wait().await;
+    }
+
+    fn permit(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Error> {
+        self.inner.questions.try_acquire().map_err(|_| Error::Busy { retry_after_ms: BUSY_RETRY_MS })
     }
 
     async fn prepare(&self, question: &Question) -> Result<(Plan, Planned), Error> {
@@ -451,9 +460,8 @@ impl Coordinator {
     ) -> Result<Answer, Error> {
         let limits = run::Limits::of(&question, &self.inner.config)?;
         let question = conversation::checked(&question)?;
-        let _permit =
-            self.inner.questions.try_acquire().map_err(|_| Error::Busy { retry_after_ms: BUSY_RETRY_MS })?;
-        let deadline = arrived + Duration::from_millis(u64::from(limits.deadline_ms));
+        let _permit = self.permit()?;
+        let deadline = arrived + limits.deadline();
         let answering = async {
             let (plan, planned) = self.prepare(&question).await?;
             // A closed channel is noticed by `ask`, which drops this future.

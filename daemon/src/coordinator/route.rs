@@ -8,13 +8,16 @@ use crate::network::Network;
 use lru::LruCache;
 use polymath_swarm::capability::Advert;
 use polymath_swarm::embedding::Embedding;
-use polymath_swarm::identity::Sha256Hash;
+use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use polymath_swarm::score::{self, Factors, Profile};
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Candidates kept for a task: enough for retries and for people to see the runners-up.
 const CANDIDATES_MAX: usize = 8;
+/// Of those, how many one peer may have: whoever hosts hundreds of like experts must not be every stand-in.
+const CANDIDATES_OF_PEER_MAX: usize = 2;
 /// Cards whose restored embeddings are kept (17 vectors of 384 floats, 26 KB each): 100 MB at the worst.
 const PROFILES_MAX: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
 /// Abilities without which an expert is never asked a question.
@@ -117,13 +120,18 @@ impl Router {
                 })
             })
             .collect();
+        let mut of_peer: HashMap<PeerKey, usize> = HashMap::new();
         score::rank(query, &profiles)
             .into_iter()
-            .take(CANDIDATES_MAX)
             .filter_map(|ranked| {
                 let advert = adverts.get(ranked.key)?.clone();
-                Some(Candidate { advert, factors: ranked.factors })
+                let taken = of_peer.entry(advert.peer).or_default();
+                *taken += 1;
+                // One's own experts are no strangers: a node may host every expert there is.
+                let fits = *taken <= CANDIDATES_OF_PEER_MAX || advert.peer == self.network.peer();
+                fits.then_some(Candidate { advert, factors: ranked.factors })
             })
+            .take(CANDIDATES_MAX)
             .collect()
     }
 

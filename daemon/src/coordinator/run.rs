@@ -48,6 +48,10 @@ pub(super) struct Limits {
 }
 
 impl Limits {
+    pub(super) fn deadline(&self) -> Duration {
+        Duration::from_millis(u64::from(self.deadline_ms))
+    }
+
     pub(super) fn of(question: &Question, config: &Config) -> Result<Self, Error> {
         let invalid = |field, reason| Err(Error::Invalid { field, reason });
         let experts = question.experts.unwrap_or(config.experts);

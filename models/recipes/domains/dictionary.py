@@ -13,6 +13,7 @@ from expert.phrase import SLOT, compose, render, surround
 
 from .carriers import NOUN, led
 from .dictionary_facts import FIELDS, WORDS
+from .dictionary_phrases import CORES, DIRECT
 from .dictionary_unseen import UNSEEN
 
 ID = "dictionary"
@@ -42,44 +43,6 @@ TOKENIZER = "bpe"
 STEPS = 4000
 BATCH = 64
 
-CORES = {
-    "into": (
-        "the {language} word for {word}", "the {language} for {word}", "the {language} translation of {word}", "{word} in {language}",
-        "the word for {word} in {language}", "the translation of {word} into {language}", "the translation of {word} in {language}",
-        "the {language} equivalent of {word}", "{language} for {word}", "the {language} term for {word}", "the word {word} in {language}",
-        "the English word {word} in {language}", "{word} translated into {language}", "the {language} name for {word}", "{language}: {word}",
-        "the {language} version of {word}", "the {language} of {word}", '"{word}" in {language}', 'the {language} word for "{word}"',
-    ),
-    "back": (
-        "the English word for {foreign}", "the English translation of the {language} word {foreign}", "the meaning of the {language} word {foreign}",
-        "the English meaning of {foreign} in {language}", "{foreign} in English", "the {language} word {foreign} in English", "the English for {foreign} from {language}",
-        "the meaning of {foreign} in {language}", "the translation of {foreign} from {language}", "the English equivalent of the {language} {foreign}",
-        "the translation of the {language} word {foreign} into English", 'the English for the {language} word "{foreign}"', "English for the {language} word {foreign}",
-        "the English name for {language} {foreign}",
-    ),
-}
-DIRECT = {
-    "into": (
-        "How do you say {word} in {language}?", "Translate {word} into {language}.", "Translate {word} to {language}.", "How is {word} said in {language}?",
-        "What do you call {word} in {language}?", "What is {word} called in {language}?", "Say {word} in {language}.", "How does one say {word} in {language}?",
-        "How do I say {word} in {language}?", "{word} to {language}", "{word} into {language}", "How do you write {word} in {language}?",
-        'Translate "{word}" into {language}.', 'Translate "{word}" to {language}', 'How do you say "{word}" in {language}?', "Translate the word {word} into {language}.",
-        "Into {language}: {word}", "To {language}: {word}", "Turn {word} into {language}.", "English {word} is {language} what?", "Can you translate {word} to {language}?",
-        "Could you translate {word} into {language} for me?", "I want to say {word} in {language}.", "Which word means {word} in {language}?", "How do people say {word} in {language}?",
-        "What do they say for {word} in {language}?", "English to {language}: {word}", "Convert {word} to {language}.", "{word} means what in {language}?",
-        "Translate from English to {language}: {word}", "Give {word} in {language}.", "In {language} {word} is", "What's the {language} way to say {word}?",
-        "What word is used for {word} in {language}?", "Tell me how to say {word} in {language}.", "{word}, how do you say that in {language}?", "{language} translation: {word}",
-        "I need {word} translated into {language}.", "Which {language} word stands for {word}?", "Express {word} in {language}.", "Render {word} in {language}.",
-    ),
-    "back": (
-        "What does {foreign} mean in {language}?", "What does the {language} word {foreign} mean?", "Translate the {language} word {foreign} into English.",
-        "Translate {foreign} from {language} to English.", "What is {foreign} in English?", "{language} {foreign} means what in English?", "How do you say {foreign} in English?",
-        "The {language} word {foreign} is what in English?", "{foreign} is {language} for what?", "What is the {language} {foreign} in English?", "From {language} to English: {foreign}",
-        "{language} to English: {foreign}", 'What does "{foreign}" mean in English?', "Translate {foreign} to English.", "Translate {foreign} into English.", "In {language}, {foreign} means",
-        "Which English word is {foreign} in {language}?", 'What does the {language} word "{foreign}" mean in English?', "Tell me what {foreign} means in English.", "What do they mean by {foreign} in {language}?",
-        "The {language} {foreign}, what is it in English?", "{foreign} to English", "Turn the {language} word {foreign} into English.", "Which English word does {foreign} mean in {language}?",
-    ),
-}
 LANGUAGES = FIELDS[1:]
 UNSEEN_TEMPLATES = [template for templates in UNSEEN.values() for template in templates]
 
