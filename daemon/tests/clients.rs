@@ -59,6 +59,31 @@ async fn websockets_for_python() {
     run(script("ws_client.py", &[format!("ws://{}/ws/chat", node.ws())])).await;
 }
 
+/// A port for the page's own server, which is its origin.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+async fn page(port: u16, node: &sandbox::Running) -> String {
+    let mut command = script("browser.py", &[port.to_string(), format!("ws://{}/ws/chat", node.ws())]);
+    command.current_dir(folder());
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_in_a_browser_is_let_in_only_where_its_origin_is_allowed() {
+    let port = free_port();
+    let closed = sandbox::served(&["chemistry"]).await;
+    assert_eq!(page(port, &closed).await.trim(), "refused");
+    let port = free_port();
+    let origin = format!("http://127.0.0.1:{port}");
+    let open = sandbox::served_with(&["chemistry"], |config| config.api.allowed_origins = vec![origin]).await;
+    let said = page(port, &open).await;
+    assert!(said.starts_with("answer") && said.contains("Au"), "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn schemathesis_finds_no_server_error_and_no_undocumented_answer() {
     let node = sandbox::served(&["chemistry"]).await;

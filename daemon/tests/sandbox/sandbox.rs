@@ -4,6 +4,7 @@ use polymath::catalog;
 use polymath::config::{Assets, Config};
 use polymath::coordinator::{Answer, Error, Event, Planned, Question, TaskResult};
 use polymath::node::Node;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -98,4 +99,37 @@ pub(crate) struct Asked {
     pub(crate) results: Vec<TaskResult>,
     pub(crate) streamed: String,
     pub(crate) answer: Answer,
+}
+
+/// Starts a node that also serves REST, gRPC and WebSocket on ports of the system's choosing.
+pub(crate) async fn served(experts: &[&str]) -> Running {
+    served_with(experts, |_| {}).await
+}
+
+/// The same with other settings.
+pub(crate) async fn served_with(experts: &[&str], change: impl FnOnce(&mut Config)) -> Running {
+    let state = tempfile::tempdir().unwrap();
+    let mut config = config(experts, &[], state.path());
+    let any = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+    (config.api.rest, config.api.grpc, config.api.ws) = (any, any, any);
+    change(&mut config);
+    let node = Node::start(config).await.unwrap();
+    Running { node, state }
+}
+
+impl Running {
+    /// Where REST is served.
+    pub(crate) fn rest(&self) -> SocketAddr {
+        self.node.summary().rest.unwrap()
+    }
+
+    /// Where gRPC is served.
+    pub(crate) fn grpc(&self) -> SocketAddr {
+        self.node.summary().grpc.unwrap()
+    }
+
+    /// Where WebSocket is served.
+    pub(crate) fn ws(&self) -> SocketAddr {
+        self.node.summary().ws.unwrap()
+    }
 }
