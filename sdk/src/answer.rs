@@ -123,6 +123,8 @@ pub struct Finished {
     pub id: u32,
     /// How it ended.
     pub status: TaskStatus,
+    /// Who did it, where the transport says so here; else [`Event::Started`] has said it.
+    pub expert: Option<Candidate>,
     /// Its result; empty unless done.
     pub result: String,
     /// Why it did not end well; empty if it did.
@@ -259,11 +261,18 @@ impl Gathered {
             }
             Event::Planned(plan) => self.tasks = plan.tasks.iter().map(planned).collect(),
             Event::Started { id, text, expert } => {
-                let task = self.task(*id)?;
+                let (task, expert): (_, &Candidate) = (self.task(*id)?, expert);
                 task.text.clone_from(text);
-                task.expert = Some(expert.clone());
+                // Where only the name is reported here, the plan has the factors.
+                let same = |c: &&Candidate| (&c.expert, &c.peer_id) == (&expert.expert, &expert.peer_id);
+                let planned = task.candidates.iter().find(same).filter(|_| expert.score == 0.0);
+                task.expert = Some(planned.unwrap_or(expert).clone());
             }
-            Event::Finished(finished) => self.task(finished.id)?.finished = finished.clone(),
+            Event::Finished(finished) => {
+                let task = self.task(finished.id)?;
+                task.expert = finished.expert.clone().or(task.expert.take());
+                task.finished = finished.clone();
+            }
             Event::Delta { text } => {
                 self.answer_bytes += text.len();
                 if self.answer_bytes > ANSWER_BYTES_MAX {
@@ -311,7 +320,8 @@ mod tests {
         let mut gathered = Gathered::default();
         let tasks = vec![PlannedTask { id: 1, text: "t".into(), ..PlannedTask::default() }];
         let expert = Candidate { expert: "words".into(), ..Candidate::default() };
-        let finished = Finished { id: 1, status: TaskStatus::Done, result: "r".into(), ..Finished::default() };
+        let finished =
+            Finished { id: 1, status: TaskStatus::Done, result: "r".into(), ..Finished::default() };
         let mut last = Event::Answered(Answer::default());
         for event in [
             &mut Event::Planned(Plan { tasks, ..Plan::default() }),

@@ -217,18 +217,30 @@ mod tests {
     #[test]
     fn codes_keep_their_meaning() {
         for code in [
-            "unauthorized", "rate_limited", "no_expert", "busy", "invalid", "too_long", "too_large", "refused",
-            "unprocessable", "unknown_expert", "deadline", "cancelled", "failed", "unavailable", "of_tomorrow",
+            "unauthorized",
+            "rate_limited",
+            "no_expert",
+            "busy",
+            "invalid",
+            "too_long",
+            "too_large",
+            "refused",
+            "unprocessable",
+            "unknown_expert",
+            "deadline",
+            "cancelled",
+            "failed",
+            "unavailable",
+            "of_tomorrow",
         ] {
             assert_eq!(sorted(code, 0).code(), code);
         }
         assert_eq!(sorted("", 401).code(), "unauthorized");
         assert_eq!(sorted("", 404).code(), "not_found");
-        assert_eq!(sorted("", 418), Error::Server {
-            status: 418,
-            code: "failed".into(),
-            message: "the node said failed".into()
-        });
+        assert_eq!(
+            sorted("", 418),
+            Error::Server { status: 418, code: "failed".into(), message: "the node said failed".into() }
+        );
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub struct Health {
     /// Experts it hosts.
     pub experts_local: u32,
     /// Experts it knows, its own included.
+    #[serde(alias = "experts")]
     pub experts_known: u32,
     /// Where it listens for other nodes.
     pub listen_addresses: Vec<String>,

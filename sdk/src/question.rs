@@ -76,7 +76,8 @@ impl FromStr for Model {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let wrong = || Error::invalid("model", format!("{text:?} is no model; write swarm, swarm:N or expert:ID"));
+        let wrong =
+            || Error::invalid("model", format!("{text:?} is no model; write swarm, swarm:N or expert:ID"));
         match text.split_once(':') {
             None if text == "swarm" => Ok(Self::default()),
             Some(("swarm", n)) => {
@@ -154,7 +155,9 @@ mod tests {
             assert_eq!(text.parse::<Model>().map(|m| m.to_string()), Ok(text.to_owned()));
         }
         for text in ["", "Swarm", "swarm:", "swarm:0", "swarm:17", "swarm:-1", "expert:", "gpt-4", ":"] {
-            assert!(matches!(text.parse::<Model>(), Err(Error::Invalid { field: Some(f), .. }) if f == "model"));
+            assert!(
+                matches!(text.parse::<Model>(), Err(Error::Invalid { field: Some(f), .. }) if f == "model")
+            );
         }
         assert!(format!("expert:{}", "x".repeat(65)).parse::<Model>().is_err());
     }

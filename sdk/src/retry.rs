@@ -151,17 +151,28 @@ mod tests {
         let (tries, limit) = (Cell::new(0), Duration::from_secs(30));
         let count = || tries.replace(tries.get() + 1);
         let budget = RetryBudget::default();
-        let works = retried(&budget, limit, || async { if count() < 2 { Err(busy(1)) } else { Ok(7) } }).await;
+        let works =
+            retried(&budget, limit, || async { if count() < 2 { Err(busy(1)) } else { Ok(7) } }).await;
         assert_eq!((works, tries.take()), (Ok(7), 3));
-        let fails: Result<(), _> = retried(&budget, limit, || async { count(); Err(busy(1)) }).await;
+        let fails: Result<(), _> = retried(&budget, limit, || async {
+            count();
+            Err(busy(1))
+        })
+        .await;
         assert_eq!((fails.is_err(), tries.take()), (true, TRIES_MAX));
-        let never: Result<(), _> = retried(&RetryBudget::none(), limit, || async { count(); Err(busy(1)) }).await;
+        let never: Result<(), _> = retried(&RetryBudget::none(), limit, || async {
+            count();
+            Err(busy(1))
+        })
+        .await;
         assert_eq!((never.is_err(), tries.take()), (true, 1));
-        let bad: Result<(), _> =
-            retried(&budget, limit, || async { count(); Err(Error::protocol("x")) }).await;
+        let bad: Result<(), _> = retried(&budget, limit, || async {
+            count();
+            Err(Error::protocol("x"))
+        })
+        .await;
         assert_eq!((bad.is_err(), tries.take()), (true, 1));
-        let hangs: Result<(), _> =
-            retried(&budget, Duration::from_millis(5), std::future::pending).await;
+        let hangs: Result<(), _> = retried(&budget, Duration::from_millis(5), std::future::pending).await;
         assert!(matches!(hangs, Err(Error::Deadline { .. })));
     }
 }

@@ -49,7 +49,8 @@ impl SseParser {
 
     fn end_line(&mut self) -> Result<Option<SseEvent>, Error> {
         let line = std::mem::take(&mut self.line);
-        let line = String::from_utf8(line).map_err(|_| Error::protocol("an event stream that is not UTF-8"))?;
+        let line =
+            String::from_utf8(line).map_err(|_| Error::protocol("an event stream that is not UTF-8"))?;
         let line = if self.begun { line.as_str() } else { line.strip_prefix('\u{feff}').unwrap_or(&line) };
         self.begun = true;
         if line.is_empty() {
@@ -88,8 +89,12 @@ mod tests {
     fn the_standard_s_examples() {
         let read = |text: &str| SseParser::default().push(text.as_bytes()).unwrap();
         assert_eq!(read("data: YHOO\ndata: +2\ndata: 10\n\n"), [event("", "YHOO\n+2\n10")]);
-        let text = ": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event\n\n";
-        assert_eq!(read(text), [event("", "first event"), event("", "second event"), event("", " third event")]);
+        let text =
+            ": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event\n\n";
+        assert_eq!(
+            read(text),
+            [event("", "first event"), event("", "second event"), event("", " third event")]
+        );
         assert_eq!(read("data\n\ndata\ndata\n\ndata:"), [event("", ""), event("", "\n")]);
         assert_eq!(read("data:test\n\ndata: test\n\n"), [event("", "test"), event("", "test")]);
         assert_eq!(read("event: add\ndata: 7\r\n\r\n"), [event("add", "7")]);
