@@ -18,6 +18,16 @@ QUESTION = "What is the chemical symbol for gold? What is 17 plus 25?"
 TOOLS = ["ask_swarm", "plan_question", "list_experts"]
 
 
+def field(value, name):
+    """The field by the name that this version of the package gives it: 1.x has camelCase, 2.x has snake_case."""
+    head, *rest = name.split("_")
+    return getattr(value, name if hasattr(value, name) else head + "".join(part.title() for part in rest))
+
+
+def content(result):
+    return field(result, "structured_content")
+
+
 def check(holds, what):
     if not holds:
         raise SystemExit(f"FAIL {what}")
@@ -26,19 +36,19 @@ def check(holds, what):
 
 async def ask(session):
     asked = await session.call_tool("ask_swarm", {"question": QUESTION})
-    check(not asked.isError, "ask_swarm answers")
-    answers = [task["answer"] for task in asked.structuredContent["tasks"]]
+    check(not field(asked, "is_error"), "ask_swarm answers")
+    answers = [task["answer"] for task in content(asked)["tasks"]]
     check(answers == ["Au", "42"], f"each part is answered: {answers}")
-    check(asked.content[0].text == asked.structuredContent["answer"], "the text is the answer")
-    check(asked.structuredContent["usage"]["completion_tokens"] > 0, "tokens are counted")
+    check(asked.content[0].text == content(asked)["answer"], "the text is the answer")
+    check(content(asked)["usage"]["completion_tokens"] > 0, "tokens are counted")
 
     expert = {"question": "What is the chemical symbol for iron?", "model": "expert:chemistry"}
     asked = await session.call_tool("ask_swarm", expert)
-    check(asked.structuredContent["answer"] == "Fe", "one expert can be asked")
+    check(content(asked)["answer"] == "Fe", "one expert can be asked")
 
     several = [session.call_tool("ask_swarm", {"question": f"What is {n} plus 1?"}) for n in range(10, 18)]
     results = await asyncio.gather(*several)
-    check([r.structuredContent["answer"] for r in results] == [str(n + 1) for n in range(10, 18)], "eight at once")
+    check([content(r)["answer"] for r in results] == [str(n + 1) for n in range(10, 18)], "eight at once")
 
 
 async def refusals(session):
@@ -49,22 +59,23 @@ async def refusals(session):
     ]
     for arguments, code in cases:
         refused = await session.call_tool("ask_swarm", arguments)
-        found = refused.structuredContent["error"]["code"] if refused.isError else None
+        found = content(refused)["error"]["code"] if field(refused, "is_error") else None
         check(found == code, f"{json.dumps(arguments)} is refused as {code}: {found}")
 
 
 async def main(command, arguments):
-    server = StdioServerParameters(command=command, args=[*arguments, "mcp"])
-    async with stdio_client(server) as (read, write), ClientSession(read, write) as session:
+    process = StdioServerParameters(command=command, args=[*arguments, "mcp"])
+    async with stdio_client(process) as (read, write), ClientSession(read, write) as session:
         hello = await session.initialize()
-        check(hello.serverInfo.name == "polymath", f"hello from {hello.serverInfo.name} {hello.serverInfo.version}")
+        server = field(hello, "server_info")
+        check(server.name == "polymath", f"hello from {server.name} {server.version}")
         tools = (await session.list_tools()).tools
         check([tool.name for tool in tools] == TOOLS, f"the tools are {TOOLS}")
-        check(all(tool.inputSchema["type"] == "object" and tool.description for tool in tools), "they have schemas")
+        check(all(field(tool, "input_schema")["type"] == "object" and tool.description for tool in tools), "they have schemas")
 
-        experts = (await session.call_tool("list_experts", {})).structuredContent["experts"]
+        experts = content(await session.call_tool("list_experts", {}))["experts"]
         check({"chemistry", "arithmetic"} <= {expert["id"] for expert in experts}, "the experts are listed")
-        plan = (await session.call_tool("plan_question", {"question": QUESTION})).structuredContent
+        plan = content(await session.call_tool("plan_question", {"question": QUESTION}))
         first = [task["candidates"][0]["expert"] for task in plan["tasks"]]
         check(first == ["chemistry", "arithmetic"], f"the plan has two tasks: {first}")
         await ask(session)
