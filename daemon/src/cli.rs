@@ -10,12 +10,14 @@
 
 mod ask;
 mod benchmark;
+mod chat;
 mod completions;
 mod demo;
 mod eval;
 mod exit;
 mod experts;
 mod identity;
+mod mcp;
 mod models;
 mod peers;
 mod plan;
@@ -84,8 +86,12 @@ enum Command {
     Run(run::Arguments),
     /// Ask the swarm a question
     Ask(ask::Arguments),
+    /// Talk to the swarm
+    Chat(chat::Arguments),
     /// Show how a question would be cut and who could answer, without asking anyone
     Plan(plan::Arguments),
+    /// Serve the swarm as tools to assistants (Model Context Protocol, on standard input and output)
+    Mcp(mcp::Arguments),
     /// Start a local swarm of the bundled experts and ask it something
     Demo(demo::Arguments),
     /// Measure experts, answers, routing or planning
@@ -147,8 +153,10 @@ fn start(cli: Cli) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let cancel = CancellationToken::new();
     let context = Context { globals: cli.globals, cancel: cancel.clone() };
+    // At a terminal, Ctrl-C belongs to the chat: it ends an answer and not the program.
+    let keyboard = !(matches!(cli.command, Command::Chat(_)) && chat::is_interactive());
     let outcome = runtime.block_on(async {
-        let signals = tokio::spawn(cancel_on_signals(cancel));
+        let signals = tokio::spawn(cancel_on_signals(cancel, keyboard));
         let outcome = dispatch(cli.command, context).await;
         signals.abort();
         outcome
@@ -162,6 +170,8 @@ async fn dispatch(command: Command, context: Context) -> anyhow::Result<()> {
     match command {
         Command::Run(arguments) => run::run(arguments, context).await,
         Command::Ask(arguments) => ask::run(arguments, context).await,
+        Command::Chat(arguments) => chat::run(arguments, context).await,
+        Command::Mcp(arguments) => mcp::run(&arguments, context).await,
         Command::Plan(arguments) => plan::run(arguments, context).await,
         Command::Demo(arguments) => demo::run(arguments, context).await,
         Command::Eval(command) => eval::run(command, context).await,
@@ -176,13 +186,13 @@ async fn dispatch(command: Command, context: Context) -> anyhow::Result<()> {
     }
 }
 
-/// The first SIGINT or SIGTERM cancels; the second ends the process at once.
-async fn cancel_on_signals(cancel: CancellationToken) {
+/// The first SIGINT (unless a chat has the keyboard) or SIGTERM cancels; the second ends the process at once.
+async fn cancel_on_signals(cancel: CancellationToken, keyboard: bool) {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
     for _ in 0..2 {
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
+            _ = tokio::signal::ctrl_c(), if keyboard => {}
             _ = terminate.recv() => {}
         }
         if cancel.is_cancelled() {

@@ -1,56 +1,40 @@
-//! The commands' way to a running node on this machine.
+//! The commands' way to a running node on this machine: the SDK over the node's Unix socket.
 
 /// The generated types, for commands.
-pub use polymath_proto::v1 as wire;
+pub use polymath_sdk::wire;
 
-use hyper_util::rt::TokioIo;
-use polymath_proto::v1::control_client::ControlClient;
-use polymath_proto::v1::node_client::NodeClient;
-use std::path::{Path, PathBuf};
-use tokio::net::UnixStream;
-use tonic::transport::{Channel, Endpoint};
+use std::path::Path;
 
-/// Why a node cannot be reached.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Nothing listens on the socket.
-    #[error("no node is running here ({} does not answer); start one with `daemon run`", socket.display())]
-    NotRunning {
-        /// The socket that was tried.
-        socket: PathBuf,
-    },
-}
+/// Why a node does not answer.
+pub use polymath_sdk::Error;
 
-/// A connection to a node.
+/// The SDK's types that commands use.
+pub use polymath_sdk::{
+    Answer, Ask, Candidate, Connection, Event, Expert, Message, Model, Plan, PolymathClient, Task, TaskStatus,
+};
+
+/// A node that answered; cheap to clone.
 #[derive(Clone)]
 pub struct Client {
-    node: NodeClient<Channel>,
-    control: ControlClient<Channel>,
+    connection: Connection,
+    sdk: PolymathClient,
 }
 
 impl Client {
-    /// Connects to the node that listens on `socket`.
+    /// Connects to the node that listens on `socket`; [`Error::NotRunning`] if nobody does.
     pub async fn connect(socket: &Path) -> Result<Self, Error> {
-        let not_running = || Error::NotRunning { socket: socket.to_owned() };
-        let path = socket.to_owned();
-        // The URI is a placeholder that tonic wants; the connector below decides where to go.
-        let channel = Endpoint::from_static("http://localhost")
-            .connect_with_connector(tower::service_fn(move |_| {
-                let path = path.clone();
-                async move { UnixStream::connect(path).await.map(TokioIo::new) }
-            }))
-            .await
-            .map_err(|_| not_running())?;
-        Ok(Self { node: NodeClient::new(channel.clone()), control: ControlClient::new(channel) })
+        let connection = Connection::unix(socket)?;
+        connection.connect().await?;
+        Ok(Self { sdk: connection.clone().into(), connection })
     }
 
-    /// The generated client.
-    pub fn node(&mut self) -> &mut NodeClient<Channel> {
-        &mut self.node
+    /// Every call as it stands on the wire, the owner's included; no retries.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
     }
 
-    /// The owner's part.
-    pub fn control(&mut self) -> &mut ControlClient<Channel> {
-        &mut self.control
+    /// The calls that programs use.
+    pub fn sdk(&self) -> &PolymathClient {
+        &self.sdk
     }
 }

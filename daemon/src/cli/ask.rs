@@ -6,8 +6,8 @@ mod prompt;
 mod transcript;
 
 use clap::Args;
+use futures::StreamExt as _;
 
-use super::exit::Refused;
 use super::session::{Session, wire};
 use super::{Context, Json, terminal};
 use crate::config::file::File;
@@ -70,6 +70,11 @@ impl Wishes {
         self
     }
 
+    /// Different experts that the question may use, if said.
+    pub(super) fn experts(&self) -> Option<u32> {
+        self.experts
+    }
+
     /// The request for `prompt`.
     pub(super) fn request(&self, prompt: String) -> wire::ChatRequest {
         wire::ChatRequest {
@@ -86,15 +91,15 @@ impl Wishes {
 pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Result<()> {
     let prompt = context.unless_cancelled(arguments.prompt.read()).await??;
     let loaded = context.load(File::default())?;
-    let mut session = Session::open(&context, &loaded).await?;
+    let session = Session::open(&context, &loaded).await?;
     let request = arguments.wishes.request(prompt);
-    let outcome = context.unless_cancelled(converse(&mut session, request, &arguments)).await;
+    let outcome = context.unless_cancelled(converse(&session, request, &arguments)).await;
     session.close().await;
     outcome?
 }
 
 async fn converse(
-    session: &mut Session,
+    session: &Session,
     request: wire::ChatRequest,
     arguments: &Arguments,
 ) -> anyhow::Result<()> {
@@ -116,18 +121,14 @@ async fn converse(
 /// Asks, hands each event to `watch` after the transcript took it, and returns the whole. An error that the
 /// node reports in place of an answer is kept in the transcript.
 pub(super) async fn ask(
-    session: &mut Session,
+    session: &Session,
     request: wire::ChatRequest,
     mut watch: impl FnMut(&wire::chat_event::Body, &Transcript) -> anyhow::Result<()>,
 ) -> anyhow::Result<Transcript> {
-    let refused = |number: i32, message: &str| Refused::by_status(number, message);
-    let reply = session.client().node().chat(request).await;
-    let mut events = reply.map_err(|s| refused(s.code().into(), s.message()))?.into_inner();
+    let mut events = session.node().chat(request).await?;
     let mut transcript = Transcript::default();
-    loop {
-        let event = events.message().await.map_err(|s| refused(s.code().into(), s.message()))?;
-        let Some(body) = event.map(|e| e.body) else { break };
-        let Some(body) = body else { continue };
+    while let Some(body) = events.next().await {
+        let body = body?;
         transcript.note(&body);
         watch(&body, &transcript)?;
     }

@@ -68,11 +68,11 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
         ..inference::Config::default()
     })
     .await?;
-    let mut session = Session::at(&client.socket).await?;
+    let session = Session::at(&client.socket).await?;
     let measured = context.unless_cancelled(async {
         let questions = questions(&cases, arguments.rounds)?;
-        let times = times(&worker, &mut session, &questions).await?;
-        let speeds = speeds(&worker, &mut session, &questions).await?;
+        let times = times(&worker, &session, &questions).await?;
+        let speeds = speeds(&worker, &session, &questions).await?;
         Ok::<_, anyhow::Error>((times, speeds))
     });
     let measured = measured.await;

@@ -95,10 +95,10 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
 async fn converse(swarm: &LocalSwarm, question: String, wishes: &Wishes) -> anyhow::Result<()> {
     let style = terminal::Style::detect();
     terminal::line(&format!("{} {question}\n", style.bold("Question:")))?;
-    let mut session = Session::at(&swarm.first_socket()).await?;
+    let session = Session::at(&swarm.first_socket()).await?;
     let mut human = Human::new(style, true, true);
     let transcript =
-        ask(&mut session, wishes.request(question), |event, transcript| human.event(event, transcript));
+        ask(&session, wishes.request(question), |event, transcript| human.event(event, transcript));
     let transcript = transcript.await?;
     human.end(&transcript)
 }
@@ -117,8 +117,8 @@ async fn stop_kept(kept: &Path) -> anyhow::Result<()> {
     let sockets = swarm::sockets(kept)?;
     let mut stopped = 0;
     for socket in &sockets {
-        if let Ok(mut client) = Client::connect(socket).await {
-            swarm::shut_down(&mut client, socket).await;
+        if let Ok(client) = Client::connect(socket).await {
+            swarm::shut_down(&client, socket).await;
             stopped += 1;
         }
     }

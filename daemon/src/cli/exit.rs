@@ -57,25 +57,6 @@ pub(super) struct Refused {
     pub(super) message: String,
 }
 
-impl Refused {
-    /// From a gRPC status: its number as the gRPC specification lists them, and its message.
-    pub(super) fn by_status(number: i32, message: &str) -> Self {
-        let code = match number {
-            1 => "cancelled",
-            3 => "invalid",
-            4 => "deadline",
-            5 => "not_found",
-            8 => "busy",
-            9 => "no_expert",
-            14 => "unavailable",
-            _ => "failed",
-        };
-        // tonic's own words for a node that went away mean nothing to people.
-        let message = if number == 14 { "the node stopped answering" } else { message };
-        Self { code: code.to_owned(), message: message.to_owned() }
-    }
-}
-
 impl Exit {
     /// Judges a failure by the first cause that has a code of its own.
     pub(super) fn of(error: &anyhow::Error) -> Self {
@@ -92,21 +73,27 @@ impl Exit {
         if cause.is::<config::Error>() || cause.is::<telemetry::Error>() {
             return Some(Self::Settings);
         }
-        if let Some(api::client::Error::NotRunning { .. }) = cause.downcast_ref() {
-            return Some(Self::NotRunning);
+        if let Some(error) = cause.downcast_ref::<api::client::Error>() {
+            return Some(Self::of_code(error.code()));
         }
         if let Some(refused) = cause.downcast_ref::<Refused>() {
-            return Some(match refused.code.as_str() {
-                "no_expert" => Self::NoExpert,
-                "busy" => Self::Busy,
-                "deadline" => Self::Timeout,
-                "invalid" | "too_long" | "refused" | "unknown_expert" => Self::Usage,
-                _ => Self::Failed,
-            });
+            return Some(Self::of_code(&refused.code));
         }
         // Whoever reads our output has had enough: that is no failure.
         let io = cause.downcast_ref::<std::io::Error>()?;
         (io.kind() == std::io::ErrorKind::BrokenPipe).then_some(Self::Done)
+    }
+
+    /// By the code that the node's table and the SDK share.
+    fn of_code(code: &str) -> Self {
+        match code {
+            "not_running" => Self::NotRunning,
+            "no_expert" => Self::NoExpert,
+            "busy" | "rate_limited" => Self::Busy,
+            "deadline" => Self::Timeout,
+            "invalid" | "too_long" | "refused" | "unknown_expert" => Self::Usage,
+            _ => Self::Failed,
+        }
     }
 
     pub(super) fn code(self) -> i32 {
@@ -160,7 +147,7 @@ mod tests {
     #[test]
     fn every_outcome_has_its_code() {
         let refused = |code: &str| anyhow!(Refused { code: code.into(), message: String::new() });
-        let not_running = api::client::Error::NotRunning { socket: "x".into() };
+        let not_running = api::client::Error::NotRunning { place: "x".into() };
         let pipe = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
         let cases = [
             (anyhow!("anything"), Exit::Failed),
@@ -171,6 +158,7 @@ mod tests {
             (refused("deadline"), Exit::Timeout),
             (refused("invalid"), Exit::Usage),
             (refused("failed"), Exit::Failed),
+            (anyhow!(api::client::Error::NoExpert { message: "m".into() }), Exit::NoExpert),
             (anyhow!(SanitiseError::Empty), Exit::Usage),
             (anyhow!(config::Error::NoHome), Exit::Settings),
             (anyhow!(Interrupted), Exit::Interrupted),

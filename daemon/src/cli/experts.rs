@@ -4,7 +4,6 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::ask::{hex, rounded};
-use super::exit::Refused;
 use super::session::{Session, wire};
 use super::{Context, Json, terminal};
 use crate::config::file::File;
@@ -33,17 +32,20 @@ pub(super) struct List {
 pub(super) async fn run(command: Command, context: Context) -> anyhow::Result<()> {
     let Command::List(arguments) = command;
     let loaded = context.load(File::default())?;
-    let mut session = Session::running(&loaded.config).await?;
-    let reply =
-        context.unless_cancelled(session.client().node().list_experts(wire::ListExpertsRequest {})).await?;
-    let experts = reply.map_err(|s| Refused::by_status(s.code().into(), s.message()))?.into_inner().experts;
+    let session = Session::running(&loaded.config).await?;
+    let experts = context.unless_cancelled(session.node().experts()).await??;
     if arguments.json.json {
         let experts: Vec<Value> = experts.iter().map(object).collect();
         return terminal::json(&json!({ "experts": experts }));
     }
+    Ok(terminal::say(&text(terminal::Style::detect(), &experts))?)
+}
+
+/// The table that people read.
+pub(super) fn text(style: terminal::Style, experts: &[wire::ExpertInfo]) -> String {
     let headers = ["EXPERT", "PEER", "MODEL", "CONTEXT", "FREE", "TOKENS/S", "DESCRIPTION"];
     let rows: Vec<Vec<String>> = experts.iter().map(row).collect();
-    Ok(terminal::say(&terminal::table(terminal::Style::detect(), &headers, &rows))?)
+    terminal::table(style, &headers, &rows)
 }
 
 fn row(expert: &wire::ExpertInfo) -> Vec<String> {

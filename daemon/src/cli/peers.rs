@@ -3,7 +3,6 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::exit::Refused;
 use super::session::{Session, wire};
 use super::{Context, Json, terminal};
 use crate::config::file::File;
@@ -34,10 +33,8 @@ pub(super) struct List {
 pub(super) async fn run(command: Command, context: Context) -> anyhow::Result<()> {
     let Command::List(arguments) = command;
     let loaded = context.load(File::default())?;
-    let mut session = Session::running(&loaded.config).await?;
-    let reply =
-        context.unless_cancelled(session.client().node().list_peers(wire::ListPeersRequest {})).await?;
-    let peers = reply.map_err(|s| Refused::by_status(s.code().into(), s.message()))?.into_inner().peers;
+    let session = Session::running(&loaded.config).await?;
+    let peers = context.unless_cancelled(session.node().peers()).await??;
     if arguments.json.json {
         let peers: Vec<_> = peers.iter().map(object).collect();
         return terminal::json(&json!({ "peers": peers }));

@@ -4,7 +4,6 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::ask::{Prompt, Transcript, plan_text, rounded};
-use super::exit::Refused;
 use super::session::{Session, wire};
 use super::{Context, Json, terminal};
 use crate::config::file::File;
@@ -27,10 +26,10 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Result<()> {
     let prompt = context.unless_cancelled(arguments.prompt.read()).await??;
     let loaded = context.load(File::default())?;
-    let mut session = Session::open(&context, &loaded).await?;
-    let reply = context.unless_cancelled(session.client().node().plan(wire::PlanRequest { prompt })).await;
+    let session = Session::open(&context, &loaded).await?;
+    let reply = context.unless_cancelled(session.node().plan(prompt)).await;
     session.close().await;
-    let plan = reply?.map_err(|s| Refused::by_status(s.code().into(), s.message()))?.into_inner();
+    let plan = reply??;
     if arguments.json.json {
         return terminal::json(&object(&plan));
     }

@@ -48,6 +48,7 @@ impl Session {
                 );
                 context.unless_cancelled(Self::embedded(context, loaded)).await?
             }
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -68,9 +69,14 @@ impl Session {
         Ok(Self { client, embedded: Some(Embedded { stop, running, _folder: folder }) })
     }
 
-    /// The client to call the node by.
-    pub(super) fn client(&mut self) -> &mut Client {
-        &mut self.client
+    /// The node's service as it stands on the wire.
+    pub(super) fn node(&self) -> &client::Connection {
+        self.client.connection()
+    }
+
+    /// The same node by the SDK's typed calls.
+    pub(super) fn sdk(&self) -> &client::PolymathClient {
+        self.client.sdk()
     }
 
     /// Ends the embedded node, if it is one.

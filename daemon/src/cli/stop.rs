@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::exit::Refused;
-use super::session::{Session, wire};
+use super::session::Session;
 use super::{Context, terminal};
 use crate::config::file::File;
 use crate::node;
@@ -28,9 +27,8 @@ pub(super) struct Arguments {}
 
 pub(super) async fn run(_: &Arguments, context: Context) -> anyhow::Result<()> {
     let loaded = context.load(File::default())?;
-    let mut session = Session::running(&loaded.config).await?;
-    let asked = session.client().control().shutdown(wire::ShutdownRequest {}).await;
-    asked.map_err(|s| Refused::by_status(s.code().into(), s.message()))?;
+    let session = Session::running(&loaded.config).await?;
+    session.node().shutdown().await?;
     let gone = ended(&loaded.config.node.state_dir);
     let in_time = context.unless_cancelled(tokio::time::timeout(STOP_MAX, gone)).await?;
     anyhow::ensure!(

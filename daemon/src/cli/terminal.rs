@@ -47,6 +47,11 @@ impl Style {
         Self { on: false }
     }
 
+    /// Whether there are any.
+    pub(super) fn is_on(self) -> bool {
+        self.on
+    }
+
     pub(super) fn bold(self, text: &str) -> String {
         self.wrap("1", text)
     }

@@ -62,11 +62,7 @@ pub(super) struct Speeds {
 }
 
 /// Asks each question of the bare worker and of the swarm.
-pub(super) async fn times(
-    worker: &Worker,
-    session: &mut Session,
-    questions: &[String],
-) -> anyhow::Result<Times> {
+pub(super) async fn times(worker: &Worker, session: &Session, questions: &[String]) -> anyhow::Result<Times> {
     let mut columns: [Vec<f64>; 7] = Default::default();
     for question in questions {
         let (_, bare) = through_worker(worker, Request::question(question, SHORT_TOKENS)).await?;
@@ -102,7 +98,7 @@ pub(super) async fn times(
 /// Has long answers written by both, with the same seeds and so the same tokens.
 pub(super) async fn speeds(
     worker: &Worker,
-    session: &mut Session,
+    session: &Session,
     questions: &[String],
 ) -> anyhow::Result<Speeds> {
     let (mut bare, mut swarm) = (Rate::default(), Rate::default());

@@ -94,9 +94,8 @@ impl NodeProcess {
     }
 
     async fn health(&self) -> Option<wire::HealthReply> {
-        let mut client = Client::connect(&self.socket).await.ok()?;
-        let reply = client.node().health(wire::HealthRequest {}).await;
-        Some(reply.ok()?.into_inner())
+        let client = Client::connect(&self.socket).await.ok()?;
+        client.connection().health().await.ok()
     }
 
     fn log_tail(&self) -> String {
@@ -116,8 +115,8 @@ impl NodeProcess {
 
     /// Asks the node to end, waits, and kills it if it will not.
     pub(in crate::cli) async fn stop(mut self, patience: Duration) {
-        if let Ok(mut client) = Client::connect(&self.socket).await {
-            let _ = client.control().shutdown(wire::ShutdownRequest {}).await;
+        if let Ok(client) = Client::connect(&self.socket).await {
+            let _ = client.connection().shutdown().await;
         }
         drop(self.lifeline.take());
         if tokio::time::timeout(patience, self.child.wait()).await.is_err() {

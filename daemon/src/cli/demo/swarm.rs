@@ -6,7 +6,6 @@ use std::time::Duration;
 use anyhow::Context as _;
 use futures::future::{join_all, try_join_all};
 
-use super::super::session::wire;
 use super::super::stop::ended;
 use super::super::terminal;
 use super::process::{NodeProcess, Setting};
@@ -116,8 +115,8 @@ pub(super) async fn clear(kept: &Path) -> anyhow::Result<()> {
 }
 
 /// Asks a node to end and waits until it has.
-pub(super) async fn shut_down(client: &mut Client, socket: &Path) {
-    let _ = client.control().shutdown(wire::ShutdownRequest {}).await;
+pub(super) async fn shut_down(client: &Client, socket: &Path) {
+    let _ = client.connection().shutdown().await;
     let state_dir = socket.parent().unwrap_or(socket);
     let _ = tokio::time::timeout(DOWN_MAX, ended(state_dir)).await;
 }

@@ -10,12 +10,12 @@ use polymath_swarm::evaluation::exact_match;
 use serde_json::json;
 
 use super::super::ask::{Transcript, Wishes, ask};
-use super::super::exit::Refused;
 use super::super::session::{self, Session};
 use super::super::{Context, Json, terminal};
 use super::cases::{self, AnswerCase};
 use super::lone::Lone;
 use super::{percent, share};
+use crate::api::client;
 use crate::catalog;
 use crate::config::Loaded;
 use crate::config::file::File;
@@ -50,8 +50,8 @@ pub(in crate::cli) struct Arguments {
 pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Result<()> {
     let cases: Vec<AnswerCase> = cases::read(&arguments.cases)?;
     let loaded = context.load(File::default())?;
-    let mut session = Session::open(&context, &loaded).await?;
-    let swarm = context.unless_cancelled(swarm(&mut session, &cases, &arguments)).await;
+    let session = Session::open(&context, &loaded).await?;
+    let swarm = context.unless_cancelled(swarm(&session, &cases, &arguments)).await;
     session.close().await;
     let swarm = share(swarm??, cases.len());
     let experts = if arguments.swarm_only {
@@ -71,16 +71,16 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
     Ok(terminal::say(&format!("{} cases\n{table}", cases.len()))?)
 }
 
-async fn swarm(session: &mut Session, cases: &[AnswerCase], arguments: &Arguments) -> anyhow::Result<usize> {
+async fn swarm(session: &Session, cases: &[AnswerCase], arguments: &Arguments) -> anyhow::Result<usize> {
     let bar = terminal::progress(cases.len() as u64, "swarm");
     let mut hits = 0;
     for case in cases {
         let given = match ask(session, arguments.wishes.request(case.prompt.clone()), |_, _| Ok(())).await {
             Ok(transcript) => results(&transcript),
             // An answer refused is an answer missed; a node that is gone ends the run.
-            Err(error) => match error.downcast_ref::<Refused>() {
-                Some(refused) if refused.code != "unavailable" => String::new(),
-                _ => return Err(error),
+            Err(error) => match error.downcast_ref::<client::Error>().map(client::Error::code) {
+                None | Some("transport" | "not_running" | "protocol") => return Err(error),
+                Some(_) => String::new(),
             },
         };
         let hit = exact_match(&case.expect, &given);

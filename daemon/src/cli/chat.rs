@@ -1,0 +1,269 @@
+//! `chat`: a conversation in the terminal, or a turn a line from a pipe.
+//!
+//! A turn is read, sent with the conversation so far, and its answer printed while it is composed. On a terminal
+//! Ctrl-C ends the answer that is under way and not the program; there the editor owns the keyboard between turns.
+//! Without a terminal nothing is printed but the answers, and a turn without an answer makes the program fail once
+//! all are through.
+
+mod commands;
+mod conversation;
+mod editor;
+mod piped;
+
+use std::io::{IsTerminal as _, stdin, stdout};
+
+use clap::Args;
+
+use super::ask::{Transcript, Wishes, ask};
+use super::exit::{Interrupted, Usage};
+use super::session::{Session, wire};
+use super::{Context, terminal};
+use crate::api::client::Model;
+use crate::config::Loaded;
+use crate::config::file::File;
+use commands::{Command, HELP};
+use conversation::Conversation;
+use editor::{Editor, Line};
+use polymath_swarm::sanitise;
+use terminal::Style;
+use wire::chat_event::Body;
+
+/// What `chat` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  daemon chat
+  daemon chat --model expert:geography
+  daemon chat --system \"Answer in one word.\" --experts 3
+  printf 'What is 17 times 4?\\nHalve it.\\n' | daemon chat
+
+In the chat: /help lists the commands; a backslash at a line's end goes on with the next line; Ctrl-C stops the
+answer, Ctrl-D leaves. With no node running here, the bundled experts answer inside this process.")]
+pub(super) struct Arguments {
+    /// Whom to talk to: swarm, swarm:N or expert:ID
+    #[arg(long, value_name = "MODEL", default_value = "swarm")]
+    model: Model,
+    /// What holds for the whole conversation; read by experts that read conversations
+    #[arg(long, value_name = "TEXT")]
+    system: Option<String>,
+    #[command(flatten)]
+    wishes: Wishes,
+}
+
+impl Arguments {
+    /// `--model` with `--experts` put in.
+    fn model(&self) -> Result<Model, Usage> {
+        match (&self.model, self.wishes.experts()) {
+            (model, None) => Ok(model.clone()),
+            (Model::Swarm { experts: None }, experts) => Ok(Model::Swarm { experts }),
+            _ => Err(Usage("--experts goes with --model swarm".into())),
+        }
+    }
+}
+
+/// A chat under way.
+struct Chat {
+    session: Session,
+    conversation: Conversation,
+    model: Model,
+    wishes: Wishes,
+    style: Style,
+    /// Printed while it comes, with who said it; else the bare answer.
+    live: bool,
+}
+
+/// Whether the chat goes on.
+enum Next {
+    Turn,
+    Leave,
+}
+
+pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Result<()> {
+    let model = arguments.model()?;
+    let system = arguments.system.as_deref().map(sanitise::prompt).transpose()?;
+    let loaded = context.load(File::default())?;
+    let live = is_interactive();
+    let session = unless_stopped(&context, live, Session::open(&context, &loaded)).await??;
+    let mut chat = Chat {
+        session,
+        conversation: Conversation::new(system),
+        model,
+        wishes: arguments.wishes,
+        style: Style::detect(),
+        live,
+    };
+    let outcome =
+        if live { chat.at_terminal(&context, &loaded).await } else { chat.from_pipe(&context).await };
+    chat.session.close().await;
+    outcome
+}
+
+/// Whether a person sits at both ends: then Ctrl-C belongs to the chat.
+pub(super) fn is_interactive() -> bool {
+    stdin().is_terminal() && stdout().is_terminal()
+}
+
+/// Waits for `work` unless Ctrl-C or the end of the program comes first.
+async fn unless_stopped<T>(
+    context: &Context,
+    live: bool,
+    work: impl Future<Output = T>,
+) -> Result<T, Interrupted> {
+    let interrupt = async {
+        if live && tokio::signal::ctrl_c().await.is_ok() {
+            return;
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        biased;
+        () = interrupt => Err(Interrupted),
+        done = context.unless_cancelled(work) => done,
+    }
+}
+
+impl Chat {
+    async fn at_terminal(&mut self, context: &Context, loaded: &Loaded) -> anyhow::Result<()> {
+        let mut editor = Editor::open(loaded, self.style, &context.cancel);
+        terminal::line(&self.style.dim("Ask something; /help lists the commands, Ctrl-D leaves."))?;
+        loop {
+            let text = match tokio::task::block_in_place(|| editor.read())? {
+                Line::Text(text) => text,
+                Line::Interrupted => continue,
+                Line::End => return Ok(()),
+            };
+            match self.turn(&text, context).await {
+                Ok(Next::Turn) => {}
+                Ok(Next::Leave) => return Ok(()),
+                Err(error) if context.cancel.is_cancelled() || is_closed_pipe(&error) => return Err(error),
+                Err(error) if error.is::<Interrupted>() => terminal::note("\nstopped"),
+                Err(error) => terminal::note(&self.style.bad(&format!("{error:#}"))),
+            }
+        }
+    }
+
+    async fn from_pipe(&mut self, context: &Context) -> anyhow::Result<()> {
+        let mut lines = piped::Lines::new();
+        let (mut turns, mut failed) = (0_u32, 0_u32);
+        while let Some(text) = context.unless_cancelled(lines.next()).await?? {
+            turns += 1;
+            match self.turn(&text, context).await {
+                Ok(Next::Turn) => {}
+                Ok(Next::Leave) => break,
+                Err(error) if context.cancel.is_cancelled() || is_closed_pipe(&error) => return Err(error),
+                Err(error) => {
+                    failed += 1;
+                    terminal::note(&format!("error: {error:#}"));
+                }
+            }
+        }
+        anyhow::ensure!(failed == 0, "{failed} of {turns} turns got no answer");
+        Ok(())
+    }
+
+    /// One line: a command, or a question.
+    async fn turn(&mut self, text: &str, context: &Context) -> anyhow::Result<Next> {
+        match Command::read(text)? {
+            None => {}
+            Some(Command::Ask(question)) => self.answer(&question, context).await?,
+            Some(Command::Plan(question)) => self.plan(question, context).await?,
+            Some(Command::Experts) => self.experts(context).await?,
+            Some(Command::Save(path)) => {
+                self.conversation.save(&path)?;
+                terminal::note(&format!("saved to {}", path.display()));
+            }
+            Some(Command::Model(None)) => terminal::line(&self.model.to_string())?,
+            Some(Command::Model(Some(model))) => self.model = model,
+            Some(Command::Clear) => self.conversation.clear(),
+            Some(Command::Help) => terminal::say(HELP)?,
+            Some(Command::Quit) => return Ok(Next::Leave),
+        }
+        Ok(Next::Turn)
+    }
+
+    async fn answer(&mut self, question: &str, context: &Context) -> anyhow::Result<()> {
+        let request = self.request(question)?;
+        let (live, style) = (self.live, self.style);
+        let mut printed = String::new();
+        let asking = ask(&self.session, request, |body, _| match body {
+            Body::Answering(text) if live => {
+                let clean = sanitise::output(text);
+                printed.push_str(&clean);
+                Ok(terminal::say(&clean)?)
+            }
+            _ => Ok(()),
+        });
+        // Dropping the question cancels it everywhere.
+        let transcript = unless_stopped(context, live, asking).await??;
+        transcript.outcome()?;
+        let answer = transcript.answer.as_ref().map(|a| a.text.clone()).unwrap_or_default();
+        let clean = sanitise::output(&answer);
+        if !live {
+            terminal::line(clean.trim_end())?;
+        } else {
+            let rest = clean.strip_prefix(printed.as_str()).unwrap_or_default();
+            terminal::line(&format!("{rest}\n{}", style.dim(&format!("— {}", who(&transcript)))))?;
+        }
+        self.conversation.add(question, &answer);
+        Ok(())
+    }
+
+    fn request(&self, question: &str) -> anyhow::Result<wire::ChatRequest> {
+        let (experts, expert) = match &self.model {
+            Model::Swarm { experts } => (experts.unwrap_or_default(), String::new()),
+            Model::Expert(id) => (0, id.clone()),
+        };
+        let messages = self.conversation.with(&sanitise::prompt(question)?);
+        Ok(wire::ChatRequest { messages, experts, expert, ..self.wishes.request(String::new()) })
+    }
+
+    async fn plan(&self, question: Option<String>, context: &Context) -> anyhow::Result<()> {
+        let question = question.or_else(|| self.conversation.last_question().map(str::to_owned));
+        let Some(question) = question else {
+            return Err(Usage("nothing has been asked yet: /plan QUESTION".into()).into());
+        };
+        let prompt = sanitise::prompt(&question)?;
+        let plan = unless_stopped(context, self.live, self.session.node().plan(prompt)).await??;
+        let mut transcript = Transcript::default();
+        transcript.note(&Body::Planned(plan));
+        Ok(terminal::say(&super::ask::plan_text(self.style, &transcript.tasks))?)
+    }
+
+    async fn experts(&self, context: &Context) -> anyhow::Result<()> {
+        let experts = unless_stopped(context, self.live, self.session.node().experts()).await??;
+        Ok(terminal::say(&super::experts::text(self.style, &experts))?)
+    }
+}
+
+/// The experts that answered, each once, in the order asked.
+fn who(transcript: &Transcript) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for task in &transcript.tasks {
+        if !names.contains(&task.expert_id()) {
+            names.push(task.expert_id());
+        }
+    }
+    names.join(", ")
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<std::io::Error>();
+    io.is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn experts_go_with_the_swarm() {
+        let arguments = |model: &str, experts| Arguments {
+            model: model.parse().unwrap(),
+            system: None,
+            wishes: Wishes::default().with_experts(experts),
+        };
+        assert_eq!(arguments("swarm", 3).model().unwrap().to_string(), "swarm:3");
+        assert!(arguments("expert:words", 3).model().is_err());
+        assert!(arguments("swarm:2", 3).model().is_err());
+    }
+}

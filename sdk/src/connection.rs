@@ -1,0 +1,232 @@
+//! The gRPC service as it stands, with typed errors: what [`crate::PolymathClient`] speaks over `grpc` and `unix`,
+//! and what the node's own commands use.
+//!
+//! The connection is made by the first call and made again when it was lost. Messages are bounded by tonic's
+//! default of 4 MiB.
+
+use crate::error::{Error, Refusal};
+use crate::wire::control_client::ControlClient;
+use crate::wire::node_client::NodeClient;
+use crate::wire::{self, chat_event};
+use futures::{Stream, StreamExt as _};
+use std::path::Path;
+use std::time::Duration;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, Endpoint};
+
+/// Adds the key to each call.
+#[derive(Clone, Debug)]
+struct Bearer(Option<MetadataValue<Ascii>>);
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, tonic::Status> {
+        if let Some(key) = &self.0 {
+            request.metadata_mut().insert("authorization", key.clone());
+        }
+        Ok(request)
+    }
+}
+
+type Stub = InterceptedService<Channel, Bearer>;
+
+/// A connection to a node's gRPC service; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    endpoint: Endpoint,
+    key: Bearer,
+    /// For people.
+    place: String,
+    channel: std::sync::Arc<tokio::sync::OnceCell<Channel>>,
+}
+
+impl Connection {
+    /// To the node that listens on the Unix socket `path`; nothing is sent yet.
+    pub fn unix(path: &Path) -> Result<Self, Error> {
+        let place = path.display().to_string();
+        let text = path.to_str().ok_or_else(|| Error::invalid("path", format!("{place} is not UTF-8")))?;
+        Self::new(format!("unix://{text}"), place, None)
+    }
+
+    /// To the node whose gRPC port is at `url`, `http://127.0.0.1:50051` for instance; nothing is sent yet.
+    pub fn tcp(url: &str, key: Option<&str>) -> Result<Self, Error> {
+        if url.starts_with("https:") {
+            let fix = "gRPC over TLS is not built into this client; use REST, which has it";
+            return Err(Error::invalid("url", fix));
+        }
+        if !url.starts_with("http://") {
+            return Err(Error::invalid("url", format!("{url:?}: write http://ADDRESS:PORT")));
+        }
+        Self::new(url.to_owned(), url.to_owned(), key)
+    }
+
+    fn new(uri: String, place: String, key: Option<&str>) -> Result<Self, Error> {
+        let endpoint = Endpoint::from_shared(uri);
+        let endpoint = endpoint.map_err(|_| Error::invalid("url", format!("{place:?} is no address")))?;
+        let key = key.map(|key| format!("Bearer {key}").parse::<MetadataValue<Ascii>>()).transpose();
+        // The text is a secret: the error does not repeat it.
+        let key = key.map_err(|_| Error::invalid("api_key", "the API key holds control characters"))?;
+        let key = key.map(|mut key| {
+            key.set_sensitive(true);
+            key
+        });
+        Ok(Self { endpoint, key: Bearer(key), place, channel: std::sync::Arc::default() })
+    }
+
+    /// The same, giving up on connecting after `limit`.
+    #[must_use]
+    pub fn with_connect_timeout(mut self, limit: Duration) -> Self {
+        self.endpoint = self.endpoint.connect_timeout(limit);
+        self
+    }
+
+    /// Connects now rather than with the first call; [`Error::NotRunning`] if nobody answers.
+    pub async fn connect(&self) -> Result<(), Error> {
+        self.channel().await.map(drop)
+    }
+
+    async fn channel(&self) -> Result<Channel, Error> {
+        let connected = self.channel.get_or_try_init(|| self.endpoint.connect()).await;
+        connected.cloned().map_err(|_| Error::NotRunning { place: self.place.clone() })
+    }
+
+    async fn node(&self) -> Result<NodeClient<Stub>, Error> {
+        Ok(NodeClient::with_interceptor(self.channel().await?, self.key.clone()))
+    }
+
+    /// The node's state.
+    pub async fn health(&self) -> Result<wire::HealthReply, Error> {
+        let reply = self.node().await?.health(wire::HealthRequest {}).await;
+        Ok(reply.map_err(|s| refused(&s))?.into_inner())
+    }
+
+    /// Asks; the events as they come, the last of them `Answer` or `Error`. Dropping the stream cancels.
+    pub async fn chat(
+        &self,
+        request: wire::ChatRequest,
+    ) -> Result<impl Stream<Item = Result<chat_event::Body, Error>> + Send + Unpin + 'static, Error> {
+        let reply = self.node().await?.chat(request).await;
+        let events = reply.map_err(|s| refused(&s))?.into_inner();
+        // An event of a newer node has no body that this client knows.
+        let bodies = events.filter_map(async |event| match event {
+            Ok(event) => event.body.map(Ok),
+            Err(status) => Some(Err(refused(&status))),
+        });
+        Ok(Box::pin(bodies))
+    }
+
+    /// How `prompt` would be cut, and who could answer.
+    pub async fn plan(&self, prompt: impl Into<String>) -> Result<wire::PlanReply, Error> {
+        let reply = self.node().await?.plan(wire::PlanRequest { prompt: prompt.into() }).await;
+        Ok(reply.map_err(|s| refused(&s))?.into_inner())
+    }
+
+    /// Peers that the node is connected to.
+    pub async fn peers(&self) -> Result<Vec<wire::Peer>, Error> {
+        let reply = self.node().await?.list_peers(wire::ListPeersRequest {}).await;
+        Ok(reply.map_err(|s| refused(&s))?.into_inner().peers)
+    }
+
+    /// Experts that the node knows.
+    pub async fn experts(&self) -> Result<Vec<wire::ExpertInfo>, Error> {
+        let reply = self.node().await?.list_experts(wire::ListExpertsRequest {}).await;
+        Ok(reply.map_err(|s| refused(&s))?.into_inner().experts)
+    }
+
+    /// Tells the node to stop. For its owner: over the Unix socket alone.
+    pub async fn shutdown(&self) -> Result<(), Error> {
+        let mut control = ControlClient::with_interceptor(self.channel().await?, self.key.clone());
+        control.shutdown(wire::ShutdownRequest {}).await.map(drop).map_err(|s| refused(&s))
+    }
+}
+
+/// A status as an error: by the node's own code, which goes along as metadata, else by gRPC's.
+fn refused(status: &tonic::Status) -> Error {
+    use tonic::Code;
+    let text = |name: &str| status.metadata().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    let message = status.message().to_owned();
+    let code = match (text("polymath-code"), status.code()) {
+        (Some(code), _) => code,
+        // tonic's own words for a node that went away mean nothing to people.
+        (None, Code::Unavailable) => {
+            return Error::Transport { message: "the node stopped answering".to_owned(), unsent: true };
+        }
+        (None, Code::Unknown) if std::error::Error::source(status).is_some() => {
+            return Error::Transport { message: "the node stopped answering".to_owned(), unsent: false };
+        }
+        (None, Code::OutOfRange | Code::Internal) if std::error::Error::source(status).is_some() => {
+            return Error::protocol(message);
+        }
+        (None, Code::Cancelled) => "cancelled".to_owned(),
+        (None, Code::InvalidArgument) => "invalid".to_owned(),
+        (None, Code::DeadlineExceeded) => "deadline".to_owned(),
+        (None, Code::NotFound) => "not_found".to_owned(),
+        (None, Code::ResourceExhausted) => "busy".to_owned(),
+        (None, Code::FailedPrecondition) => "no_expert".to_owned(),
+        (None, Code::Unauthenticated) => "unauthorized".to_owned(),
+        (None, Code::PermissionDenied) => "forbidden".to_owned(),
+        (None, _) => "failed".to_owned(),
+    };
+    let milliseconds =
+        text("polymath-retry-after-ms").and_then(|t| t.parse().ok()).map(Duration::from_millis);
+    let seconds = || text("retry-after").and_then(|t| t.parse().ok()).map(Duration::from_secs);
+    let status = if status.code() == Code::Unavailable { 503 } else { 0 };
+    Error::refused(Refusal {
+        code,
+        message,
+        field: text("polymath-field"),
+        retry_after: milliseconds.or_else(seconds),
+        status,
+    })
+}
+
+/// An error that came as an event.
+pub(crate) fn reported(error: wire::ChatError) -> Error {
+    let retry_after = (error.retry_after_ms > 0).then(|| Duration::from_millis(error.retry_after_ms.into()));
+    Error::refused(Refusal {
+        code: error.code,
+        message: error.message,
+        field: (!error.field.is_empty()).then_some(error.field),
+        retry_after,
+        status: 0,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_there_is_said_so() {
+        let folder = std::env::temp_dir().join(format!("polymath-sdk-{}", std::process::id()));
+        let connection = Connection::unix(&folder.join("api.sock")).unwrap();
+        let error = connection.health().await.unwrap_err();
+        assert_eq!(error.code(), "not_running");
+        assert!(error.to_string().contains("api.sock does not answer"), "{error}");
+        let connection = Connection::tcp("http://127.0.0.1:1", None).unwrap();
+        assert_eq!(connection.peers().await.unwrap_err().code(), "not_running");
+    }
+
+    #[test]
+    fn bad_addresses_and_keys_are_refused_without_repeating_the_key() {
+        for url in ["https://example.org", "127.0.0.1:50051", "http://", "ftp://x"] {
+            assert!(matches!(Connection::tcp(url, None), Err(Error::Invalid { .. })), "{url}");
+        }
+        let error = Connection::tcp("http://127.0.0.1:1", Some("pmk_secret\n")).unwrap_err();
+        assert!(!error.to_string().contains("secret"), "{error}");
+        let shown = format!("{:?}", Connection::tcp("http://127.0.0.1:1", Some("pmk_secret")).unwrap());
+        assert!(!shown.contains("secret"), "{shown}");
+    }
+
+    #[test]
+    fn statuses_are_sorted_by_the_node_s_code() {
+        let mut status = tonic::Status::new(tonic::Code::ResourceExhausted, "slow down");
+        assert_eq!(refused(&status).code(), "busy");
+        status.metadata_mut().insert("polymath-code", MetadataValue::from_static("rate_limited"));
+        status.metadata_mut().insert("retry-after", MetadataValue::from_static("2"));
+        let error = refused(&status);
+        assert_eq!((error.code(), error.retry_after()), ("rate_limited", Some(Duration::from_secs(2))));
+        assert!(refused(&tonic::Status::unavailable("tcp connect error")).is_retryable());
+    }
+}
