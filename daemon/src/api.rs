@@ -1,16 +1,23 @@
 //! How programs reach a node: thin adapters over the coordinator.
 //!
-//! For now one: the gRPC service of `proto/polymath/v1/node.proto` on a Unix socket in the state folder, which
-//! only this user can open. The adapters translate; they decide nothing. Generated protobuf types stop here.
+//! The commands of this machine use gRPC on a Unix socket in the state folder, which only this user can open
+//! ([`Listener`]). Everyone else comes over TCP ([`Ports`]): REST, gRPC and WebSocket, each a [`server::Server`]
+//! behind a door that knows who may come in ([`access`]). The adapters translate; they decide nothing. Generated
+//! protobuf types stop here.
 
+pub mod access;
 pub mod client;
 mod convert;
 mod grpc;
-mod http;
 mod rest;
+pub mod server;
 pub mod table;
+mod ws;
 
 use crate::coordinator::Coordinator;
+use access::Guard;
+use axum::middleware::from_fn_with_state;
+use server::{Protocol, Server};
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
@@ -19,6 +26,7 @@ use std::time::Instant;
 use tokio::net::{UnixListener, UnixStream};
 use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// Bytes of a Unix socket's path that the kernel takes (`sun_path` less its final zero, Linux).
 const SOCKET_PATH_BYTES_MAX: usize = 107;
@@ -60,6 +68,49 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// A TCP port may not open.
+    #[error(transparent)]
+    Access(#[from] access::Error),
+    /// TLS cannot be offered.
+    #[error(transparent)]
+    Tls(#[from] server::tls::Error),
+}
+
+/// What is served over TCP, and to whom.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// REST; `None` serves none.
+    pub rest: Option<SocketAddr>,
+    /// gRPC.
+    pub grpc: Option<SocketAddr>,
+    /// WebSocket.
+    pub ws: Option<SocketAddr>,
+    /// Who may come in.
+    pub access: access::Config,
+    /// TLS on every port, if it is wanted.
+    pub tls: Option<server::tls::Files>,
+}
+
+impl Config {
+    fn addresses(&self) -> [(&'static str, Option<SocketAddr>); 3] {
+        [("rest", self.rest), ("grpc", self.grpc), ("ws", self.ws)]
+    }
+
+    /// Finds what would keep the ports from opening, without opening any.
+    pub fn check(&self) -> Result<(), Error> {
+        self.guard()?;
+        self.tls.as_ref().map_or(Ok(()), |files| files.check().map_err(Error::Tls))
+    }
+
+    fn guard(&self) -> Result<Guard, Error> {
+        let guard = Guard::open(self.access.clone())?;
+        for (interface, address) in self.addresses() {
+            if let Some(address) = address {
+                guard.check_bind(interface, address)?;
+            }
+        }
+        Ok(guard)
+    }
 }
 
 /// What the adapters need to know of the node they speak for.
@@ -75,7 +126,62 @@ pub struct App {
     pub stop: CancellationToken,
 }
 
-pub use http::Rest;
+/// The TCP ports, bound but not yet served: a fault shows before the node says that it is ready.
+pub struct Ports {
+    guard: Guard,
+    rest: Option<Server>,
+    grpc: Option<Server>,
+    ws: Option<Server>,
+}
+
+impl Ports {
+    /// Reads keys and certificate, and binds.
+    pub async fn bind(config: &Config) -> Result<Self, Error> {
+        let guard = config.guard()?;
+        let bind = async |interface, address: Option<SocketAddr>, protocol| match address {
+            Some(address) => Server::bind(interface, address, protocol, config.tls.as_ref()).await.map(Some),
+            None => Ok(None),
+        };
+        let rest = bind("rest", config.rest, Protocol::Http1).await?;
+        let grpc = bind("grpc", config.grpc, Protocol::Http2).await?;
+        let ws = bind("ws", config.ws, Protocol::Http1).await?;
+        guard.own_ports([&rest, &ws].into_iter().flatten().map(|server| server.address().port()).collect());
+        Ok(Self { guard, rest, grpc, ws })
+    }
+
+    /// Where REST, gRPC and WebSocket are served.
+    pub fn addresses(&self) -> [Option<SocketAddr>; 3] {
+        [&self.rest, &self.grpc, &self.ws].map(|server| server.as_ref().map(Server::address))
+    }
+
+    /// Serves until `app.stop`, every port as a task of `tracker`.
+    pub fn serve(self, app: &App, tracker: &TaskTracker) {
+        if let Some(server) = self.rest {
+            let door = self.guard.door(server.address(), access::need_rest);
+            let router = rest::router(app.clone())
+                .layer(from_fn_with_state(server::body::Room::default(), server::body::read))
+                .layer(from_fn_with_state(door, access::guarded));
+            tracker.spawn(server.serve(router, app.stop.clone()));
+        }
+        if let Some(server) = self.ws {
+            let door = self.guard.door(server.address(), access::need_ws);
+            let hub = ws::Hub::new(app.clone(), door.clone(), tracker.clone());
+            let router = ws::router(hub).layer(from_fn_with_state(door, access::guarded));
+            tracker.spawn(server.serve(router, app.stop.clone()));
+        }
+        if let Some(server) = self.grpc {
+            let door = self.guard.door(server.address(), access::need_grpc);
+            let (app, stop) = (app.clone(), app.stop.clone());
+            tracker.spawn(async move {
+                let router = match grpc::router(app).await {
+                    Ok(router) => router.layer(from_fn_with_state(door, access::guarded_grpc)),
+                    Err(error) => return tracing::error!(%error, "gRPC cannot be served"),
+                };
+                server.serve(router, stop).await;
+            });
+        }
+    }
+}
 
 /// The socket, bound but not yet served: a fault shows before the node says that it is ready.
 pub struct Listener {
@@ -109,7 +215,7 @@ impl Listener {
     pub async fn serve(self, app: App) {
         let stop = app.stop.clone();
         let served = tonic::transport::Server::builder()
-            .add_service(grpc::service(app.clone()))
+            .add_service(grpc::service(app.clone(), grpc::Errors::AsEvents))
             .add_service(grpc::control(app))
             .serve_with_incoming_shutdown(UnixListenerStream::new(self.listener), stop.cancelled_owned())
             .await;

@@ -17,6 +17,7 @@ mod eval;
 mod exit;
 mod experts;
 mod identity;
+mod keys;
 mod mcp;
 mod models;
 mod peers;
@@ -111,6 +112,9 @@ enum Command {
     /// This node's identity
     #[command(subcommand)]
     Identity(identity::Command),
+    /// API keys of this node
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Settings in force
     #[command(subcommand)]
     Config(settings::Command),
@@ -180,6 +184,7 @@ async fn dispatch(command: Command, context: Context) -> anyhow::Result<()> {
         Command::Experts(command) => experts::run(command, context).await,
         Command::Models(command) => models::run(command, context).await,
         Command::Identity(command) => identity::run(&command, &context),
+        Command::Keys(command) => keys::run(&command, &context),
         Command::Config(command) => settings::run(&command, &context),
         Command::Stop(arguments) => stop::run(&arguments, context).await,
         Command::Completions(arguments) => completions::run(&arguments),

@@ -21,7 +21,7 @@ pub mod paths;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::{catalog, coordinator, embedding, network};
+use crate::{api, catalog, coordinator, embedding, network};
 
 pub use environment::{Environment, ProcessEnvironment};
 pub use error::Error;
@@ -93,6 +93,18 @@ pub struct ApiConfig {
     pub grpc: Option<SocketAddr>,
     /// WebSocket.
     pub ws: Option<SocketAddr>,
+    /// Who may use them.
+    pub access: api::access::Config,
+    /// TLS on all three.
+    pub tls: Option<api::server::tls::Files>,
+}
+
+impl ApiConfig {
+    /// What is served over TCP.
+    pub fn ports(&self) -> api::Config {
+        let (access, tls) = (self.access.clone(), self.tls.clone());
+        api::Config { rest: self.rest, grpc: self.grpc, ws: self.ws, access, tls }
+    }
 }
 
 /// A resolved configuration with what there is to say about how it came about.
@@ -160,7 +172,17 @@ impl Config {
             },
             embedding: default::embedding(assets),
             ask: coordinator::Config::default(),
-            api: ApiConfig { socket: state_dir.join(paths::SOCKET_NAME), rest: None, grpc: None, ws: None },
+            api: ApiConfig {
+                socket: state_dir.join(paths::SOCKET_NAME),
+                rest: None,
+                grpc: None,
+                ws: None,
+                access: api::access::Config {
+                    keys: state_dir.join(api::access::KEYS_FILE),
+                    ..api::access::Config::default()
+                },
+                tls: None,
+            },
         }
     }
 

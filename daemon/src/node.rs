@@ -1,6 +1,6 @@
 //! The composition root: builds the capabilities in order, joins them, and takes them down again.
 //!
-//! Order up: state folder and its lock, identity, encoder, experts, network, adverts, local API. Order down: no
+//! Order up: state folder and its lock, identity, encoder, experts, network, adverts, API. Order down: no
 //! new questions, questions in flight end, goodbye to the swarm, workers stop. An expert that cannot be loaded is
 //! reported and left out; the node runs on with the others, unless there are no others.
 
@@ -77,6 +77,10 @@ pub struct Summary {
     pub socket: PathBuf,
     /// Where REST is served.
     pub rest: Option<SocketAddr>,
+    /// Where gRPC is served.
+    pub grpc: Option<SocketAddr>,
+    /// Where WebSocket is served.
+    pub ws: Option<SocketAddr>,
 }
 
 /// A running node.
@@ -101,10 +105,7 @@ impl Node {
         let lock = lock::StateLock::take(&config.node.state_dir)?;
         let identity = Identity::load_or_create(&config.node.state_dir)?;
         let listener = Listener::bind(&config.api.socket).await?;
-        let rest = match config.api.rest {
-            Some(address) => Some(api::Rest::bind(address).await?),
-            None => None,
-        };
+        let ports = api::Ports::bind(&config.api.ports()).await?;
         let encoder = Encoder::open(config.embedding.clone()).await?;
         let (experts, left_out) = load_experts(&config.experts, &encoder).await?;
 
@@ -133,10 +134,8 @@ impl Node {
             started: Instant::now(),
             stop: stop.clone(),
         };
-        let rest_address = rest.as_ref().map(api::Rest::address);
-        if let Some(rest) = rest {
-            tracker.spawn(rest.serve(app.clone()));
-        }
+        let [rest, grpc, ws] = ports.addresses();
+        ports.serve(&app, &tracker);
         tracker.spawn(listener.serve(app));
         let summary = Summary {
             peer_id: network::peer_id_text(network.peer()),
@@ -144,7 +143,9 @@ impl Node {
             experts: ids,
             left_out,
             socket: config.api.socket.clone(),
-            rest: rest_address,
+            rest,
+            grpc,
+            ws,
         };
         Ok(Self { coordinator, network, summary, stop, tracker, _lock: lock })
     }

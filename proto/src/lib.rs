@@ -15,4 +15,4 @@ pub mod v1 {
 }
 
 /// The encoded `FileDescriptorSet` of every `.proto` file, for golden tests and reflection.
-pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

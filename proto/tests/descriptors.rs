@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 #[test]
 fn the_wire_format_is_the_one_on_record() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/descriptors.txt");
-    let set = FileDescriptorSet::decode(polymath_proto::DESCRIPTORS).unwrap();
+    let set = FileDescriptorSet::decode(polymath_proto::FILE_DESCRIPTOR_SET).unwrap();
     let mut found = String::new();
     for file in &set.file {
         render_file(&mut found, file);

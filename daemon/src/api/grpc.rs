@@ -1,33 +1,114 @@
-//! The gRPC service: one method, one call of the coordinator.
+//! The gRPC service: one method, one call of the coordinator. Served to this machine's commands on a Unix socket,
+//! and over TCP together with `grpc.health.v1` and reflection.
+//!
+//! A question that fails is told as a gRPC status over TCP, code in the metadata (`polymath-code`), as any gRPC
+//! client expects it; on the Unix socket it is the stream's last event, as the commands expect it. The deadline a
+//! client sets (`grpc-timeout`) is the question's. A client that leaves drops its stream, and with it the question.
 
+use super::server::body::BYTES_MAX;
 use super::table::Fault;
 use super::{App, convert};
-use crate::coordinator::{Event, Question};
+use crate::coordinator::{self, Event, Question};
 use futures::Stream;
 use polymath_proto::v1;
 use polymath_proto::v1::control_server::{Control, ControlServer};
 use polymath_proto::v1::node_server::{Node, NodeServer};
 use std::pin::Pin;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tonic::metadata::MetadataMap;
+use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
-/// Bytes of a request that are read: a prompt of the size allowed and its frame, with room for the error of one
-/// that is a little too long to come from the check that names both sizes.
-const REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of an answer's message: a whole answer of the longest kind with its alternatives stays below.
+const REPLY_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// The service that is offered to everyone; `Control` is not.
+const NODE: &str = "polymath.v1.Node";
 
-pub(super) fn service(app: App) -> NodeServer<Service> {
-    NodeServer::new(Service { app }).max_decoding_message_size(REQUEST_BYTES_MAX)
+/// How a question's failure is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Errors {
+    /// As the stream's last event.
+    AsEvents,
+    /// As the call's status.
+    AsStatus,
+}
+
+pub(super) fn service(app: App, errors: Errors) -> NodeServer<Service> {
+    NodeServer::new(Service { app, errors })
+        .max_decoding_message_size(BYTES_MAX)
+        .max_encoding_message_size(REPLY_BYTES_MAX)
 }
 
 /// For the owner alone.
 pub(super) fn control(app: App) -> ControlServer<Service> {
-    ControlServer::new(Service { app })
+    ControlServer::new(Service { app, errors: Errors::AsEvents })
+}
+
+/// Everything that is served over TCP. Says that it serves until the node stops.
+pub(super) async fn router(app: App) -> Result<axum::Router, tonic_reflection::server::Error> {
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<NodeServer<Service>>().await;
+    let stop = app.stop.clone();
+    tokio::spawn(async move {
+        stop.cancelled().await;
+        health.set_not_serving::<NodeServer<Service>>().await;
+        health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+    });
+    // Clients in use ask for either version.
+    let reflected = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(polymath_proto::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .with_service_name(NODE)
+            .with_service_name("grpc.health.v1.Health")
+    };
+    let mut routes = Routes::builder();
+    routes
+        .add_service(service(app, Errors::AsStatus))
+        .add_service(health_service)
+        .add_service(reflected().build_v1()?)
+        .add_service(reflected().build_v1alpha()?);
+    Ok(routes.routes().into_axum_router())
 }
 
 pub(super) struct Service {
     app: App,
+    errors: Errors,
 }
 
 type ChatStream = Pin<Box<dyn Stream<Item = Result<v1::ChatEvent, Status>> + Send>>;
+type Events = mpsc::Receiver<Result<Event, coordinator::Error>>;
+
+impl Service {
+    /// The next event as it is sent; `None` at the end.
+    async fn next(
+        events: &mut Events,
+        timings: &mut convert::Timings,
+        errors: Errors,
+    ) -> Option<Result<v1::ChatEvent, Status>> {
+        match events.recv().await? {
+            Ok(event) => {
+                timings.note(&event);
+                if let Event::Answer(_) = event {
+                    events.close();
+                }
+                Some(Ok(convert::event(event, timings)))
+            }
+            Err(error) => {
+                tracing::info!(%error, "a question got no answer");
+                events.close();
+                Some(match errors {
+                    Errors::AsStatus => Err(Fault::from(&error).status()),
+                    Errors::AsEvents => {
+                        let body = v1::chat_event::Body::Error(convert::error(&error));
+                        Ok(v1::ChatEvent { body: Some(body) })
+                    }
+                })
+            }
+        }
+    }
+}
 
 #[tonic::async_trait]
 impl Node for Service {
@@ -49,26 +130,36 @@ impl Node for Service {
     }
 
     async fn chat(&self, request: Request<v1::ChatRequest>) -> Result<Response<ChatStream>, Status> {
+        let limit_ms = timeout_ms(request.metadata())?;
         let question = convert::question(request.into_inner()).map_err(|fault| fault.status())?;
-        let events = self.app.coordinator.ask(question);
+        let deadline_ms = [question.deadline_ms, limit_ms].into_iter().flatten().min();
+        let mut events = self.app.coordinator.ask(Question { deadline_ms, ..question });
+        let (errors, mut timings) = (self.errors, convert::Timings::default());
+        // What fails before there is a plan has no stream at all. Events arrive until the question ends; one that
+        // ends without an answer was stopped together with the node.
+        let stopped = || Fault::new("unavailable", "the node is stopping").status();
+        let first = Self::next(&mut events, &mut timings, errors).await.ok_or_else(stopped)??;
+        let ended = matches!(first.body, Some(v1::chat_event::Body::Error(_)));
         // Dropping the stream (the client left) drops the receiver, which cancels the question.
         let stream = futures::stream::unfold(
-            (events, convert::Timings::default()),
-            |(mut events, mut timings)| async move {
-                let event = match events.recv().await? {
+            (Some(first), events, timings, ended),
+            move |(first, mut events, mut timings, ended)| async move {
+                if let Some(first) = first {
+                    return Some((Ok(first), (None, events, timings, ended)));
+                }
+                if ended {
+                    return None;
+                }
+                let event =
+                    Self::next(&mut events, &mut timings, errors).await.unwrap_or_else(|| Err(stopped()));
+                let last = match &event {
                     Ok(event) => {
-                        timings.note(&event);
-                        if let Event::Answer(_) = event {
-                            events.close();
-                        }
-                        convert::event(event, &timings)
+                        use v1::chat_event::Body;
+                        matches!(event.body, Some(Body::Answer(_) | Body::Error(_)))
                     }
-                    Err(error) => {
-                        tracing::info!(%error, "a question got no answer");
-                        v1::ChatEvent { body: Some(v1::chat_event::Body::Error(convert::error(&error))) }
-                    }
+                    Err(_) => true,
                 };
-                Some((Ok(event), (events, timings)))
+                Some((event, (None, events, timings, last)))
             },
         );
         Ok(Response::new(Box::pin(stream)))
@@ -109,6 +200,61 @@ impl Control for Service {
     }
 }
 
+/// The time that the client gives the call, by gRPC's own header: one to eight digits and a unit. More than a
+/// question may take at all is as good as none.
+fn timeout_ms(metadata: &MetadataMap) -> Result<Option<u32>, Status> {
+    let Some(value) = metadata.get("grpc-timeout") else { return Ok(None) };
+    let bad = || Fault::field("grpc-timeout", "one to eight digits and one of H M S m u n").status();
+    let text = value.to_str().map_err(|_| bad())?;
+    let (digits, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(bad)?;
+    if !(1..=8).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(bad());
+    }
+    let n: u64 = digits.parse().map_err(|_| bad())?;
+    let time = match unit {
+        "H" => Duration::from_secs(n * 3_600),
+        "M" => Duration::from_secs(n * 60),
+        "S" => Duration::from_secs(n),
+        "m" => Duration::from_millis(n),
+        "u" => Duration::from_micros(n),
+        "n" => Duration::from_nanos(n),
+        _ => return Err(bad()),
+    };
+    let ms = u32::try_from(time.as_millis()).unwrap_or(u32::MAX).max(1);
+    Ok((ms <= polymath_swarm::task::DEADLINE_MS_MAX).then_some(ms))
+}
+
 fn count(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_are_read_as_the_protocol_has_them() {
+        let read = |text: &str| {
+            let mut metadata = MetadataMap::new();
+            metadata.insert("grpc-timeout", text.parse().unwrap());
+            timeout_ms(&metadata).map_err(|status| status.code())
+        };
+        let cases = [
+            ("1S", Some(1_000)),
+            ("250m", Some(250)),
+            ("2M", Some(120_000)),
+            ("1000u", Some(1)),
+            ("1n", Some(1)),
+            ("0m", Some(1)),
+            ("99999999H", None),
+            ("1H", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(read(text), Ok(expected), "{text}");
+        }
+        for bad in ["", "S", "1", "1x", "123456789S", "-1S", "1.5S", " 1S"] {
+            assert_eq!(read(bad), Err(tonic::Code::InvalidArgument), "{bad}");
+        }
+        assert_eq!(timeout_ms(&MetadataMap::new()).unwrap(), None);
+    }
 }

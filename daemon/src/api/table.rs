@@ -2,6 +2,9 @@
 //! is an internal failure; its cause is logged and not told.
 
 use crate::coordinator;
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 
 /// How one kind of error is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +33,7 @@ pub const ROWS: &[Row] = &[
     row("unknown_expert", 404, "invalid_request_error", tonic::Code::NotFound),
     row("not_found", 404, "invalid_request_error", tonic::Code::NotFound),
     row("method_not_allowed", 405, "invalid_request_error", tonic::Code::Unimplemented),
+    row("slow_request", 408, "invalid_request_error", tonic::Code::DeadlineExceeded),
     row("too_large", 413, "invalid_request_error", tonic::Code::InvalidArgument),
     row("unsupported_media_type", 415, "invalid_request_error", tonic::Code::InvalidArgument),
     row("unprocessable", 422, "invalid_request_error", tonic::Code::InvalidArgument),
@@ -72,13 +76,40 @@ impl Fault {
         Self { field: Some(field.into()), ..Self::new("invalid", message) }
     }
 
-    /// As a gRPC status; the code goes along in the metadata `polymath-code`.
+    /// As a gRPC status; the code goes along in the metadata `polymath-code`, and when to come back in
+    /// `polymath-retry-after-ms`.
     pub fn status(&self) -> tonic::Status {
         let mut status = tonic::Status::new(self.row.grpc, self.message.clone());
+        let metadata = status.metadata_mut();
+        metadata.insert("polymath-code", tonic::metadata::MetadataValue::from_static(self.row.code));
+        if let Some(ms) = self.retry_after_ms {
+            metadata.insert("polymath-retry-after-ms", ms.into());
+        }
         status
-            .metadata_mut()
-            .insert("polymath-code", tonic::metadata::MetadataValue::from_static(self.row.code));
-        status
+    }
+}
+
+impl IntoResponse for Fault {
+    /// As HTTP in OpenAI's form.
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.row.http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let error = serde_json::json!({
+            "message": self.message,
+            "type": self.row.kind,
+            "param": self.field,
+            "code": self.row.code,
+        });
+        let mut response = (status, Json(serde_json::json!({ "error": error }))).into_response();
+        let headers = response.headers_mut();
+        if let Some(ms) = self.retry_after_ms {
+            headers.insert(header::RETRY_AFTER, u64::from(ms.div_ceil(1000)).into());
+            // What OpenAI's clients look at first.
+            headers.insert("retry-after-ms", ms.into());
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
     }
 }
 
@@ -118,5 +149,20 @@ mod tests {
         let codes: std::collections::BTreeSet<&str> = ROWS.iter().map(|row| row.code).collect();
         assert_eq!(codes.len(), ROWS.len());
         assert_eq!(by_code("no such code").http, 500);
+        assert!(ROWS.iter().all(|row| StatusCode::from_u16(row.http).is_ok()));
+    }
+
+    #[test]
+    fn waiting_is_told_in_whole_seconds_and_in_milliseconds() {
+        let fault = Fault { retry_after_ms: Some(1_200), ..Fault::new("rate_limited", "slowly") };
+        let response = fault.clone().into_response();
+        assert_eq!(response.status(), 429);
+        assert_eq!(
+            (&response.headers()["retry-after"], &response.headers()["retry-after-ms"]),
+            ("2", "1200")
+        );
+        assert_eq!(fault.status().metadata().get("polymath-retry-after-ms").unwrap(), "1200");
+        let closed = Fault::new("unauthorized", "no").into_response();
+        assert_eq!(closed.headers()["www-authenticate"], "Bearer");
     }
 }

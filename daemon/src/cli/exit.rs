@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use polymath_swarm::sanitise::SanitiseError;
 
 use super::terminal;
-use crate::{api, config, telemetry};
+use crate::{api, config, node, telemetry};
 
 /// The table as `--help` shows it.
 pub(super) const HELP: &str = "\
@@ -22,7 +22,9 @@ Exit codes:
 
 Environment: POLYMATH_CONFIG, POLYMATH_STATE_DIR, POLYMATH_ASSETS, POLYMATH_LOG (error, warn, info, debug, \
 trace or target=level), POLYMATH_LOG_FORMAT, and for a node POLYMATH_NODE_NAME, POLYMATH_LISTEN, \
-POLYMATH_BOOTSTRAP, POLYMATH_MDNS, POLYMATH_NAMESPACE, POLYMATH_SOCKET. A flag wins over the environment, \
+POLYMATH_BOOTSTRAP, POLYMATH_MDNS, POLYMATH_NAMESPACE, POLYMATH_SOCKET, POLYMATH_REST, POLYMATH_GRPC, \
+POLYMATH_WS, POLYMATH_INSECURE, POLYMATH_ALLOWED_HOSTS, POLYMATH_ALLOWED_ORIGINS, POLYMATH_TLS_CERTIFICATE, \
+POLYMATH_TLS_KEY. A flag wins over the environment, \
 the environment over the file.";
 
 /// How a command ends.
@@ -75,6 +77,13 @@ impl Exit {
         }
         if let Some(error) = cause.downcast_ref::<api::client::Error>() {
             return Some(Self::of_code(error.code()));
+        }
+        let shut = |error: &api::Error| matches!(error, api::Error::Access(_) | api::Error::Tls(_));
+        let node = cause.downcast_ref::<node::Error>();
+        if cause.downcast_ref().is_some_and(shut)
+            || node.is_some_and(|error| matches!(error, node::Error::Api(error) if shut(error)))
+        {
+            return Some(Self::Settings);
         }
         if let Some(refused) = cause.downcast_ref::<Refused>() {
             return Some(Self::of_code(&refused.code));

@@ -55,6 +55,9 @@ pub(super) struct Arguments {
     /// Address and port of the WebSocket interface, or off [default: 127.0.0.1:8081]
     #[arg(long, value_name = "ADDRESS")]
     ws: Option<String>,
+    /// Let other machines use those interfaces without an API key
+    #[arg(long)]
+    insecure: bool,
     /// Do not look for peers on the local network
     #[arg(long)]
     no_mdns: bool,
@@ -86,6 +89,7 @@ impl Arguments {
         file.api.rest_address.clone_from(&self.rest);
         file.api.grpc_address.clone_from(&self.grpc);
         file.api.ws_address.clone_from(&self.ws);
+        file.api.insecure = self.insecure.then_some(true);
         file.network.mdns = self.no_mdns.then_some(false);
         let model = self.model.iter().map(|model| ExpertSection {
             model_path: Some(model.clone()),
@@ -133,6 +137,11 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
     let mut text = format!("{name} is up as {}\n", summary.peer_id);
     summary.listen_addresses.iter().for_each(|a| text.push_str(&format!("  listening on {a}\n")));
     summary.experts.iter().for_each(|e| text.push_str(&format!("  serving {e}\n")));
+    let served = [("REST", summary.rest), ("gRPC", summary.grpc), ("WebSocket", summary.ws)];
+    served
+        .iter()
+        .filter_map(|(name, at)| Some((name, (*at)?)))
+        .for_each(|(name, at)| text.push_str(&format!("  {name} on {at}\n")));
     summary.left_out.iter().for_each(|reason| text.push_str(&format!("  NOT serving {reason}\n")));
     text.push_str(&format!("  ask it with: daemon --state-dir {} ask \"...\"\n", state_dir.display()));
     // A node goes on when nobody reads what it prints.

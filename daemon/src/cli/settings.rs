@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Context, Json, terminal};
 use crate::catalog;
 use crate::config::file::File;
-use crate::config::{Config, ExpertConfig};
+use crate::config::{ApiConfig, Config, ExpertConfig};
 
 /// What `config` does.
 #[derive(Debug, Subcommand)]
@@ -53,6 +53,7 @@ pub(super) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
                     entry.model_path.display()
                 );
             }
+            loaded.config.api.ports().check()?;
             Ok(terminal::line(&format!("ok: {source}, {} experts", entries.len()))?)
         }
         Command::Show(show) if show.json.json => terminal::json(&object(&loaded.config)),
@@ -72,12 +73,7 @@ fn object(config: &Config) -> Value {
             "bootstrap_nodes": config.network.bootstrap,
             "state_dir": config.node.state_dir,
         },
-        "api": {
-            "socket": config.api.socket,
-            "rest_address": address(config.api.rest),
-            "grpc_address": address(config.api.grpc),
-            "ws_address": address(config.api.ws),
-        },
+        "api": api(&config.api),
         "network": {
             "mdns": config.network.mdns,
             "namespace": config.network.namespace,
@@ -100,6 +96,23 @@ fn object(config: &Config) -> Value {
         sections.insert("expert".into(), config.experts.iter().map(expert).collect());
     }
     sections
+}
+
+fn api(config: &ApiConfig) -> Value {
+    let mut section = json!({
+        "socket": config.socket,
+        "rest_address": address(config.rest),
+        "grpc_address": address(config.grpc),
+        "ws_address": address(config.ws),
+        "allowed_hosts": config.access.allowed_hosts,
+        "allowed_origins": config.access.allowed_origins,
+        "insecure": config.access.insecure,
+    });
+    if let Some(tls) = &config.tls {
+        section["tls_certificate"] = json!(tls.certificate);
+        section["tls_key"] = json!(tls.key);
+    }
+    section
 }
 
 fn address(address: Option<std::net::SocketAddr>) -> String {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::environment::Environment;
 use super::file::{ExpertSection, File};
 use super::{ApiConfig, Assets, Config, Error, ExpertConfig, NodeConfig, paths};
-use crate::{catalog, coordinator, embedding, network};
+use crate::{api, catalog, coordinator, embedding, network};
 
 /// Tasks at once for an expert: enough for batching to pay, few enough for the cache of a large model.
 pub(super) const SLOTS: u32 = 4;
@@ -39,6 +39,21 @@ pub(super) fn resolve(
     };
     let socket = file.api.socket.unwrap_or_else(|| state_dir.join(paths::SOCKET_NAME));
     paths::check_socket(&socket)?;
+    let access = api::access::Config {
+        keys: state_dir.join(api::access::KEYS_FILE),
+        insecure: file.api.insecure.unwrap_or(false),
+        allowed_hosts: file.api.allowed_hosts.map(|l| l.0).unwrap_or_default(),
+        allowed_origins: file.api.allowed_origins.map(|l| l.0).unwrap_or_default(),
+    };
+    let tls = match (file.api.tls_certificate, file.api.tls_key) {
+        (Some(certificate), Some(key)) => Some(api::server::tls::Files { certificate, key }),
+        (None, None) => None,
+        // They may come from different layers, so that this is seen only here.
+        _ => {
+            let (setting, reason) = ("api".into(), "tls_certificate and tls_key go together".into());
+            return Err(Error::Invalid { setting, reason });
+        }
+    };
     let joined = network();
     let asking = coordinator::Config::default();
     // Without assets the encoder's own "missing file" error is the right one: it names the file that it wants.
@@ -71,6 +86,8 @@ pub(super) fn resolve(
             rest: serve(file.api.rest_address.as_deref(), REST_PORT)?,
             grpc: serve(file.api.grpc_address.as_deref(), GRPC_PORT)?,
             ws: serve(file.api.ws_address.as_deref(), WS_PORT)?,
+            access,
+            tls,
         },
     })
 }

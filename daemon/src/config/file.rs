@@ -89,6 +89,16 @@ pub struct ApiSection {
     pub grpc_address: Option<String>,
     /// WebSocket: likewise.
     pub ws_address: Option<String>,
+    /// Names of this node besides those of its machine.
+    pub allowed_hosts: Option<OneOrMany<String>>,
+    /// Websites that may use the node.
+    pub allowed_origins: Option<OneOrMany<String>>,
+    /// Whether other machines may use the node without a key.
+    pub insecure: Option<bool>,
+    /// PEM file.
+    pub tls_certificate: Option<PathBuf>,
+    /// PEM file.
+    pub tls_key: Option<PathBuf>,
 }
 
 /// `[network]`
@@ -228,6 +238,11 @@ impl File {
                 rest_address: self.api.rest_address.or(lower.api.rest_address),
                 grpc_address: self.api.grpc_address.or(lower.api.grpc_address),
                 ws_address: self.api.ws_address.or(lower.api.ws_address),
+                allowed_hosts: self.api.allowed_hosts.or(lower.api.allowed_hosts),
+                allowed_origins: self.api.allowed_origins.or(lower.api.allowed_origins),
+                insecure: self.api.insecure.or(lower.api.insecure),
+                tls_certificate: self.api.tls_certificate.or(lower.api.tls_certificate),
+                tls_key: self.api.tls_key.or(lower.api.tls_key),
             },
             network: NetworkSection {
                 mdns: self.network.mdns.or(lower.network.mdns),
@@ -258,6 +273,8 @@ impl File {
         };
         rebase(&mut self.node.state_dir);
         rebase(&mut self.api.socket);
+        rebase(&mut self.api.tls_certificate);
+        rebase(&mut self.api.tls_key);
         rebase(&mut self.embedding.encoder_dir);
         rebase(&mut self.embedding.runtime_library);
         rebase(&mut self.embedding.codebook);

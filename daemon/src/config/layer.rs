@@ -7,6 +7,7 @@ use super::environment::Environment;
 use super::file::{File, OneOrMany};
 use super::nearest::nearest;
 use super::{Error, address};
+use crate::api::access;
 
 /// Where settings were said.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +48,11 @@ const SOCKET: Names = names("api.socket", "POLYMATH_SOCKET", "--socket");
 const REST: Names = names("api.rest_address", "POLYMATH_REST", "--rest");
 const GRPC: Names = names("api.grpc_address", "POLYMATH_GRPC", "--grpc");
 const WS: Names = names("api.ws_address", "POLYMATH_WS", "--ws");
+const HOSTS: Names = names("api.allowed_hosts", "POLYMATH_ALLOWED_HOSTS", "");
+const ORIGINS: Names = names("api.allowed_origins", "POLYMATH_ALLOWED_ORIGINS", "");
+const INSECURE: Names = names("api.insecure", "POLYMATH_INSECURE", "--insecure");
+const CERTIFICATE: Names = names("api.tls_certificate", "POLYMATH_TLS_CERTIFICATE", "");
+const TLS_KEY: Names = names("api.tls_key", "POLYMATH_TLS_KEY", "");
 const MDNS: Names = names("network.mdns", "POLYMATH_MDNS", "--no-mdns");
 const NAMESPACE: Names = names("network.namespace", "POLYMATH_NAMESPACE", "--namespace");
 const PEERS_MAX: Names = names("network.peers_max", "POLYMATH_PEERS_MAX", "");
@@ -66,7 +72,7 @@ const OTHER_VARIABLES: [&str; 4] =
     ["POLYMATH_CONFIG", "POLYMATH_ASSETS", "POLYMATH_LOG", "POLYMATH_LOG_FORMAT"];
 
 /// Variables that are settings, in the order that [`from_environment`] reads them.
-const VARIABLES: [&Names; 16] = [
+const VARIABLES: [&Names; 21] = [
     &NAME,
     &LISTEN,
     &BOOTSTRAP,
@@ -75,6 +81,11 @@ const VARIABLES: [&Names; 16] = [
     &REST,
     &GRPC,
     &WS,
+    &HOSTS,
+    &ORIGINS,
+    &INSECURE,
+    &CERTIFICATE,
+    &TLS_KEY,
     &MDNS,
     &NAMESPACE,
     &PEERS_MAX,
@@ -102,6 +113,11 @@ pub fn from_environment(environment: &dyn Environment) -> Result<Layer, Error> {
     file.api.rest_address = text(&REST);
     file.api.grpc_address = text(&GRPC);
     file.api.ws_address = text(&WS);
+    file.api.allowed_hosts = list(&HOSTS);
+    file.api.allowed_origins = list(&ORIGINS);
+    file.api.insecure = parsed(environment, &INSECURE, "write true or false")?;
+    file.api.tls_certificate = path(&CERTIFICATE);
+    file.api.tls_key = path(&TLS_KEY);
     file.network.mdns = parsed(environment, &MDNS, "write true or false")?;
     file.network.namespace = text(&NAMESPACE);
     file.network.peers_max = parsed(environment, &PEERS_MAX, "write a whole number")?;
@@ -157,6 +173,14 @@ impl Layer {
                 let reason =
                     format!("`{}` does not fit; write 127.0.0.1:8080, say, or off", text.escape_debug());
                 return Err(self.invalid(names, reason));
+            }
+        }
+        type Check = fn(&str) -> Result<(), String>;
+        let hosts = (&HOSTS, &file.api.allowed_hosts, access::check_host as Check);
+        let origins = (&ORIGINS, &file.api.allowed_origins, access::check_origin as Check);
+        for (names, list, check) in [hosts, origins] {
+            for text in list.iter().flat_map(|l| &l.0) {
+                check(text).map_err(|reason| self.invalid(names, reason))?;
             }
         }
         if file.node.listen_address.as_ref().is_some_and(|l| l.0.is_empty()) {

@@ -51,6 +51,11 @@ fn every_variable_reaches_its_setting() {
         ("POLYMATH_BOOTSTRAP", "/ip4/127.0.0.1/tcp/2"),
         ("POLYMATH_STATE_DIR", "/s"),
         ("POLYMATH_SOCKET", "/s/x.sock"),
+        ("POLYMATH_ALLOWED_HOSTS", "node.example, other.example:444"),
+        ("POLYMATH_ALLOWED_ORIGINS", "https://chat.example"),
+        ("POLYMATH_INSECURE", "true"),
+        ("POLYMATH_TLS_CERTIFICATE", "/c.pem"),
+        ("POLYMATH_TLS_KEY", "/k.pem"),
         ("POLYMATH_MDNS", "false"),
         ("POLYMATH_NAMESPACE", "mine"),
         ("POLYMATH_PEERS_MAX", "7"),
@@ -69,6 +74,12 @@ fn every_variable_reaches_its_setting() {
         (false, "mine", 7)
     );
     assert_eq!(config.api.socket, Path::new("/s/x.sock"));
+    let access = &config.api.access;
+    assert_eq!(access.allowed_hosts, ["node.example", "other.example:444"]);
+    assert_eq!((access.allowed_origins[0].as_str(), access.insecure), ("https://chat.example", true));
+    assert_eq!(access.keys, Path::new("/s/keys.json"));
+    let tls = config.api.tls.unwrap();
+    assert_eq!((tls.certificate, tls.key), (PathBuf::from("/c.pem"), PathBuf::from("/k.pem")));
     assert_eq!(config.embedding.runtime_library, Path::new("/lib.so"));
     assert_eq!(config.embedding.encoder_dir, Path::new("/enc"));
     assert_eq!((config.ask.experts, config.ask.max_tokens, config.ask.deadline_ms), (5, 9, 11));
@@ -83,7 +94,7 @@ fn a_mistyped_key_is_named_with_its_place_and_what_was_meant() {
         ("\n[nod]\nname = \"x\"", ":2: unknown key `nod`; did you mean `node`?"),
         (
             "[api]\nport = 80",
-            ":2: unknown key `port`; known here: socket, rest_address, grpc_address, ws_address",
+            ":2: unknown key `port`; known here: socket, rest_address, grpc_address, ws_address, allowed_hosts",
         ),
         ("[expert]\nmodel_pth = \"x\"", "unknown key `model_pth`; did you mean `model_path`?"),
         ("[[expert]]\ncard = \"x\"\n[[expert]]\nslot = 2", "unknown key `slot`; did you mean `slots`?"),
@@ -114,6 +125,9 @@ fn bad_values_are_reported_with_where_they_were_said() {
         ("[expert]\ncard = \"c\"\nbackend = \"gpt\"", &[][..], "expert.backend: `gpt` is no backend"),
         ("[expert]\ncard = \"c\"\nslots = 0", &[][..], "expert.slots: 0 is out of range"),
         ("[expert]\ncard = \"c\"\ntemperature = 9.0", &[][..], "expert.temperature: write 0 to 2"),
+        ("[api]\nallowed_hosts = \"http://a\"", &[][..], "api.allowed_hosts: `http://a` is no host"),
+        ("[api]\nallowed_origins = [\"*\"]", &[][..], "api.allowed_origins: `*` is no origin"),
+        ("[api]\ntls_key = \"k.pem\"", &[][..], "tls_certificate and tls_key go together"),
         ("", &[("POLYMATH_LISTEN", "nowhere")][..], "POLYMATH_LISTEN: `nowhere` is not a multiaddress"),
         ("", &[("POLYMATH_MDNS", "maybe")][..], "POLYMATH_MDNS: `maybe` does not fit; write true or false"),
         ("", &[("POLYMATH_SOCKET", TOO_LONG)][..], "more than 103 bytes"),

@@ -1,0 +1,76 @@
+//! Reads a request's body before anyone handles it: whole, in bounded time and memory. A slow sender holds its
+//! own connection for [`READ_MAX`] at the most, and nothing else.
+
+use crate::api::table::Fault;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::header::CONTENT_LENGTH;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use futures::StreamExt as _;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// Bytes of a body: a prompt of the size allowed and its frame, with room for a longer one to be refused by the
+/// check that names both sizes.
+pub const BYTES_MAX: usize = 16 * 1024 * 1024;
+/// KiB of all bodies that are being read or handled: sixteen of the largest, thousands of usual ones.
+const KIB_AT_ONCE_MAX: usize = 256 * 1024;
+/// Time for a body to arrive: 16 MiB at 4 Mbit/s.
+const READ_MAX: Duration = Duration::from_secs(30);
+/// When to come back if there is no memory for one more: most bodies are read in less.
+const RETRY_MS: u32 = 1_000;
+
+/// Memory for bodies; cheap to clone.
+#[derive(Clone)]
+pub(in crate::api) struct Room(Arc<Semaphore>);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(KIB_AT_ONCE_MAX)))
+    }
+}
+
+/// Middleware: hands the request on with its body in memory, or answers 408, 413 or 503 itself.
+pub(in crate::api) async fn read(State(room): State<Room>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let said = parts.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    let bytes = said.unwrap_or(if axum::body::HttpBody::is_end_stream(&body) { 0 } else { BYTES_MAX });
+    if bytes > BYTES_MAX {
+        return too_large().into_response();
+    }
+    let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
+    let Ok(_memory) = room.0.try_acquire_many(kib) else {
+        let busy = Fault::new("busy", "too many requests are being read; try again soon");
+        return Fault { retry_after_ms: Some(RETRY_MS), ..busy }.into_response();
+    };
+    match tokio::time::timeout(READ_MAX, whole(body)).await {
+        Ok(Ok(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Ok(Err(fault)) => fault.into_response(),
+        Err(_) => {
+            let seconds = READ_MAX.as_secs();
+            Fault::new("slow_request", format!("the body did not arrive within {seconds} s")).into_response()
+        }
+    }
+}
+
+async fn whole(body: Body) -> Result<Bytes, Fault> {
+    let mut pieces = body.into_data_stream();
+    let mut all = Vec::new();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|error| {
+            tracing::debug!(%error, "a body broke off");
+            Fault::new("invalid", "the body broke off")
+        })?;
+        if all.len() + piece.len() > BYTES_MAX {
+            return Err(too_large());
+        }
+        all.extend_from_slice(&piece);
+    }
+    Ok(all.into())
+}
+
+fn too_large() -> Fault {
+    Fault::new("too_large", format!("the body has more than {BYTES_MAX} bytes"))
+}
