@@ -60,6 +60,8 @@ pub struct ExpertConfig {
     pub source: catalog::Config,
     /// Tasks at once.
     pub slots: u32,
+    /// Tasks that may wait for a slot.
+    pub queue: u32,
     /// CPU threads; 0 chooses by the size of the model, see [`ExpertConfig::threads_for`].
     pub threads: u32,
     /// Layers offloaded to an accelerator.
@@ -159,6 +161,7 @@ impl Config {
         let expert = |card| ExpertConfig {
             source: catalog::Config { card: Some(card), ..catalog::Config::default() },
             slots: default::SLOTS,
+            queue: default::QUEUE,
             threads: 0,
             gpu_layers: 0,
         };

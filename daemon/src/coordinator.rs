@@ -35,8 +35,10 @@ use tokio_util::task::TaskTracker;
 
 /// Events a slow reader may leave unread before the question waits for it.
 const EVENTS_QUEUED_MAX: usize = 256;
-/// Questions in flight at once; more are told `busy`. Each holds a few tasks and small buffers only.
-const QUESTIONS_MAX: usize = 64;
+/// Questions in flight at once, unless set otherwise: each holds a few tasks and small buffers only.
+const QUESTIONS: u32 = 64;
+/// The most that may be set: at some tens of kilobytes each, a few hundred megabytes.
+pub const QUESTIONS_MAX: u32 = 8_192;
 /// When to come back after `busy`: about the time a short question takes.
 const BUSY_RETRY_MS: u32 = 500;
 
@@ -50,13 +52,15 @@ pub struct Config {
     pub max_tokens: u32,
     /// Milliseconds a question may take.
     pub deadline_ms: u32,
+    /// Questions in flight at once; more are told `busy`.
+    pub questions: u32,
 }
 
 impl Default for Config {
     fn default() -> Self {
         // Eight experts cover any question people ask in one breath; two minutes let a slow machine finish a long
         // answer.
-        Self { experts: 8, max_tokens: 1_024, deadline_ms: 120_000 }
+        Self { experts: 8, max_tokens: 1_024, deadline_ms: 120_000, questions: QUESTIONS }
     }
 }
 
@@ -341,7 +345,7 @@ impl Coordinator {
         stop: CancellationToken,
     ) -> Self {
         let router = route::Router::new(encoder.clone(), network.clone());
-        let questions = Arc::new(tokio::sync::Semaphore::new(QUESTIONS_MAX));
+        let questions = Arc::new(tokio::sync::Semaphore::new(config.questions as usize));
         let tracker = TaskTracker::new();
         Self { inner: Arc::new(Inner { config, encoder, network, host, router, questions, tracker, stop }) }
     }

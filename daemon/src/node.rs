@@ -221,6 +221,7 @@ async fn load(wanted: &ExpertConfig, encoder: &Encoder) -> Result<Loaded, Error>
         model_path: entry.model_path.clone(),
         context_tokens: entry.max_context,
         slots: wanted.slots,
+        queue: wanted.queue,
         threads: wanted.threads_for(bytes),
         gpu_layers: wanted.gpu_layers,
         ..inference::Config::default()

@@ -4,13 +4,14 @@
 //! every answer crosses the local API, the planner, the router and a QUIC stream. The same questions go to a bare
 //! llama.cpp worker in this process, in turns, so that the figures are ratios within one run.
 
+mod api;
 mod measure;
 
 use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::demo::process::{NodeProcess, Setting};
@@ -26,11 +27,17 @@ const SETTLE: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// What `benchmark` takes.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Examples:
   daemon benchmark
-  daemon benchmark --expert calendar --rounds 100 --json")]
+  daemon benchmark api
+  daemon benchmark --expert calendar --rounds 100 --json"
+)]
 pub(super) struct Arguments {
+    #[command(subcommand)]
+    what: Option<What>,
     /// The bundled expert to measure with
     #[arg(long, value_name = "ID", default_value = "arithmetic")]
     expert: String,
@@ -41,7 +48,17 @@ pub(super) struct Arguments {
     json: Json,
 }
 
+/// What else is measured.
+#[derive(Debug, Subcommand)]
+enum What {
+    /// What REST adds to a question's own time, how many it answers, how many streams it holds
+    Api(api::Arguments),
+}
+
 pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Result<()> {
+    if let Some(What::Api(arguments)) = arguments.what {
+        return api::run(arguments, context).await;
+    }
     let loaded = context.load(File::default())?;
     let assets = session::assets(&context, &loaded)?;
     let card = assets.experts_dir().join(&arguments.expert).join(catalog::CARD_NAME);

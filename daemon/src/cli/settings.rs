@@ -90,6 +90,7 @@ fn object(config: &Config) -> Value {
             "experts": config.ask.experts,
             "max_tokens": config.ask.max_tokens,
             "deadline_ms": config.ask.deadline_ms,
+            "questions": config.ask.questions,
         },
     });
     if let (Some(sections), false) = (sections.as_object_mut(), config.experts.is_empty()) {
@@ -130,6 +131,7 @@ fn expert(expert: &ExpertConfig) -> Value {
         ("max_context", source.max_context.map(|v| json!(v))),
         ("temperature", source.temperature.map(|v| json!(v))),
         ("slots", Some(json!(expert.slots))),
+        ("queue", Some(json!(expert.queue))),
         ("threads", Some(json!(expert.threads))),
         ("gpu_layers", Some(json!(expert.gpu_layers))),
     ];

@@ -10,6 +10,8 @@ use crate::{api, catalog, coordinator, embedding, network};
 
 /// Tasks at once for an expert: enough for batching to pay, few enough for the cache of a large model.
 pub(super) const SLOTS: u32 = 4;
+/// Tasks that may wait for a slot: what a few slots work off within some seconds.
+pub(super) const QUEUE: u32 = 16;
 /// Port listened on, UDP and TCP: fixed, so that an address given to a friend survives a restart; unassigned by IANA.
 const PORT: u16 = 4820;
 /// Connections at most: those a node watches, as the design has it.
@@ -80,6 +82,7 @@ pub(super) fn resolve(
             experts: file.ask.experts.unwrap_or(asking.experts),
             max_tokens: file.ask.max_tokens.unwrap_or(asking.max_tokens),
             deadline_ms: file.ask.deadline_ms.unwrap_or(asking.deadline_ms),
+            questions: file.ask.questions.unwrap_or(asking.questions),
         },
         api: ApiConfig {
             socket,
@@ -129,6 +132,7 @@ pub(super) fn embedding(assets: &Assets) -> embedding::Config {
 fn expert(section: ExpertSection) -> ExpertConfig {
     ExpertConfig {
         slots: section.slots.unwrap_or(SLOTS),
+        queue: section.queue.unwrap_or(QUEUE),
         threads: section.threads.unwrap_or(0),
         gpu_layers: section.gpu_layers.unwrap_or(0),
         source: catalog::Config {

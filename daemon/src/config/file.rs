@@ -71,6 +71,8 @@ pub struct ExpertSection {
     pub backend: Option<String>,
     /// Tasks at once.
     pub slots: Option<u32>,
+    /// Tasks that may wait.
+    pub queue: Option<u32>,
     /// CPU threads, 0 chooses.
     pub threads: Option<u32>,
     /// Layers on an accelerator.
@@ -139,6 +141,8 @@ pub struct AskSection {
     pub max_tokens: Option<u32>,
     /// Milliseconds a question.
     pub deadline_ms: Option<u32>,
+    /// Questions at once.
+    pub questions: Option<u32>,
 }
 
 /// A value, or a list of them.
@@ -260,6 +264,7 @@ impl File {
                 experts: self.ask.experts.or(lower.ask.experts),
                 max_tokens: self.ask.max_tokens.or(lower.ask.max_tokens),
                 deadline_ms: self.ask.deadline_ms.or(lower.ask.deadline_ms),
+                questions: self.ask.questions.or(lower.ask.questions),
             },
         }
     }

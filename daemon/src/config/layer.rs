@@ -61,6 +61,8 @@ const ENCODER: Names = names("embedding.encoder_dir", "POLYMATH_ENCODER_DIR", ""
 const EXPERTS: Names = names("ask.experts", "POLYMATH_EXPERTS", "--experts");
 const MAX_TOKENS: Names = names("ask.max_tokens", "POLYMATH_MAX_TOKENS", "--max-tokens");
 const DEADLINE: Names = names("ask.deadline_ms", "POLYMATH_DEADLINE_MS", "");
+const QUESTIONS: Names = names("ask.questions", "", "");
+const QUEUE: Names = names("expert.queue", "", "");
 const SLOTS: Names = names("expert.slots", "", "--slots");
 const THREADS: Names = names("expert.threads", "", "--threads");
 const TEMPERATURE: Names = names("expert.temperature", "", "--temperature");
@@ -190,6 +192,7 @@ impl Layer {
         self.check_range(&EXPERTS, file.ask.experts, 1, 16)?;
         self.check_range(&MAX_TOKENS, file.ask.max_tokens, 1, 32_768)?;
         self.check_range(&DEADLINE, file.ask.deadline_ms, 1, 86_400_000)?;
+        self.check_range(&QUESTIONS, file.ask.questions, 1, crate::coordinator::QUESTIONS_MAX)?;
         file.expert.iter().flat_map(|l| &l.0).try_for_each(|expert| self.check_expert(expert))
     }
 
@@ -210,6 +213,7 @@ impl Layer {
             return Err(self.invalid(&BACKEND, reason));
         }
         self.check_range(&SLOTS, expert.slots, 1, crate::inference::SLOTS_MAX)?;
+        self.check_range(&QUEUE, expert.queue, 0, crate::inference::QUEUE_MAX)?;
         self.check_range(&THREADS, expert.threads, 0, crate::inference::THREADS_MAX)?;
         match expert.temperature {
             Some(t) if !(0.0..=2.0).contains(&t) => Err(self.invalid(&TEMPERATURE, "write 0 to 2".into())),

@@ -258,8 +258,13 @@ fn assets_are_found_beside_and_above_the_program() {
 
 #[test]
 fn threads_fit_the_model() {
-    let expert =
-        |threads| ExpertConfig { source: catalog::Config::default(), slots: 1, threads, gpu_layers: 0 };
+    let expert = |threads| ExpertConfig {
+        source: catalog::Config::default(),
+        slots: 1,
+        queue: 1,
+        threads,
+        gpu_layers: 0,
+    };
     assert_eq!(expert(0).threads_for(4_000_000), 1);
     assert!(expert(0).threads_for(4_000_000_000) >= 1);
     assert_eq!(expert(3).threads_for(1), 3);

@@ -27,7 +27,7 @@ pub(super) struct Spread {
 }
 
 impl Spread {
-    fn of(mut values: Vec<f64>) -> Self {
+    pub(super) fn of(mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);
         let at = |share: f64| {
             let index = ((values.len().saturating_sub(1)) as f64 * share).round();
