@@ -111,7 +111,7 @@ fn wait(error: &Error, tries: u32, random: f64) -> Option<Duration> {
 
 /// Uniform in [0, 1). The standard library seeds each `RandomState` anew: random enough to keep clients apart.
 fn random() -> f64 {
-    (RandomState::new().build_hasher().finish() >> 32) as f64 / f64::from(u32::MAX) * (1.0 - f64::EPSILON)
+    (RandomState::new().build_hasher().finish() >> 32) as f64 / 2_f64.powi(32)
 }
 
 #[cfg(test)]
