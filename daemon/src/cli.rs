@@ -194,10 +194,12 @@ async fn dispatch(command: Command, context: Context) -> anyhow::Result<()> {
 /// The first SIGINT (unless a chat has the keyboard) or SIGTERM cancels; the second ends the process at once.
 async fn cancel_on_signals(cancel: CancellationToken, keyboard: bool) {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+    // Taken even where it does not count: by default it would end the process.
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    let (Ok(mut terminate), Ok(mut interrupt)) = signals else { return };
     for _ in 0..2 {
         tokio::select! {
-            _ = tokio::signal::ctrl_c(), if keyboard => {}
+            _ = interrupt.recv(), if keyboard => {}
             _ = terminate.recv() => {}
         }
         if cancel.is_cancelled() {

@@ -41,13 +41,18 @@ async fn turns_from_a_pipe_get_plain_answers_in_one_conversation() {
     let node = start(&["chemistry", "arithmetic"], &[]).await;
     let saved = node.state.path().join("chat.md");
     let turns = format!(
-        "What is the chemical symbol for gold?\n\nWhat is 17 \\\nplus 25?\n/save {}\n/model expert:chemistry\n\
+        "What is the chemical symbol for gold?\n\nWhat is 17 plus 25? \\\nWhat is 2 plus 2?\n/save {}\n/model expert:chemistry\n\
          /model\nWhat is the chemical symbol for iron?\n/quit\nWhat is 1 plus 1?\n",
         saved.display()
     );
     let output = said(node.state.path(), &[], &turns).await;
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert_eq!(text(&output.stdout), "Au\n42\nexpert:chemistry\nFe\n", "{}", text(&output.stderr));
+    assert_eq!(
+        text(&output.stdout),
+        "Au\n1. 42 (arithmetic)\n2. 4 (arithmetic)\nexpert:chemistry\nFe\n",
+        "{}",
+        text(&output.stderr)
+    );
     let saved = std::fs::read_to_string(saved).unwrap();
     assert!(
         saved.starts_with("**user**\n\nWhat is the chemical symbol for gold?\n\n**assistant**\n\nAu"),

@@ -171,6 +171,26 @@ fn imports_go_one_way() {
 }
 
 #[test]
+fn the_sdk_stands_on_the_wire_format_alone() {
+    let sdk = root().join("../sdk");
+    let manifest = fs::read_to_string(sdk.join("Cargo.toml")).unwrap();
+    let ours: Vec<&str> = manifest.lines().filter(|l| l.starts_with("polymath-")).collect();
+    assert_eq!(
+        ours,
+        ["polymath-proto.workspace = true"],
+        "the SDK depends on more of ours than the wire format"
+    );
+    let mut files = Vec::new();
+    rust_files(&sdk.join("src"), &mut files);
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        assert!(text.starts_with("//!"), "{} does not say what it is", file.display());
+        assert!(code.lines().count() <= LINES_MAX, "{} is long", file.display());
+    }
+}
+
+#[test]
 fn the_policy_crate_does_no_io() {
     let banned = [
         "std::fs",

@@ -249,6 +249,7 @@ pub struct Answer {
 #[derive(Debug, Default)]
 pub(crate) struct Gathered {
     tasks: Vec<Task>,
+    planning: Timings,
     answer_bytes: usize,
 }
 
@@ -259,7 +260,10 @@ impl Gathered {
             Event::Planned(plan) if plan.tasks.len() > TASKS_MAX => {
                 return Err(Error::protocol(format!("a plan of {} tasks", plan.tasks.len())));
             }
-            Event::Planned(plan) => self.tasks = plan.tasks.iter().map(planned).collect(),
+            Event::Planned(plan) => {
+                self.tasks = plan.tasks.iter().map(planned).collect();
+                self.planning = plan.timings;
+            }
             Event::Started { id, text, expert } => {
                 let (task, expert): (_, &Candidate) = (self.task(*id)?, expert);
                 task.text.clone_from(text);
@@ -280,7 +284,14 @@ impl Gathered {
                 }
             }
             Event::Working { .. } => {}
-            Event::Answered(answer) => answer.tasks = std::mem::take(&mut self.tasks),
+            Event::Answered(answer) => {
+                answer.tasks = std::mem::take(&mut self.tasks);
+                // A transport may report the planning with the plan alone.
+                let Timings { embed_ms, plan_ms, route_ms, .. } = self.planning;
+                if answer.timings.embed_ms == 0.0 && answer.timings.plan_ms == 0.0 {
+                    answer.timings = Timings { embed_ms, plan_ms, route_ms, ..answer.timings };
+                }
+            }
         }
         Ok(())
     }

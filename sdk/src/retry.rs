@@ -97,11 +97,11 @@ where
 }
 
 /// How long to wait after the try with this number; `None` to give up. `random` is uniform in [0, 1).
-fn wait(error: &Error, tries: u32, random: f32) -> Option<Duration> {
+fn wait(error: &Error, tries: u32, random: f64) -> Option<Duration> {
     if !error.is_retryable() || tries >= TRIES_MAX {
         return None;
     }
-    let jittered = (BACKOFF * 2_u32.pow(tries - 1)).mul_f32(random);
+    let jittered = (BACKOFF * 2_u32.pow(tries - 1)).mul_f64(random);
     match error.retry_after() {
         // Never before the time that was asked for; the jitter keeps those who were told the same apart.
         Some(asked) => (asked <= RETRY_AFTER_MAX).then(|| asked + jittered),
@@ -110,8 +110,8 @@ fn wait(error: &Error, tries: u32, random: f32) -> Option<Duration> {
 }
 
 /// Uniform in [0, 1). The standard library seeds each `RandomState` anew: random enough to keep clients apart.
-fn random() -> f32 {
-    (RandomState::new().build_hasher().finish() >> 40) as f32 / (1_u32 << 24) as f32
+fn random() -> f64 {
+    (RandomState::new().build_hasher().finish() >> 32) as f64 / 2_f64.powi(32)
 }
 
 #[cfg(test)]

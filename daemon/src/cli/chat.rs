@@ -28,6 +28,9 @@ use polymath_swarm::sanitise;
 use terminal::Style;
 use wire::chat_event::Body;
 
+/// The ability of experts that read earlier turns, as their cards name it.
+const CONVERSATION: &str = "conversation";
+
 /// What `chat` takes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -182,7 +185,7 @@ impl Chat {
     }
 
     async fn answer(&mut self, question: &str, context: &Context) -> anyhow::Result<()> {
-        let request = self.request(question)?;
+        let request = unless_stopped(context, self.live, self.request(question)).await??;
         let (live, style) = (self.live, self.style);
         let mut printed = String::new();
         let asking = ask(&self.session, request, |body, _| match body {
@@ -208,13 +211,25 @@ impl Chat {
         Ok(())
     }
 
-    fn request(&self, question: &str) -> anyhow::Result<wire::ChatRequest> {
+    async fn request(&self, question: &str) -> anyhow::Result<wire::ChatRequest> {
+        let question = sanitise::prompt(question)?;
         let (experts, expert) = match &self.model {
             Model::Swarm { experts } => (experts.unwrap_or_default(), String::new()),
             Model::Expert(id) => (0, id.clone()),
         };
-        let messages = self.conversation.with(&sanitise::prompt(question)?);
+        // The swarm decides itself what an expert gets to see; one that is asked by name gets all of it, and an
+        // expert that knows single questions only would be confused.
+        let messages = if expert.is_empty() || self.reads_conversations(&expert).await? {
+            self.conversation.with(&question)
+        } else {
+            self.conversation.without_turns(&question)
+        };
         Ok(wire::ChatRequest { messages, experts, expert, ..self.wishes.request(String::new()) })
+    }
+
+    async fn reads_conversations(&self, id: &str) -> anyhow::Result<bool> {
+        let experts = self.session.node().experts().await?;
+        Ok(experts.iter().any(|e| e.id == id && e.abilities.iter().any(|a| a == CONVERSATION)))
     }
 
     async fn plan(&self, question: Option<String>, context: &Context) -> anyhow::Result<()> {

@@ -8,7 +8,7 @@ mod question;
 pub(crate) use question::ask;
 
 use super::json;
-use crate::answer::Plan;
+use crate::answer::{Plan, Timings};
 use crate::chat::{ChatCompletion, ChatCompletionChunk, ChatCompletionRequest};
 use crate::error::Error;
 use crate::node::{Expert, Health, Peer};
@@ -75,7 +75,10 @@ impl Rest {
         let request =
             self.http.post(format!("{}/v1/swarm/plan", self.base)).json(&json!({ "prompt": prompt }));
         let reply: Value = self.read(request).await?;
-        Ok(json::plan(reply.get("plan").unwrap_or(&reply)))
+        let plan = json::plan(reply.get("plan").unwrap_or(&reply));
+        // The times may be inside the plan or beside it.
+        let timings = if plan.timings == Timings::default() { json::timings(&reply) } else { plan.timings };
+        Ok(Plan { timings, ..plan })
     }
 
     pub(crate) async fn peers(&self) -> Result<Vec<Peer>, Error> {

@@ -80,8 +80,8 @@ impl WebSocket {
             loop {
                 let message = socket.next().await.ok_or_else(dropped)?.map_err(|e| self.failed(e))?;
                 let Some(value) = object(&message)? else { continue };
-                if let Some(error) = value.get("error").filter(|e| !e.is_null()) {
-                    return Err(json::refusal(error, 0, None));
+                if value.get("type").is_some_and(|kind| kind == "error") {
+                    return Err(json::refusal(value.get("error").unwrap_or(&value), 0, None));
                 }
                 let session = value.get("session").and_then(Value::as_str);
                 let session = session.ok_or_else(|| Error::protocol("the node did not say hello"))?;
@@ -132,6 +132,7 @@ fn request(ask: &Ask) -> Value {
         ("presence_penalty", ask.presence_penalty.map(Value::from)),
         ("seed", ask.seed.map(Value::from)),
         ("stop", (!ask.stop.is_empty()).then(|| json!(ask.stop))),
+        ("deadline_ms", ask.deadline.map(|d| u32::try_from(d.as_millis()).unwrap_or(u32::MAX).max(1).into())),
     ];
     let options: Map<String, Value> =
         wishes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
@@ -233,8 +234,10 @@ impl Chat {
             let resume =
                 json!({ "type": "resume", "session": self.session, "id": CHAT_ID, "after": self.after });
             match self.web_socket.connect().await {
-                Ok((mut socket, _)) => {
+                Ok((mut socket, session)) => {
                     send(&mut socket, &resume).await?;
+                    // The chat moves to the new connection's session.
+                    self.session = session;
                     (self.sink, self.stream) = socket.split();
                     return Ok(());
                 }

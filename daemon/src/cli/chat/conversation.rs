@@ -31,6 +31,12 @@ impl Conversation {
         system.chain(self.messages.iter().cloned()).chain([message("user", question)]).collect()
     }
 
+    /// The messages of a request that asks `question` alone, for an expert that reads no earlier turns.
+    pub(super) fn without_turns(&self, question: &str) -> Vec<wire::ChatMessage> {
+        let system = self.system.iter().map(|text| message("system", text));
+        system.chain([message("user", question)]).collect()
+    }
+
     /// Takes a turn that was answered.
     pub(super) fn add(&mut self, question: &str, answer: &str) {
         self.messages.extend([message("user", question), message("assistant", answer)]);

@@ -2,7 +2,7 @@
 //! daemon's `tests/sdk.rs`.
 
 use super::*;
-use crate::{Ask, Event, PolymathClient, RetryBudget};
+use crate::{Event, PolymathClient, RetryBudget};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

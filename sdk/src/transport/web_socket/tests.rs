@@ -34,7 +34,7 @@ async fn fake(scripts: Vec<Vec<String>>) -> (String, mpsc::Receiver<Value>) {
 }
 
 fn delta(seq: u64, text: &str) -> String {
-    json!({ "type": "delta", "id": "1", "seq": seq, "text": text }).to_string()
+    json!({ "type": "delta", "id": "1", "seq": seq, "content": text }).to_string()
 }
 
 fn client(url: &str) -> PolymathClient {
@@ -74,8 +74,7 @@ async fn dropping_the_stream_tells_the_node_to_cancel() {
 
 #[tokio::test]
 async fn refusals_and_nonsense_are_errors() {
-    let busy =
-        json!({ "type": "error", "id": "1", "seq": 1, "error": { "code": "no_expert", "message": "m" } });
+    let busy = json!({ "type": "error", "id": "1", "seq": 1, "code": "no_expert", "message": "m" });
     let cases = [
         (busy.to_string(), "no_expert"),
         ("{".to_owned(), "protocol"),
