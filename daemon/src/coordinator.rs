@@ -24,6 +24,7 @@ pub use route::Candidate;
 use crate::embedding::{self, Encoder};
 use crate::network::{Network, PeerInfo};
 use polymath_swarm::capability::Advert;
+use polymath_swarm::embedding::Embedding;
 use polymath_swarm::plan::{self, Plan};
 use polymath_swarm::sanitise;
 use polymath_swarm::task::{FinishReason, Message, TokenLogprobs};
@@ -82,6 +83,9 @@ pub struct Question {
     pub messages: Vec<Message>,
     /// Whom it is for.
     pub target: Target,
+    /// What it is routed by where it stays whole, if that is not the last turn: the user's own words, when the
+    /// last turn is what a function gave.
+    pub topic: Option<String>,
     /// Whether it must stay one task.
     pub whole: bool,
     /// Whether the answer is the expert's text as it stands: a scratchpad is not reduced to its last line. Wanted
@@ -382,6 +386,23 @@ impl Coordinator {
         receiver
     }
 
+    /// The unit vectors of `texts`, at most 64, and how many tokens of them the encoder sees.
+    pub async fn embed(&self, texts: Vec<String>) -> Result<(Vec<Embedding>, u32), Error> {
+        let encoder = &self.inner.encoder;
+        let tokens = texts.iter().map(|text| encoder.count_tokens(text)).sum();
+        Ok((encoder.embed(texts).await?, tokens))
+    }
+
+    /// The encoder's name.
+    pub fn encoder_name(&self) -> &str {
+        self.inner.encoder.name()
+    }
+
+    /// Components of a vector.
+    pub fn dimension(&self) -> usize {
+        self.inner.encoder.dimension()
+    }
+
     /// Every verified expert this node knows, its own included.
     pub fn experts(&self) -> Vec<Arc<Advert>> {
         self.inner.network.directory().adverts()
@@ -419,7 +440,10 @@ impl Coordinator {
         if let Target::Expert(name) = &question.target {
             return self.named(name, plan, plan_time);
         }
-        let texts: Vec<String> = plan.tasks().map(|t| route::without_placeholders(&t.text)).collect();
+        let texts: Vec<String> = match &question.topic {
+            Some(topic) if question.is_whole() => vec![topic.clone()],
+            _ => plan.tasks().map(|t| route::without_placeholders(&t.text)).collect(),
+        };
         let embedding_started = Instant::now();
         let queries = self.inner.encoder.embed(texts).await?;
         let embed = embedding_started.elapsed();

@@ -138,8 +138,7 @@ pub enum Error {
 #[derive(Clone, Debug)]
 pub struct Encoder {
     requests: mpsc::Sender<worker::Request>,
-    space: SpaceId,
-    codebook: Arc<Codebook>,
+    facts: worker::Facts,
 }
 
 impl Encoder {
@@ -151,8 +150,8 @@ impl Encoder {
             .name("embedding".to_owned())
             .spawn(move || worker::run(&config, ready, inbox))
             .map_err(|_| Error::Stopped)?;
-        let (space, codebook) = opened.await.map_err(|_| Error::Stopped)??;
-        Ok(Self { requests, space, codebook })
+        let facts = opened.await.map_err(|_| Error::Stopped)??;
+        Ok(Self { requests, facts })
     }
 
     /// The unit vectors of `texts`, in their order. What lies beyond the encoder's token limit is not seen.
@@ -171,17 +170,29 @@ impl Encoder {
 
     /// The space that the vectors belong to.
     pub fn space(&self) -> SpaceId {
-        self.space
+        self.facts.space
+    }
+
+    /// The encoder's name.
+    pub fn name(&self) -> &str {
+        &self.facts.name
+    }
+
+    /// Tokens of `text` that the encoder sees, marks included.
+    pub fn count_tokens(&self, text: &str) -> u32 {
+        let text = &text[..text.floor_char_boundary(TEXT_BYTES_MAX)];
+        let encoding = self.facts.tokenizer.encode_fast(text, true);
+        encoding.map_or(0, |e| u32::try_from(e.len()).unwrap_or(u32::MAX))
     }
 
     /// The cells of that space.
     pub fn codebook(&self) -> Arc<Codebook> {
-        Arc::clone(&self.codebook)
+        Arc::clone(&self.facts.codebook)
     }
 
     /// Components of a vector.
     pub fn dimension(&self) -> usize {
-        self.codebook.dimension()
+        self.facts.codebook.dimension()
     }
 }
 

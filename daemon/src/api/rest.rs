@@ -1,13 +1,109 @@
-//! REST, compatible with OpenAI's.
+//! REST, compatible with OpenAI's: one module a resource, each with its own request and reply types.
+//!
+//! A request's body is read and checked ([`body`]), translated into questions ([`chat::request`] and its like),
+//! and asked; [`course`] turns the coordinator's events into what every reply is made of, be it streamed or not,
+//! so both are the same by construction. Errors are told in OpenAI's shape by the one table ([`failure`]).
+//!
+//! Not here: keys, allow-lists, rate and connection limits, TLS, which wrap this router; and decisions, which are
+//! the coordinator's. Nothing is kept between requests.
+
+mod body;
+mod chat;
+mod completions;
+mod conversation;
+mod course;
+mod embeddings;
+mod extension;
+mod failure;
+mod health;
+mod metrics;
+mod model;
+mod observe;
+mod openapi;
+mod responses;
+mod swarm;
+mod tools;
+mod wishes;
 
 use super::App;
-use axum::{Json, Router, routing::get};
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use metrics::Metrics;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Bytes of a body that are read: the conversation a question may carry, JSON escapes and a tool catalogue, with
+/// room for the error of one that is a little too long to come from the check that names the field.
+const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How often a stream that has nothing to say shows that it lives: well under the minute after which proxies
+/// cut an idle connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// What every handler works with.
+#[derive(Clone)]
+struct Api {
+    app: App,
+    metrics: Arc<Metrics>,
+    /// When the node started, Unix seconds.
+    created: u64,
+}
 
 /// Every route.
 pub(super) fn router(app: App) -> Router {
-    Router::new().route("/health", get(health)).with_state(app)
+    let created = unix_seconds().saturating_sub(app.started.elapsed().as_secs());
+    let api = Api { app, metrics: Arc::new(Metrics::new()), created };
+    Router::new()
+        .route("/health", get(health::health))
+        .route("/ready", get(health::ready))
+        .route("/metrics", get(metrics::metrics))
+        .route("/openapi.json", get(document))
+        .route("/v1/chat/completions", post(chat::chat))
+        .route("/v1/completions", post(completions::completions))
+        .route("/v1/responses", post(responses::responses))
+        .route("/v1/embeddings", post(embeddings::embeddings))
+        .route("/v1/models", get(model::models))
+        .route("/v1/models/{id}", get(model::model))
+        .route("/v1/swarm/peers", get(swarm::peers))
+        .route("/v1/swarm/experts", get(swarm::experts))
+        .route("/v1/swarm/plan", post(swarm::plan))
+        .route("/v1/swarm/events", get(swarm::events))
+        .fallback(failure::not_found)
+        .method_not_allowed_fallback(failure::method_not_allowed)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn_with_state(api.clone(), observe::observe))
+        .with_state(api)
 }
 
-async fn health() -> Json<serde_json::Value> {
-    Json(serde_json::json!({ "status": "ok" }))
+async fn document() -> Json<utoipa::openapi::OpenApi> {
+    Json(openapi::document())
+}
+
+/// Now, as OpenAI's `created` fields tell it.
+fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// A name that no other reply has.
+fn unique(prefix: &str) -> String {
+    format!("{prefix}{:032x}", rand::random::<u128>())
+}
+
+/// Server-sent events that show that they live.
+fn sse<S>(stream: S) -> axum::response::Response
+where
+    S: futures::Stream<Item = axum::response::sse::Event> + Send + 'static,
+{
+    use axum::response::IntoResponse as _;
+    use axum::response::sse::{KeepAlive, Sse};
+    use futures::StreamExt as _;
+    let stream = stream.map(Ok::<_, std::convert::Infallible>);
+    Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
+}
+
+/// A server-sent event with this JSON.
+fn data<T: serde::Serialize>(value: &T) -> axum::response::sse::Event {
+    // What is serialised here has string keys and no failing parts.
+    axum::response::sse::Event::default().data(serde_json::to_string(value).unwrap_or_default())
 }

@@ -30,9 +30,7 @@ pub(super) enum Pooling {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    /// For people.
-    #[serde(rename = "name")]
-    _name: String,
+    name: String,
     /// SPDX expression, for people.
     #[serde(rename = "licence")]
     _licence: String,
@@ -56,6 +54,8 @@ struct Hashes {
 
 /// An encoder's files, read and verified.
 pub(super) struct Manifest {
+    /// For people, and what clients of `/v1/embeddings` ask for.
+    pub(super) name: String,
     pub(super) encoder_path: PathBuf,
     pub(super) encoder: Vec<u8>,
     pub(super) tokenizer_path: PathBuf,
@@ -100,6 +100,7 @@ impl Manifest {
         let (encoder_path, encoder, encoder_hash) = load(&file.file, &file.sha256.file)?;
         let (tokenizer_path, tokenizer, tokenizer_hash) = load(&file.tokenizer, &file.sha256.tokenizer)?;
         Ok(Self {
+            name: file.name,
             encoder_path,
             encoder,
             tokenizer_path,

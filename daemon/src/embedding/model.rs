@@ -15,7 +15,8 @@ use tokenizers::{Tokenizer, TruncationParams};
 pub(super) struct Model {
     session: Session,
     inputs: Vec<Input>,
-    tokenizer: Tokenizer,
+    /// Shared with the handles, which count tokens.
+    pub(super) tokenizer: Arc<Tokenizer>,
     pooling: Pooling,
     dimension: usize,
     /// Texts that may share a run without changing each other's vectors.
@@ -52,7 +53,7 @@ impl Model {
         Ok(Self {
             session,
             inputs,
-            tokenizer,
+            tokenizer: Arc::new(tokenizer),
             pooling: manifest.pooling,
             dimension: manifest.dimension,
             batch_texts_max: manifest.batch_texts_max,

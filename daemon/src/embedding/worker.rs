@@ -13,6 +13,7 @@ use polymath_swarm::embedding::{Embedding, SpaceId};
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use tokenizers::Tokenizer;
 use tokio::sync::{mpsc, oneshot};
 
 /// Texts taken from the queue at once, unless one request alone has more: about 0.1 s of work.
@@ -30,15 +31,24 @@ pub(super) struct Request {
     pub(super) reply: oneshot::Sender<Result<Vec<Embedding>, Error>>,
 }
 
+/// What the handles know of the encoder.
+#[derive(Clone, Debug)]
+pub(super) struct Facts {
+    pub(super) name: Arc<str>,
+    pub(super) space: SpaceId,
+    pub(super) codebook: Arc<Codebook>,
+    pub(super) tokenizer: Arc<Tokenizer>,
+}
+
 /// Opens everything, says so, then serves until the last handle is dropped.
 pub(super) fn run(
     config: &Config,
-    ready: oneshot::Sender<Result<(SpaceId, Arc<Codebook>), Error>>,
+    ready: oneshot::Sender<Result<Facts, Error>>,
     mut inbox: mpsc::Receiver<Request>,
 ) {
     let mut worker = match Worker::open(config) {
-        Ok((worker, space, codebook)) => {
-            if ready.send(Ok((space, codebook))).is_err() {
+        Ok((worker, facts)) => {
+            if ready.send(Ok(facts)).is_err() {
                 return;
             }
             worker
@@ -67,7 +77,7 @@ struct Worker {
 }
 
 impl Worker {
-    fn open(config: &Config) -> Result<(Self, SpaceId, Arc<Codebook>), Error> {
+    fn open(config: &Config) -> Result<(Self, Facts), Error> {
         let manifest = Manifest::read(&config.encoder_dir)?;
         let source = manifest::read(&config.codebook)?;
         let codebook = Codebook::from_bytes(&source)
@@ -86,7 +96,13 @@ impl Worker {
         model.embed(&[&probe]).map_err(load)?;
         let space = manifest.space(&codebook);
         let cache = NonZeroUsize::new(config.cache_entries).map(LruCache::new);
-        Ok((Self { model, cache }, space, Arc::new(codebook)))
+        let facts = Facts {
+            name: manifest.name.as_str().into(),
+            space,
+            codebook: Arc::new(codebook),
+            tokenizer: Arc::clone(&model.tokenizer),
+        };
+        Ok((Self { model, cache }, facts))
     }
 
     fn serve(&mut self, mut requests: Vec<Request>) {
@@ -168,7 +184,7 @@ mod tests {
     #[test]
     fn texts_are_remembered_up_to_the_limit() {
         let config = Config { cache_entries: 2, ..super::super::tests::config() };
-        let (mut worker, _, _) = Worker::open(&config).unwrap();
+        let (mut worker, _) = Worker::open(&config).unwrap();
         let cached = |worker: &Worker| {
             let entries = worker.cache.as_ref().unwrap().iter();
             entries.map(|(text, _)| text.to_string()).collect::<Vec<_>>()

@@ -1,0 +1,65 @@
+//! A chat's answer as server-sent events: each choice opens with its role, text and calls follow as they are
+//! made, `[DONE]` closes. A failure is an error event, and then there is no `[DONE]`.
+
+use super::Head;
+use super::reply::ChatChunk;
+use crate::api::rest::course::{Course, Step};
+use crate::api::rest::data;
+use crate::api::rest::failure::ErrorBody;
+use crate::api::rest::wishes::StreamOptions;
+use axum::response::sse::Event;
+use futures::Stream;
+use std::collections::VecDeque;
+
+struct State {
+    course: Course,
+    head: Head,
+    options: StreamOptions,
+    logprobs: bool,
+    ready: VecDeque<Event>,
+    ended: bool,
+}
+
+/// The events of an answer. Dropping the stream cancels the question.
+pub(super) fn stream(
+    course: Course,
+    head: Head,
+    options: StreamOptions,
+    logprobs: bool,
+) -> impl Stream<Item = Event> + Send + 'static {
+    let ready = (0..course.choices()).map(|index| data(&ChatChunk::opening(&head, index))).collect();
+    let state = State { course, head, options, logprobs, ready, ended: false };
+    futures::stream::unfold(state, |mut state| async move {
+        loop {
+            if let Some(event) = state.ready.pop_front() {
+                return Some((event, state));
+            }
+            if state.ended {
+                return None;
+            }
+            state.advance().await;
+        }
+    })
+}
+
+impl State {
+    async fn advance(&mut self) {
+        match self.course.next().await {
+            Some(Ok(Step::Note(_))) if !self.options.polymath() => {}
+            Some(Ok(step)) => {
+                self.ready.push_back(data(&ChatChunk::step(&self.head, step, self.logprobs)));
+            }
+            Some(Err(fault)) => {
+                self.ready.push_back(data(&ErrorBody::of(&fault)));
+                self.ended = true;
+            }
+            None => {
+                if self.options.usage() {
+                    self.ready.push_back(data(&ChatChunk::usage(&self.head, self.course.usage())));
+                }
+                self.ready.push_back(Event::default().data("[DONE]"));
+                self.ended = true;
+            }
+        }
+    }
+}

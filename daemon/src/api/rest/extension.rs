@@ -1,0 +1,238 @@
+//! The field `polymath`: what the swarm did for an answer, for those who want to know.
+//!
+//! In a whole reply it is one report; in a stream it comes as it happens, in chunks whose delta is empty, which
+//! ordinary clients pass over. (A chunk without choices would do for OpenAI's own libraries, but not for the many
+//! programs that take the first choice of every chunk.)
+
+use crate::coordinator::{self, Answer, Candidate, Planned, TaskResult, TaskStatus};
+use crate::network;
+use serde::Serialize;
+use std::time::Duration;
+use utoipa::ToSchema;
+
+/// What the swarm did.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+pub(super) struct Report {
+    /// The tasks and who did them.
+    pub(super) plan: Plan,
+    /// Where the time went; with several answers, of the slowest.
+    pub(super) timings_ms: Timings,
+}
+
+/// The tasks a question was cut into.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+pub(super) struct Plan {
+    /// In the order asked.
+    pub(super) tasks: Vec<Task>,
+}
+
+/// A task.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct Task {
+    /// Which of the `choices` it is for.
+    choice: u32,
+    /// Its number in the plan.
+    id: u32,
+    /// What is asked.
+    text: String,
+    /// Tasks whose results it needs.
+    depends_on: Vec<u32>,
+    /// Who does it, or would.
+    expert: Option<Expert>,
+    /// How well the expert fits, 0 to 1.
+    score: Option<f32>,
+    /// What the score is made of.
+    factors: Option<Factors>,
+    /// `planned`, `done`, `failed`, `no_expert` or `skipped`.
+    status: &'static str,
+    /// Its result.
+    answer: String,
+    /// Why it did not end well.
+    detail: String,
+    /// Oldest turns left out, because the conversation is longer than the expert's context.
+    dropped_messages: u32,
+}
+
+/// An expert on a node.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct Expert {
+    /// The card's id.
+    id: String,
+    /// The node.
+    peer_id: String,
+    /// SHA-256 of the model's file.
+    model_sha256: String,
+}
+
+/// What a score is made of, each 0 to 1.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub(super) struct Factors {
+    /// How near the card is to the task.
+    competence: f32,
+    /// How far the node is trusted.
+    trust: f32,
+    /// How free it is.
+    availability: f32,
+}
+
+/// Milliseconds.
+#[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
+pub(super) struct Timings {
+    /// To embed the tasks.
+    embed: f32,
+    /// To cut the question.
+    plan: f32,
+    /// To rank the experts.
+    route: f32,
+    /// From arrival to the first token.
+    first_token: Option<f32>,
+    /// From arrival to the end.
+    total: f32,
+}
+
+/// Something the swarm did, as it happens.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Note {
+    /// The plan stands.
+    Plan {
+        /// Which of the `choices` it is for.
+        choice: u32,
+        /// The tasks.
+        plan: Plan,
+    },
+    /// An expert took a task.
+    Started {
+        /// Which of the `choices` it is for.
+        choice: u32,
+        /// The task's number.
+        task: u32,
+        /// Its text, results of others put in.
+        text: String,
+        /// Who does it.
+        expert: Expert,
+    },
+    /// A task ended.
+    Finished {
+        /// Which of the `choices` it is for.
+        choice: u32,
+        /// The task.
+        task: Box<Task>,
+    },
+    /// The answer is complete.
+    Answered {
+        /// Which of the `choices` it is for.
+        choice: u32,
+        /// Where the time went.
+        timings_ms: Timings,
+    },
+}
+
+impl Note {
+    /// Which of the `choices` it is for.
+    pub(super) fn choice(&self) -> u32 {
+        match self {
+            Self::Plan { choice, .. }
+            | Self::Started { choice, .. }
+            | Self::Finished { choice, .. }
+            | Self::Answered { choice, .. } => *choice,
+        }
+    }
+}
+
+impl Expert {
+    fn of(candidate: &Candidate) -> Self {
+        Self {
+            id: candidate.advert.card.id.clone(),
+            peer_id: network::peer_id_text(candidate.advert.peer),
+            model_sha256: candidate.advert.card.model.sha256.to_string(),
+        }
+    }
+}
+
+impl Task {
+    fn take(&mut self, candidate: &Candidate) {
+        let factors = candidate.factors;
+        self.expert = Some(Expert::of(candidate));
+        self.score = Some(candidate.score());
+        self.factors = Some(Factors {
+            competence: factors.competence,
+            trust: factors.trust,
+            availability: factors.availability,
+        });
+    }
+}
+
+/// The plan with the best expert of each task, if one fits.
+pub(super) fn plan(choice: u32, planned: &Planned) -> Plan {
+    let task = |p: &coordinator::PlannedTask| {
+        let mut task = Task {
+            choice,
+            id: p.task.id,
+            text: p.task.text.clone(),
+            depends_on: p.task.depends_on.clone(),
+            expert: None,
+            score: None,
+            factors: None,
+            status: "planned",
+            answer: String::new(),
+            detail: String::new(),
+            dropped_messages: 0,
+        };
+        if let Some(best) = p.candidates.first().filter(|c| c.fits()) {
+            task.take(best);
+        }
+        task
+    };
+    Plan { tasks: planned.tasks.iter().map(task).collect() }
+}
+
+pub(super) fn started(choice: u32, task: u32, text: String, expert: &Candidate) -> Note {
+    Note::Started { choice, task, text, expert: Expert::of(expert) }
+}
+
+impl Report {
+    /// Takes the plan of a choice.
+    pub(super) fn planned(&mut self, choice: u32, planned: &Planned) {
+        self.plan.tasks.extend(plan(choice, planned).tasks);
+        let timings = &mut self.timings_ms;
+        timings.embed = timings.embed.max(ms(planned.embed));
+        timings.plan = timings.plan.max(ms(planned.plan));
+        timings.route = timings.route.max(ms(planned.route));
+    }
+
+    /// Takes a task's end; returns the task as it stands then.
+    pub(super) fn finished(&mut self, choice: u32, result: &TaskResult) -> Option<Task> {
+        let task = self.plan.tasks.iter_mut().find(|t| (t.choice, t.id) == (choice, result.id))?;
+        task.text.clone_from(&result.text);
+        if let Some(expert) = &result.expert {
+            task.take(expert);
+        }
+        task.status = match result.status {
+            TaskStatus::Done => "done",
+            TaskStatus::Failed => "failed",
+            TaskStatus::NoExpert => "no_expert",
+            TaskStatus::Skipped => "skipped",
+        };
+        task.answer.clone_from(&result.result);
+        task.detail.clone_from(&result.detail);
+        task.dropped_messages = result.dropped_messages;
+        Some(task.clone())
+    }
+
+    /// Takes the end of a choice; returns the times so far.
+    pub(super) fn answered(&mut self, answer: &Answer) -> Timings {
+        let timings = &mut self.timings_ms;
+        let first = answer.first_token.map(ms);
+        timings.first_token = match (timings.first_token, first) {
+            (Some(a), Some(b)) => Some(a.max(b)),
+            (a, b) => a.or(b),
+        };
+        timings.total = timings.total.max(ms(answer.total));
+        *timings
+    }
+}
+
+fn ms(duration: Duration) -> f32 {
+    duration.as_secs_f32() * 1e3
+}

@@ -1,0 +1,63 @@
+//! The OpenAPI document, made of the handlers and types themselves. What every route may answer beside its own
+//! reply is in the table of errors, so that is where it is taken from.
+
+use super::failure::ErrorBody;
+use super::{chat, completions, embeddings, health, metrics, model, responses, swarm};
+use crate::api::table::ROWS;
+use std::collections::BTreeMap;
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, path::Operation};
+use utoipa::{Modify, OpenApi};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Polymath", description = "A swarm of expert models behind OpenAI's interface."),
+    paths(
+        chat::chat,
+        completions::completions,
+        responses::responses,
+        embeddings::embeddings,
+        model::models,
+        model::model,
+        swarm::peers,
+        swarm::experts,
+        swarm::plan,
+        swarm::events,
+        health::health,
+        health::ready,
+        metrics::metrics,
+    ),
+    components(schemas(ErrorBody)),
+    modifiers(&Errors)
+)]
+struct Document;
+
+pub(super) fn document() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
+
+/// Gives every operation the errors of the table.
+struct Errors;
+
+impl Modify for Errors {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let mut codes: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for row in ROWS {
+            codes.entry(row.http.to_string()).or_default().push(row.code);
+        }
+        for item in document.paths.paths.values_mut() {
+            let operations = [&mut item.get, &mut item.post];
+            for operation in operations.into_iter().flatten() {
+                add(operation, &codes);
+            }
+        }
+    }
+}
+
+fn add(operation: &mut Operation, codes: &BTreeMap<String, Vec<&str>>) {
+    for (status, codes) in codes {
+        let body = ContentBuilder::new().schema(Some(Ref::from_schema_name("ErrorBody"))).build();
+        let response =
+            ResponseBuilder::new().description(codes.join(", ")).content("application/json", body).build();
+        operation.responses.responses.entry(status.clone()).or_insert(RefOr::T(response));
+    }
+}
