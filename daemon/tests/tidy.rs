@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 500;
 
 /// Each vendor and the only place that may name it.
-const VENDORS: [(&str, &str); 8] = [
+const VENDORS: [(&str, &str); 10] = [
     ("libp2p", "src/network"),
     ("libp2p_stream", "src/network"),
     ("llama_cpp_2", "src/inference"),
@@ -18,6 +18,8 @@ const VENDORS: [(&str, &str); 8] = [
     ("tokenizers", "src/embedding"),
     ("tonic", "src/api"),
     ("hyper_util", "src/api"),
+    ("utoipa", "src/api"),
+    ("prometheus_client", "src/api"),
 ];
 
 /// Each capability and what it must not import.
