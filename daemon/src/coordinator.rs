@@ -177,6 +177,8 @@ pub enum Fault {
     TooLong,
     /// The expert would not take what was asked of it (a grammar, say).
     Refused,
+    /// The expert saw its time run out before the asker did.
+    Deadline,
 }
 
 /// Tokens read and written.
@@ -393,14 +395,9 @@ impl Coordinator {
         Ok((encoder.embed(texts).await?, tokens))
     }
 
-    /// The encoder's name.
-    pub fn encoder_name(&self) -> &str {
-        self.inner.encoder.name()
-    }
-
-    /// Components of a vector.
-    pub fn dimension(&self) -> usize {
-        self.inner.encoder.dimension()
+    /// The sentence encoder.
+    pub fn encoder(&self) -> &Encoder {
+        &self.inner.encoder
     }
 
     /// Every verified expert this node knows, its own included.
@@ -510,7 +507,7 @@ impl Coordinator {
             if !events_left.is_empty() {
                 let _ = events.send(Ok(Event::Answering { text: events_left })).await;
             }
-            compose::answer(&results, &planned, text, arrived)
+            compose::answer(&results, &planned, text, arrived, limits.deadline_ms)
         };
         tokio::time::timeout_at(deadline.into(), answering)
             .await

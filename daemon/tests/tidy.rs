@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 500;
 
 /// Each vendor and the only place that may name it.
-const VENDORS: [(&str, &str); 16] = [
+const VENDORS: [(&str, &str); 18] = [
     ("libp2p", "src/network"),
     ("libp2p_stream", "src/network"),
     ("llama_cpp_2", "src/inference"),
@@ -26,6 +26,8 @@ const VENDORS: [(&str, &str); 16] = [
     ("polymath_sdk", "src/api"),
     ("reedline", "src/cli"),
     ("rmcp", "src/cli"),
+    ("utoipa", "src/api"),
+    ("prometheus_client", "src/api"),
 ];
 
 /// Each capability and what it must not import.

@@ -157,9 +157,10 @@ pub(super) fn answer(
     planned: &Planned,
     text: String,
     arrived: Instant,
+    deadline_ms: u32,
 ) -> Result<Answer, Error> {
     if !results.iter().any(|r| r.status == TaskStatus::Done) {
-        return Err(nothing_answered(results, planned));
+        return Err(nothing_answered(results, planned, deadline_ms));
     }
     let usage = results.iter().fold(Usage::default(), |sum, r| Usage {
         prompt_tokens: sum.prompt_tokens.saturating_add(r.usage.prompt_tokens),
@@ -171,7 +172,7 @@ pub(super) fn answer(
     Ok(Answer { text, usage, first_token, total: arrived.elapsed(), finish_reason })
 }
 
-fn nothing_answered(results: &[TaskResult], planned: &Planned) -> Error {
+fn nothing_answered(results: &[TaskResult], planned: &Planned, deadline_ms: u32) -> Error {
     let failed: Vec<&TaskResult> = results.iter().filter(|r| r.status == TaskStatus::Failed).collect();
     if failed.is_empty() {
         let nearest =
@@ -186,6 +187,8 @@ fn nothing_answered(results: &[TaskResult], planned: &Planned) -> Error {
         Error::TooLong(details())
     } else if all(Fault::Refused) {
         Error::Refused(details())
+    } else if all(Fault::Deadline) {
+        Error::Deadline { deadline_ms }
     } else {
         Error::Failed(details())
     }

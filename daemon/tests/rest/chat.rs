@@ -175,12 +175,12 @@ async fn a_conversation_is_understood_and_what_is_too_long_is_said() {
     let client = client();
     let body = json!({"model": "swarm", "messages": [
         {"role": "developer", "content": "Be brief.", "name": "me"},
-        {"role": "user", "content": "What is the capital of France?"},
-        {"role": "assistant", "content": "Paris"},
-        {"role": "user", "content": [{"type": "text", "text": "What about "}, {"type": "text", "text": "Peru?"}]},
+        {"role": "user", "content": "What is 17 plus 4?"},
+        {"role": "assistant", "content": "21"},
+        {"role": "user", "content": [{"type": "text", "text": "Multiply the "}, {"type": "text", "text": "result by 2."}]},
     ]});
     let reply = client.chat(&body).await;
-    assert!(reply["choices"][0]["message"]["content"].as_str().unwrap().contains("Lima"), "{reply}");
+    assert!(reply["choices"][0]["message"]["content"].as_str().unwrap().contains("42"), "{reply}");
 
     let mut messages = Vec::new();
     for _ in 0..40 {

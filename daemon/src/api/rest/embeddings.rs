@@ -80,7 +80,7 @@ pub(super) async fn embeddings(
     Body(request): Body<EmbeddingRequest>,
 ) -> Result<Json<EmbeddingList>, Failure> {
     let coordinator = &api.app.coordinator;
-    let model = coordinator.encoder_name().to_owned();
+    let model = coordinator.encoder().name().to_owned();
     if request.model != model {
         let message = format!("the model of embeddings is {model}");
         return Err(Fault { field: Some("model".to_owned()), ..Fault::new("unknown_expert", message) }.into());
@@ -90,7 +90,7 @@ pub(super) async fn embeddings(
         Some("base64") => true,
         Some(_) => return Err(Fault::field("encoding_format", "float or base64").into()),
     };
-    let dimension = coordinator.dimension();
+    let dimension = coordinator.encoder().dimension();
     if request.dimensions.is_some_and(|d| d as usize != dimension) {
         return Err(Fault::field("dimensions", format!("this encoder has {dimension}, no others")).into());
     }

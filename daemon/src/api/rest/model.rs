@@ -124,7 +124,7 @@ fn list(api: &Api) -> Vec<Model> {
         polymath,
     };
     let mut models =
-        vec![model(SWARM, "polymath", None), model(coordinator.encoder_name(), "polymath", None)];
+        vec![model(SWARM, "polymath", None), model(coordinator.encoder().name(), "polymath", None)];
     for (id, adverts) in by_id {
         let Some(first) = adverts.first() else { continue };
         let owned_by = if adverts.iter().any(|a| a.peer == own) { "polymath" } else { "swarm" };
