@@ -4,19 +4,19 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "../../sdk/examples/ask.rs"]
-#[expect(dead_code, reason = "an example program has a main function")]
+#[expect(dead_code, unreachable_pub, reason = "an example is a program of its own")]
 mod ask;
 #[path = "../../sdk/examples/openai_style.rs"]
-#[expect(dead_code, reason = "an example program has a main function")]
+#[expect(dead_code, unreachable_pub, reason = "an example is a program of its own")]
 mod openai_style;
 #[path = "../../sdk/examples/plan_and_peers.rs"]
-#[expect(dead_code, reason = "an example program has a main function")]
+#[expect(dead_code, unreachable_pub, reason = "an example is a program of its own")]
 mod plan_and_peers;
 #[path = "sandbox/sandbox.rs"]
 #[expect(dead_code, reason = "each test program uses a part of it")]
 mod sandbox;
 #[path = "../../sdk/examples/stream.rs"]
-#[expect(dead_code, reason = "an example program has a main function")]
+#[expect(dead_code, unreachable_pub, reason = "an example is a program of its own")]
 mod stream;
 
 use futures::StreamExt as _;
