@@ -91,7 +91,7 @@ enum Command {
     Chat(chat::Arguments),
     /// Show how a question would be cut and who could answer, without asking anyone
     Plan(plan::Arguments),
-    /// Serve the swarm as tools to assistants (Model Context Protocol, on standard input and output)
+    /// Serve the swarm to assistants as tools (Model Context Protocol on stdio)
     Mcp(mcp::Arguments),
     /// Start a local swarm of the bundled experts and ask it something
     Demo(demo::Arguments),

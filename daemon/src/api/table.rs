@@ -77,13 +77,16 @@ impl Fault {
     }
 
     /// As a gRPC status; the code goes along in the metadata `polymath-code`, and when to come back in
-    /// `polymath-retry-after-ms`.
+    /// `polymath-retry-after-ms`, the field at fault in `polymath-field`.
     pub fn status(&self) -> tonic::Status {
         let mut status = tonic::Status::new(self.row.grpc, self.message.clone());
         let metadata = status.metadata_mut();
         metadata.insert("polymath-code", tonic::metadata::MetadataValue::from_static(self.row.code));
         if let Some(ms) = self.retry_after_ms {
             metadata.insert("polymath-retry-after-ms", ms.into());
+        }
+        if let Some(Ok(field)) = self.field.as_deref().map(str::parse) {
+            metadata.insert("polymath-field", field);
         }
         status
     }

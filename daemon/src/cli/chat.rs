@@ -38,10 +38,12 @@ Examples:
   daemon chat
   daemon chat --model expert:geography
   daemon chat --system \"Answer in one word.\" --experts 3
-  printf 'What is 17 times 4?\\nHalve it.\\n' | daemon chat
+  daemon chat < questions.txt
+      A line is a turn; plain answers come out.
 
-In the chat: /help lists the commands; a backslash at a line's end goes on with the next line; Ctrl-C stops the
-answer, Ctrl-D leaves. With no node running here, the bundled experts answer inside this process.")]
+In the chat: /help lists the commands, a backslash at a line's end goes on with the
+next line, Ctrl-C stops the answer, Ctrl-D leaves.
+With no node running here, the bundled experts answer inside this process.")]
 pub(super) struct Arguments {
     /// Whom to talk to: swarm, swarm:N or expert:ID
     #[arg(long, value_name = "MODEL", default_value = "swarm")]

@@ -36,8 +36,8 @@ Examples:
   claude mcp add polymath -- daemon mcp
       With any client: the command is `daemon`, the argument `mcp`.
 
-Tools: ask_swarm, plan_question, list_experts. With no node running here, the bundled experts answer inside this
-process.")]
+Tools: ask_swarm, plan_question, list_experts.
+With no node running here, the bundled experts answer inside this process.")]
 pub(super) struct Arguments {}
 
 pub(super) async fn run(_: &Arguments, context: Context) -> anyhow::Result<()> {
