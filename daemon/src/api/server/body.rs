@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use futures::StreamExt as _;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Bytes of a body: a prompt of the size allowed and its frame, with room for a longer one to be refused by the
 /// check that names both sizes.
@@ -36,17 +36,11 @@ impl Default for Room {
 pub(in crate::api) async fn read(State(room): State<Room>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let said = parts.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
-    let bytes = said.unwrap_or(if axum::body::HttpBody::is_end_stream(&body) { 0 } else { BYTES_MAX });
-    if bytes > BYTES_MAX {
+    if said.is_some_and(|bytes| bytes > BYTES_MAX) {
         return too_large().into_response();
     }
-    let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
-    let Ok(_memory) = room.0.try_acquire_many(kib) else {
-        let busy = Fault::new("busy", "too many requests are being read; try again soon");
-        return Fault { retry_after_ms: Some(RETRY_MS), ..busy }.into_response();
-    };
-    match tokio::time::timeout(READ_MAX, whole(body)).await {
-        Ok(Ok(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+    match tokio::time::timeout(READ_MAX, whole(&room.0, body)).await {
+        Ok(Ok((bytes, _memory))) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
         Ok(Err(fault)) => fault.into_response(),
         Err(_) => {
             let seconds = READ_MAX.as_secs();
@@ -55,9 +49,11 @@ pub(in crate::api) async fn read(State(room): State<Room>, request: Request, nex
     }
 }
 
-async fn whole(body: Body) -> Result<Bytes, Fault> {
+/// The body, and the memory that it holds.
+async fn whole(room: &Semaphore, body: Body) -> Result<(Bytes, Option<SemaphorePermit<'_>>), Fault> {
     let mut pieces = body.into_data_stream();
     let mut all = Vec::new();
+    let mut memory: Option<SemaphorePermit<'_>> = None;
     while let Some(piece) = pieces.next().await {
         let piece = piece.map_err(|error| {
             tracing::debug!(%error, "a body broke off");
@@ -66,9 +62,21 @@ async fn whole(body: Body) -> Result<Bytes, Fault> {
         if all.len() + piece.len() > BYTES_MAX {
             return Err(too_large());
         }
+        let held = memory.as_ref().map_or(0, SemaphorePermit::num_permits);
+        let wanted = (all.len() + piece.len()).div_ceil(1024).saturating_sub(held);
+        let more = room.try_acquire_many(u32::try_from(wanted).unwrap_or(u32::MAX)).map_err(|_| busy())?;
+        match &mut memory {
+            Some(memory) => memory.merge(more),
+            None => memory = Some(more),
+        }
         all.extend_from_slice(&piece);
     }
-    Ok(all.into())
+    Ok((all.into(), memory))
+}
+
+fn busy() -> Fault {
+    let busy = Fault::new("busy", "too many requests are being read; try again soon");
+    Fault { retry_after_ms: Some(RETRY_MS), ..busy }
 }
 
 fn too_large() -> Fault {
