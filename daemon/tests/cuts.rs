@@ -2,6 +2,7 @@
 //! memory.
 
 #[path = "sandbox/sandbox.rs"]
+#[expect(dead_code, reason = "each test program uses a part of it")]
 mod sandbox;
 
 use sandbox::{Running, until};

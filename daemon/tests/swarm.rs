@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "sandbox/sandbox.rs"]
+#[expect(dead_code, reason = "each test program uses a part of it")]
 mod sandbox;
 
 use polymath::coordinator::{Error, Question, TaskStatus};
