@@ -24,7 +24,6 @@ pub use route::Candidate;
 use crate::embedding::{self, Encoder};
 use crate::network::{Network, PeerInfo};
 use polymath_swarm::capability::Advert;
-use polymath_swarm::embedding::Embedding;
 use polymath_swarm::plan::{self, Plan};
 use polymath_swarm::sanitise;
 use polymath_swarm::task::{FinishReason, Message, TokenLogprobs};
@@ -386,13 +385,6 @@ impl Coordinator {
         };
         self.inner.tracker.spawn(tracing::Instrument::instrument(answering, tracing::info_span!("question")));
         receiver
-    }
-
-    /// The unit vectors of `texts`, at most 64, and how many tokens of them the encoder sees.
-    pub async fn embed(&self, texts: Vec<String>) -> Result<(Vec<Embedding>, u32), Error> {
-        let encoder = &self.inner.encoder;
-        let tokens = texts.iter().map(|text| encoder.count_tokens(text)).sum();
-        Ok((encoder.embed(texts).await?, tokens))
     }
 
     /// The sentence encoder.

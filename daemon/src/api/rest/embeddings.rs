@@ -5,6 +5,7 @@ use super::body::Body;
 use super::failure::Failure;
 use super::wishes::OneOrMany;
 use crate::api::table::Fault;
+use crate::coordinator;
 use axum::Json;
 use axum::extract::State;
 use base64::Engine as _;
@@ -79,8 +80,8 @@ pub(super) async fn embeddings(
     State(api): State<Api>,
     Body(request): Body<EmbeddingRequest>,
 ) -> Result<Json<EmbeddingList>, Failure> {
-    let coordinator = &api.app.coordinator;
-    let model = coordinator.encoder().name().to_owned();
+    let encoder = api.app.coordinator.encoder();
+    let model = encoder.name().to_owned();
     if request.model != model {
         let message = format!("the model of embeddings is {model}");
         return Err(Fault { field: Some("model".to_owned()), ..Fault::new("unknown_expert", message) }.into());
@@ -90,7 +91,7 @@ pub(super) async fn embeddings(
         Some("base64") => true,
         Some(_) => return Err(Fault::field("encoding_format", "float or base64").into()),
     };
-    let dimension = coordinator.encoder().dimension();
+    let dimension = encoder.dimension();
     if request.dimensions.is_some_and(|d| d as usize != dimension) {
         return Err(Fault::field("dimensions", format!("this encoder has {dimension}, no others")).into());
     }
@@ -100,8 +101,10 @@ pub(super) async fn embeddings(
     }
     let (mut data, mut tokens) = (Vec::with_capacity(inputs.len()), 0_u32);
     for batch in inputs.chunks(BATCH_TEXTS) {
-        let (vectors, read) = coordinator.embed(batch.to_vec()).await.map_err(|e| Failure::from(&e))?;
+        let read: u32 = batch.iter().map(|text| encoder.count_tokens(text)).sum();
         tokens = tokens.saturating_add(read);
+        let vectors = encoder.embed(batch.to_vec()).await.map_err(coordinator::Error::from);
+        let vectors = vectors.map_err(|error| Failure::from(&error))?;
         for vector in vectors {
             let vector = vector.as_slice();
             let embedding = if encoded {
