@@ -389,6 +389,7 @@ fn note_failure(result: &mut TaskResult, candidate: &Candidate, error: &TaskErro
     result.fault = match error {
         TaskError::Refused { code, .. } if code == TOO_LONG => Some(Fault::TooLong),
         TaskError::Refused { code, .. } if code == "invalid" => Some(Fault::Refused),
+        TaskError::Failed { code, .. } if code == "deadline" => Some(Fault::Deadline),
         _ => None,
     };
     result.detail = error.to_string();
