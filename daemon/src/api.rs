@@ -1,7 +1,7 @@
 //! How programs reach a node: thin adapters over the coordinator.
 //!
 //! The commands of this machine use gRPC on a Unix socket in the state folder, which only this user can open
-//! ([`Listener`]). Everyone else comes over TCP ([`Ports`]): REST, gRPC and WebSocket, each a [`server::Server`]
+//! ([`Listener`]). Everyone else comes over TCP ([`Ports`]): REST, gRPC and WebSocket, each a `server::Server`
 //! behind a door that knows who may come in ([`access`]). The adapters translate; they decide nothing. Generated
 //! protobuf types stop here.
 

@@ -495,6 +495,12 @@ impl Coordinator {
                 deadline,
             };
             let results = run.all().await;
+            // An expert whose time runs out says so a moment before the time-out below.
+            if results.iter().any(|r| r.fault == Some(Fault::Deadline))
+                && results.iter().all(|r| r.status != TaskStatus::Done)
+            {
+                return Err(Error::Deadline { deadline_ms: limits.deadline_ms });
+            }
             let (text, events_left) = run.composer.finish();
             if !events_left.is_empty() {
                 let _ = events.send(Ok(Event::Answering { text: events_left })).await;

@@ -104,8 +104,9 @@ impl Node {
     pub async fn start(config: Config) -> Result<Self, Error> {
         let lock = lock::StateLock::take(&config.node.state_dir)?;
         let identity = Identity::load_or_create(&config.node.state_dir)?;
-        let listener = Listener::bind(&config.api.socket).await?;
+        // The ports first: what keeps them shut must not leave a socket behind.
         let ports = api::Ports::bind(&config.api.ports()).await?;
+        let listener = Listener::bind(&config.api.socket).await?;
         let encoder = Encoder::open(config.embedding.clone()).await?;
         let (experts, left_out) = load_experts(&config.experts, &encoder).await?;
 

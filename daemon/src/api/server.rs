@@ -1,11 +1,11 @@
 //! Serving over TCP: one kind of server for REST, WebSocket (both HTTP/1.1) and gRPC (HTTP/2).
 //!
-//! [`Server::bind`] takes the port, so that a fault shows before the node says that it is ready;
-//! [`Server::serve`] accepts until the node stops. Each connection is a task that holds a permit: the number of
+//! `Server::bind` takes the port, so that a fault shows before the node says that it is ready;
+//! `Server::serve` accepts until the node stops. Each connection is a task that holds a permit: the number of
 //! connections is bounded, and what comes beyond is told 503 and closed. HTTP/1.1 has one request at a time on a
 //! connection, so that the requests in flight are bounded with them; HTTP/2 has a bound of its own. Headers must
 //! arrive in time, TLS must be agreed on in time, a silent HTTP/2 peer is pinged. When the node stops, every
-//! connection is told to end and is cut off if it has not within [`DRAIN_MAX`].
+//! connection is told to end and is cut off if it has not within `DRAIN_MAX`.
 //!
 //! Not here: who may come in ([`super::access`]), and what is answered.
 

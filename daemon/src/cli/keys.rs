@@ -18,8 +18,8 @@ Examples:
   daemon keys list
   daemon keys revoke abcdefgh
 
-As long as there is no key, a node serves its own machine only, and needs none. With one, everything but /health
-needs one. A running node notices a change within a second.")]
+Without a key a node serves its own machine alone. With one, everything but /health needs one.
+A running node notices a change within a second.")]
 pub(super) enum Command {
     /// Make a key and show it, this once
     Create(Create),

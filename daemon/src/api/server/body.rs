@@ -1,5 +1,5 @@
 //! Reads a request's body before anyone handles it: whole, in bounded time and memory. A slow sender holds its
-//! own connection for [`READ_MAX`] at the most, and nothing else.
+//! own connection for `READ_MAX` at the most, and nothing else.
 
 use crate::api::table::Fault;
 use axum::body::{Body, Bytes};
