@@ -16,6 +16,8 @@ import sys
 import time
 
 PATIENCE = 60.0
+# The editor gives the keyboard back: it ends bracketed paste.
+DONE = b"\x1b[?2004l"
 
 
 class Terminal:
@@ -79,11 +81,12 @@ def main(node, command):
     chat.until(b"chemistry", "and who gave it")
     chat.until(b"you", "there is a prompt again")
     chat.type(b"half a question\x03")
-    chat.until(b"you", "Ctrl-C throws a line away")
+    chat.until(DONE, "Ctrl-C throws a line away")
+    chat.until(b"you", "there is a prompt again")
     os.kill(node, signal.SIGSTOP)
     try:
         chat.type(b"What is 17 plus 25?\r")
-        chat.until(b"\x1b[?2004l", "the question is on its way")
+        chat.until(DONE, "the question is on its way")
         chat.interrupt(b"stopped", "Ctrl-C stops the answer")
     finally:
         os.kill(node, signal.SIGCONT)

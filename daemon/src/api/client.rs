@@ -10,7 +10,8 @@ pub use polymath_sdk::Error;
 
 /// The SDK's types that commands use.
 pub use polymath_sdk::{
-    Answer, Ask, Candidate, Connection, Event, Expert, Message, Model, Plan, PolymathClient, Task, TaskStatus,
+    Answer, Ask, Candidate, ChatCompletionRequest, ChatMessage, Connection, Event, Expert, Message, Model,
+    Plan, PolymathClient, Task, TaskStatus,
 };
 
 /// A node that answered; cheap to clone.

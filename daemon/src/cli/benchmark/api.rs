@@ -4,10 +4,10 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use crate::api::client::{ChatCompletionRequest, ChatMessage, PolymathClient};
 use anyhow::Context as _;
 use clap::Args;
 use futures::StreamExt as _;
-use polymath_sdk::{ChatCompletionRequest, ChatMessage, PolymathClient};
 use serde_json::json;
 
 use super::super::{Context, Json, session, terminal};
