@@ -80,7 +80,8 @@ async fn a_page_in_a_browser_is_let_in_only_where_its_origin_is_allowed() {
     assert_eq!(page(port, &closed).await.trim(), "refused");
     let port = free_port();
     let origin = format!("http://127.0.0.1:{port}");
-    let open = sandbox::served_with(&["chemistry"], |config| config.api.access.allowed_origins = vec![origin]).await;
+    let open =
+        sandbox::served_with(&["chemistry"], |config| config.api.access.allowed_origins = vec![origin]).await;
     let said = page(port, &open).await;
     assert!(said.starts_with("answer") && said.contains("Au"), "{said}");
 }

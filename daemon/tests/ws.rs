@@ -118,7 +118,7 @@ fn numbers(events: &[Value]) -> Vec<u64> {
 }
 
 fn content(events: &[Value]) -> String {
-    events.iter().filter(|e| e["type"] == "delta").map(|e| e["content"].as_str().unwrap()).collect()
+    events.iter().filter(|e| e["type"] == "delta").map(|e| e["text"].as_str().unwrap()).collect()
 }
 
 fn refused(result: Result<Socket, Error>) -> u16 {

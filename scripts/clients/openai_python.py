@@ -6,6 +6,7 @@
 import asyncio
 import json
 import sys
+from typing import Literal
 
 import openai
 from openai import AsyncOpenAI, OpenAI
@@ -85,7 +86,7 @@ def log_probabilities():
 
 class Element(BaseModel):
     metal: bool
-    period: int
+    period: Literal[1, 2, 3]
 
 
 def structured_output():

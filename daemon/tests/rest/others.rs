@@ -105,7 +105,7 @@ async fn models_are_listed_and_found() {
     let (_, list) = client.get("/v1/models").await;
     let ids: Vec<&str> = list["data"].as_array().unwrap().iter().map(|m| m["id"].as_str().unwrap()).collect();
     assert_eq!(ids[0], "swarm");
-    assert!(EXPERTS.iter().all(|e| ids.contains(e)), "{ids:?}");
+    assert!(EXPERTS.iter().all(|e| ids.contains(&format!("expert:{e}").as_str())), "{ids:?}");
     for name in ["swarm", "swarm:3", "chemistry", "expert:chemistry"] {
         let (status, model) = client.get(&format!("/v1/models/{name}")).await;
         assert_eq!((status.as_u16(), model["id"].as_str()), (200, Some(name)));

@@ -23,7 +23,7 @@ pub(crate) fn event(kind: &str, value: &Value) -> Option<Event> {
             text: text(value, &["text"]),
             expert: candidate(value.get("expert").unwrap_or(&Value::Null), value),
         }),
-        "delta" | "answering" => Some(Event::Delta { text: text(value, &["text", "content"]) }),
+        "delta" => Some(Event::Delta { text: text(value, &["text"]) }),
         "finished" => Some(Event::Finished(finished(value)?)),
         "answer" | "answered" => Some(Event::Answered(answer(value))),
         _ => None,

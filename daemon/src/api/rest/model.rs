@@ -17,6 +17,8 @@ use utoipa::ToSchema;
 
 /// The model that plans and routes.
 pub(super) const SWARM: &str = "swarm";
+/// What stands before an expert's id in a model's name.
+const EXPERT: &str = "expert:";
 /// Bytes of a model's name: `expert:` and the longest card id there may be, with room.
 const NAME_BYTES_MAX: usize = 128;
 /// Experts without this ability are never asked a question.
@@ -75,7 +77,7 @@ pub(super) fn target(name: &str) -> Result<(Target, Option<u32>), Fault> {
             None => Err(Fault::field("model", "swarm:N takes an N of 1 to 16")),
         };
     }
-    Ok((Target::Expert(name.strip_prefix("expert:").unwrap_or(name).to_owned()), None))
+    Ok((Target::Expert(name.strip_prefix(EXPERT).unwrap_or(name).to_owned()), None))
 }
 
 fn unknown(message: &str) -> Fault {
@@ -99,8 +101,10 @@ pub(super) async fn model(
     let Path(id) = id.map_err(|_| Fault::new("invalid", "the model's name is not UTF-8"))?;
     let models = list(&api);
     let name = match target(&id) {
-        Ok((Target::Swarm, _)) => SWARM,
-        Ok((Target::Expert(_), _)) => id.strip_prefix("expert:").unwrap_or(&id),
+        Ok((Target::Swarm, _)) => SWARM.to_owned(),
+        // The encoder has a name without a colon, as an expert may be called.
+        Ok((Target::Expert(_), _)) if models.iter().any(|m| m.id == id) => id.clone(),
+        Ok((Target::Expert(expert), _)) => format!("{EXPERT}{expert}"),
         Err(fault) => return Err(Fault { field: None, ..fault }.into()),
     };
     match models.into_iter().find(|m| m.id == name) {
@@ -134,7 +138,7 @@ fn list(api: &Api) -> Vec<Model> {
             abilities: first.card.abilities.clone(),
             nodes: adverts.len(),
         };
-        models.push(model(&id, owned_by, Some(card)));
+        models.push(model(&format!("{EXPERT}{id}"), owned_by, Some(card)));
     }
     models
 }

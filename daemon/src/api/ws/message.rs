@@ -193,7 +193,7 @@ pub(super) fn event(id: &str, seq: u64, event: &Event) -> Option<String> {
             "task": task, "text": text, "expert": candidate(expert),
         }),
         Event::Text { .. } => return None,
-        Event::Answering { text } => json!({ "type": "delta", "id": id, "seq": seq, "content": text }),
+        Event::Answering { text } => json!({ "type": "delta", "id": id, "seq": seq, "text": text }),
         Event::Finished(result) => json!({
             "type": "finished", "id": id, "seq": seq,
             "task": result.id, "status": status(result.status), "answer": result.result,

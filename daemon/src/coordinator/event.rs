@@ -1,0 +1,143 @@
+//! What happens to a question, from its plan to its answer.
+
+use super::Candidate;
+use polymath_swarm::plan;
+use polymath_swarm::task::{FinishReason, TokenLogprobs};
+use std::time::Duration;
+
+/// A task of the plan with the experts that could do it, best first.
+#[derive(Clone, Debug)]
+pub struct PlannedTask {
+    /// The task.
+    pub task: plan::Task,
+    /// The nearest experts, best first, whether they fit or not.
+    pub candidates: Vec<Candidate>,
+}
+
+/// A plan, and what it took to make it.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// The tasks in the order asked.
+    pub tasks: Vec<PlannedTask>,
+    /// Time to embed the tasks.
+    pub embed: Duration,
+    /// Time to cut the question.
+    pub plan: Duration,
+    /// Time to find and rank the experts.
+    pub route: Duration,
+}
+
+/// How a task ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskStatus {
+    /// Answered.
+    Done,
+    /// Every expert tried has failed.
+    Failed,
+    /// Nothing known fits.
+    NoExpert,
+    /// A task it depends on did not come to an answer.
+    Skipped,
+}
+
+/// Why a task failed, where that decides what the asker is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Every expert that fits is busy.
+    Busy,
+    /// The last turn does not fit the expert's context.
+    TooLong,
+    /// The expert would not take what was asked of it (a grammar, say).
+    Refused,
+    /// The expert saw its time run out before the asker did.
+    Deadline,
+}
+
+/// Tokens read and written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens of templated prompts.
+    pub prompt_tokens: u32,
+    /// Tokens generated.
+    pub completion_tokens: u32,
+}
+
+/// One task's end.
+#[derive(Clone, Debug)]
+pub struct TaskResult {
+    /// The task's id.
+    pub id: u32,
+    /// The text it was asked with, results of others put in.
+    pub text: String,
+    /// Who answered.
+    pub expert: Option<Candidate>,
+    /// The whole text of the answer.
+    pub answer: String,
+    /// The part of it that stands for the result (a scratchpad's last line, else all).
+    pub result: String,
+    /// How it ended.
+    pub status: TaskStatus,
+    /// Why the text ended, if it came to an end.
+    pub finish_reason: Option<FinishReason>,
+    /// Oldest turns of the conversation left out, because it was longer than the expert's context.
+    pub dropped_messages: u32,
+    /// Why it failed, where that decides what the asker is told.
+    pub fault: Option<Fault>,
+    /// Why it did not end well; empty if it did.
+    pub detail: String,
+    /// Tokens.
+    pub usage: Usage,
+    /// From the question's arrival to this task's first token.
+    pub first_token: Option<Duration>,
+    /// From the task's start to its end.
+    pub total: Duration,
+}
+
+/// The end of a question.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The composed text: results in the order asked, each with its expert.
+    pub text: String,
+    /// Tokens of all tasks.
+    pub usage: Usage,
+    /// From arrival to the first token of any task.
+    pub first_token: Option<Duration>,
+    /// From arrival to the end.
+    pub total: Duration,
+    /// Why the text ended: at a limit if any task's did.
+    pub finish_reason: FinishReason,
+}
+
+/// What happens to a question, in order.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The plan stands.
+    Planned(Planned),
+    /// An expert took a task.
+    Started {
+        /// The task's id.
+        id: u32,
+        /// Its text, results of others put in.
+        text: String,
+        /// Who does it.
+        expert: Candidate,
+    },
+    /// More of a task's answer.
+    Text {
+        /// The task's id.
+        id: u32,
+        /// The next characters.
+        text: String,
+        /// One for each token, if asked for.
+        logprobs: Vec<TokenLogprobs>,
+    },
+    /// More of the composed answer: all of these together are [`Answer::text`].
+    Answering {
+        /// The next characters.
+        text: String,
+    },
+    /// A task ended.
+    Finished(TaskResult),
+    /// The question is answered: the last event.
+    Answer(Answer),
+}
