@@ -60,6 +60,57 @@ async fn websockets_for_python() {
     run(script("ws_client.py", &[format!("ws://{}/ws/chat", node.ws())])).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_mcp_client() {
+    let node = sandbox::served(&["chemistry", "arithmetic"]).await;
+    let assets = sandbox::assets().root.display().to_string();
+    let state = node.state.path().display().to_string();
+    let daemon = env!("CARGO_BIN_EXE_daemon").to_owned();
+    run(script("mcp_client.py", &[daemon, "--state-dir".into(), state, "--assets".into(), assets])).await;
+}
+
+/// The shell examples of a page.
+fn examples(page: &str) -> Vec<String> {
+    let path = folder().join("../../docs").join(page);
+    let text = std::fs::read_to_string(path).unwrap();
+    let blocks: Vec<String> = text
+        .split("```sh\n")
+        .skip(1)
+        .filter_map(|rest| rest.split_once("\n```"))
+        .map(|(block, _)| block.to_owned())
+        .collect();
+    assert!(!blocks.is_empty(), "{page} has no examples");
+    blocks
+}
+
+/// Runs a page's examples against `node`, in an empty folder.
+async fn run_examples(page: &str, node: &sandbox::Running) {
+    for block in examples(page) {
+        let block = block.replace("127.0.0.1:8080", &node.rest().to_string());
+        let place = tempfile::tempdir().unwrap();
+        let mut command = Command::new("bash");
+        // What answers with an error makes the example fail; `daemon` is the one that was built.
+        let functions = "curl() { command curl --silent --show-error --fail-with-body --max-time 60 \"$@\"; }\n\
+                         daemon() { \"$DAEMON\" --state-dir \"$STATE\" \"$@\"; }\ncd \"$PLACE\"\n";
+        command.args(["-euo", "pipefail", "-c", &format!("{functions}{block}")]);
+        command.env("DAEMON", env!("CARGO_BIN_EXE_daemon")).env("STATE", node.state.path());
+        command.env("PLACE", place.path());
+        run(command).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_examples_of_the_rest_page_run() {
+    let node = sandbox::served(&["chemistry", "geography"]).await;
+    run_examples("api/rest.md", &node).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_examples_of_the_access_page_run() {
+    let node = sandbox::served(&["chemistry"]).await;
+    run_examples("api/access.md", &node).await;
+}
+
 /// A port for the page's own server, which is its origin.
 fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()

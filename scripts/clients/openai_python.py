@@ -173,7 +173,8 @@ def errors():
     error = fails(openai.InternalServerError, model="swarm", messages=nobody)
     assert error.status_code == 503 and error.code == "no_expert" and error.request_id, error
     try:
-        client.with_options(timeout=0.0001).chat.completions.create(model=MODEL, messages=QUESTION)
+        slow = {"n": 8, "max_tokens": 400, "temperature": 2, "top_p": 1}  # far longer than the time-out
+        client.with_options(timeout=0.002).chat.completions.create(model=MODEL, messages=QUESTION, **slow)
         raise AssertionError("no time-out")
     except openai.APITimeoutError:
         pass

@@ -34,7 +34,7 @@ async fn fake(scripts: Vec<Vec<String>>) -> (String, mpsc::Receiver<Value>) {
 }
 
 fn delta(seq: u64, text: &str) -> String {
-    json!({ "type": "delta", "id": "1", "seq": seq, "content": text }).to_string()
+    json!({ "type": "delta", "id": "1", "seq": seq, "text": text }).to_string()
 }
 
 fn client(url: &str) -> PolymathClient {
