@@ -1,6 +1,6 @@
 //! `daemon chat` with its turns from a pipe, as a real process with a real node behind it.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "sandbox/sandbox.rs"]
 #[expect(dead_code, reason = "each test program uses a part of it")]

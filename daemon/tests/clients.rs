@@ -2,6 +2,8 @@
 //! `websockets`, schemathesis over the OpenAPI document, the MCP client. `scripts/setup tests` installs them; the
 //! programs are in `scripts/clients`.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 #[path = "sandbox/sandbox.rs"]
 #[expect(dead_code, reason = "each test program uses a part of it")]
 mod sandbox;

@@ -1,6 +1,8 @@
 //! A thousand connections cut in mid-stream: nothing is left of them, neither a slot nor a task nor a descriptor nor
 //! memory.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 #[path = "sandbox/sandbox.rs"]
 #[expect(dead_code, reason = "each test program uses a part of it")]
 mod sandbox;

@@ -1,7 +1,7 @@
 //! The SDK against real nodes: its example programs as they stand, over each transport that the node serves, and
 //! what happens when a caller leaves.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "../../sdk/examples/ask.rs"]
 #[expect(dead_code, unreachable_pub, reason = "an example is a program of its own")]

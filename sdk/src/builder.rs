@@ -126,9 +126,10 @@ impl Builder {
         let transport = match self.place.unwrap_or_else(|| Place::Rest(REST_URL.to_owned())) {
             Place::Rest(url) => Transport::Rest(Rest::new(&url, key, connect_timeout)?),
             Place::Grpc(url) => {
-                Transport::Grpc(Connection::tcp(&url, key)?.with_connect_timeout(connect_timeout))
+                let connection = Connection::tcp(&url, key)?.with_connect_timeout(connect_timeout);
+                Transport::Grpc(Box::new(connection))
             }
-            Place::Unix(path) => Transport::Grpc(Connection::unix(&path)?),
+            Place::Unix(path) => Transport::Grpc(Box::new(Connection::unix(&path)?)),
             Place::WebSocket(url) => Transport::WebSocket(WebSocket::new(&url, key, connect_timeout)?),
             Place::Bad(url) => {
                 let forms = "http://…, https://…, grpc://…, ws://… or unix:PATH";

@@ -194,7 +194,7 @@ impl PolymathClient {
 impl From<Connection> for PolymathClient {
     fn from(connection: Connection) -> Self {
         Self {
-            transport: Transport::Grpc(connection),
+            transport: Transport::Grpc(Box::new(connection)),
             timeout: crate::builder::TIMEOUT,
             budget: RetryBudget::default(),
         }

@@ -11,6 +11,6 @@ use crate::connection::Connection;
 #[derive(Clone, Debug)]
 pub(crate) enum Transport {
     Rest(rest::Rest),
-    Grpc(Connection),
+    Grpc(Box<Connection>),
     WebSocket(web_socket::WebSocket),
 }

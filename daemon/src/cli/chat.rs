@@ -97,8 +97,7 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
         style: Style::detect(),
         live,
     };
-    let outcome =
-        if live { chat.at_terminal(&context, &loaded).await } else { chat.from_pipe(&context).await };
+    let outcome = if live { chat.at_terminal(&context, &loaded).await } else { chat.piped(&context).await };
     chat.session.close().await;
     outcome
 }
@@ -147,7 +146,7 @@ impl Chat {
         }
     }
 
-    async fn from_pipe(&mut self, context: &Context) -> anyhow::Result<()> {
+    async fn piped(&mut self, context: &Context) -> anyhow::Result<()> {
         let mut lines = piped::Lines::new();
         let (mut turns, mut failed) = (0_u32, 0_u32);
         while let Some(text) = context.unless_cancelled(lines.next()).await?? {

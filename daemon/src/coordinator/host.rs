@@ -79,7 +79,7 @@ impl Service for Host {
 async fn request_of(worker: &Worker, offer: Offer) -> Result<inference::Request, inference::Error> {
     let deadline = tokio::time::Instant::now() + Duration::from_millis(u64::from(offer.deadline_ms));
     let grammar = match offer.grammar {
-        Some(text) => Some(worker.grammar(text).await?),
+        Some(text) => Some(Box::new(worker.grammar(text).await?)),
         None => None,
     };
     Ok(inference::Request {

@@ -28,7 +28,7 @@ pub struct Request {
     /// Alternatives reported for each token, 0 for no log-probabilities at all.
     pub top_logprobs: u32,
     /// What the answer must match; compiled by [`Worker::grammar`](super::Worker::grammar) of the same model.
-    pub grammar: Option<Grammar>,
+    pub grammar: Option<Box<Grammar>>,
 }
 
 impl Request {

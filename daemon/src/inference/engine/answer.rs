@@ -13,7 +13,7 @@ use std::time::Duration;
 pub(super) struct Answer {
     events: Events,
     sampler: Sampler,
-    grammar: Option<Grammar>,
+    grammar: Option<Box<Grammar>>,
     text: TextStream,
     top_logprobs: usize,
     max_tokens: usize,

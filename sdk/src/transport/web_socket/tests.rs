@@ -22,8 +22,10 @@ async fn fake(scripts: Vec<Vec<String>>) -> (String, mpsc::Receiver<Value>) {
             for text in script {
                 socket.send(Message::from(text)).await.unwrap();
             }
-            while n + 1 == count {
-                let Some(Ok(message)) = socket.next().await else { break };
+            if n + 1 < count {
+                continue;
+            }
+            while let Some(Ok(message)) = socket.next().await {
                 if let Ok(Some(value)) = object(&message) {
                     sender.send(value).await.unwrap();
                 }
