@@ -39,6 +39,7 @@ ABILITIES = ["chat", "scratchpad"]  # steps first, the answer alone on the last 
 WIDTH = 128
 TOKENIZER = "bytes"
 BATCH = 32
+STEPS = 6000
 
 NAMES = (
     "Paris Berlin Madrid Rome London Vienna Oslo Lima Cairo Tokyo Havana Nairobi Athens Warsaw Lisbon Dublin"

@@ -172,9 +172,16 @@ impl Bench {
 
     async fn added(&self, questions: &[String]) -> anyhow::Result<Added> {
         let mut columns: [Vec<f64>; 4] = Default::default();
-        for question in questions {
-            let direct = self.direct(question).await?;
-            let rest = self.through_rest(question).await?;
+        for (round, question) in questions.iter().enumerate() {
+            // The model has read the question before either is timed, and each goes first every other time.
+            self.direct(question).await?;
+            let (direct, rest) = if round % 2 == 0 {
+                let direct = self.direct(question).await?;
+                (direct, self.through_rest(question).await?)
+            } else {
+                let rest = self.through_rest(question).await?;
+                (self.direct(question).await?, rest)
+            };
             let steps = f64::from(direct.tokens.max(2) - 1);
             let row = [
                 direct.first,
