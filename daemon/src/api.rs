@@ -9,6 +9,7 @@ pub mod access;
 pub mod client;
 mod convert;
 mod grpc;
+mod request_id;
 mod rest;
 pub mod server;
 pub mod table;
@@ -16,7 +17,7 @@ mod ws;
 
 use crate::coordinator::Coordinator;
 use access::Guard;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use server::{Protocol, Server};
 use std::io;
 use std::net::SocketAddr;
@@ -160,13 +161,16 @@ impl Ports {
             let door = self.guard.door(server.address(), access::need_rest);
             let router = rest::router(app.clone())
                 .layer(from_fn_with_state(server::body::Room::default(), server::body::read))
-                .layer(from_fn_with_state(door, access::guarded));
+                .layer(from_fn_with_state(door, access::guarded))
+                .layer(from_fn(request_id::identify));
             tracker.spawn(server.serve(router, app.stop.clone()));
         }
         if let Some(server) = self.ws {
             let door = self.guard.door(server.address(), access::need_ws);
             let hub = ws::Hub::new(app.clone(), door.clone(), tracker.clone());
-            let router = ws::router(hub).layer(from_fn_with_state(door, access::guarded));
+            let router = ws::router(hub)
+                .layer(from_fn_with_state(door, access::guarded))
+                .layer(from_fn(request_id::identify));
             tracker.spawn(server.serve(router, app.stop.clone()));
         }
         if let Some(server) = self.grpc {

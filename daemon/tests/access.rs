@@ -122,6 +122,7 @@ async fn an_open_node_answers_to_its_own_name_and_to_no_website() {
     let from = |origin: &str| format!("origin: {origin}");
     let foreign = served.send("GET /health", &[&own, &from("https://evil.example")]).await;
     assert_eq!((foreign.status, foreign.code().as_str()), (403, "forbidden"));
+    assert!(foreign.head.contains("x-request-id: req_"), "{}", foreign.head);
     assert!(!foreign.head.contains("access-control"), "CORS is closed: {}", foreign.head);
     let null = served.send("GET /health", &[&own, "origin: null"]).await;
     assert_eq!(null.status, 403);
