@@ -1,10 +1,11 @@
 //! Coordination inside a sentence: "what is X and what is Y". Two questions are joined only where the second
 //! begins like a question or an order of its own; "and" between nouns or numbers joins nothing to be cut.
 
+use super::connector::connector;
 use super::kind::{
     Kind, is_imperative, is_question_mark_last, kind, opens_question, request, says_which, skip_polite,
 };
-use super::words::{AUXILIARIES, INTERROGATIVES, VERBS, Word, words};
+use super::words::{AUXILIARIES, INTERROGATIVES, VERBS, Word, is_content, words};
 
 /// Parts of one sentence at most: beyond it the sentence is left as it is.
 const CLAUSES_MAX: usize = 8;
@@ -107,6 +108,10 @@ fn separates(left: &str, right: &str, joint: &str) -> bool {
     if !asks(left) || !stands(left) {
         return false;
     }
+    // "…, secondly give me": the connector is the joint's, and more than a comma.
+    let joined = connector(right);
+    let right = &right[joined.bytes..];
+    let joint = if joined.bytes > 0 { ", and " } else { joint };
     let found = words(right, 24);
     let head = skip_polite(&found);
     let left_words = words(left, 24);
@@ -119,7 +124,9 @@ fn separates(left: &str, right: &str, joint: &str) -> bool {
         pair[0].is_in(&["between", "both", "whether"])
             && (pair[1].is_in(INTERROGATIVES) || pair[0].lower == "whether")
     }) && first.is_in(INTERROGATIVES);
-    if relates || left_first.is_in(&["take", "consider", "get"]) {
+    // "Translate the sentence: I am late and what is for dinner?"
+    let material = is_imperative(left, left_head) && left.contains(": ");
+    if material || relates || left_first.is_in(&["take", "consider", "get"]) {
         return false;
     }
     if joint.trim() == "," && leans(&found) {
@@ -131,7 +138,8 @@ fn separates(left: &str, right: &str, joint: &str) -> bool {
         || request::asks_at_end(right, &found, is_question_mark_last(right))
         || request::asks_after_circumstance(right, &found)
         || counts(head) && request::asks_after_circumstance(left, &left_words)
-        || request::asks_whether(&found) && names_other(&found, &left_words)
+        || asks_embedded(head, left_head)
+        || (request::asks_whether(&found) || request::asks_inverted(head)) && names_other(&found, &left_words)
     {
         return true;
     }
@@ -148,8 +156,11 @@ fn separates(left: &str, right: &str, joint: &str) -> bool {
     // "spell cat, add 3 and 4": a comma alone joins orders only if both are plain ones with objects of their own.
     let plain =
         |head: &[Word]| head[0].is_in(VERBS) && head.get(1).is_some_and(|w| !w.is_in(&["it", "them", "its"]));
+    let opens = |head: &[Word]| opens_question(head) || request::asks_inverted(head);
     let bare_comma = joint.trim() == ",";
-    own_object && !analytic && (!bare_comma || (plain(head) && plain(left_head)))
+    own_object
+        && !analytic
+        && (!bare_comma || plain(head) && (plain(left_head) || opens(left_head) && !first.is_in(ANALYTIC)))
 }
 
 /// Whether a clause that may have lost its question mark to the end of the sentence asks. "When it is full, what
@@ -166,6 +177,34 @@ fn asks(left: &str) -> bool {
     kind(left) == Kind::Ask
         || (open || inverted) && kind(&format!("{left}?")) == Kind::Ask
         || request::asks_at_end(left, &words(left, 24), true)
+}
+
+/// "tell me what XIV stands for and how to say dog in German": further questions under one verb, if they speak
+/// of something else.
+fn asks_embedded(head: &[Word], left: &[Word]) -> bool {
+    let left = match left {
+        [tell, me, rest @ ..] if tell.lower == "tell" && me.lower == "me" => rest,
+        all => all,
+    };
+    let asks = |words: &[Word]| {
+        words
+            .first()
+            .is_some_and(|w| w.is_in(INTERROGATIVES) && w.lower != "why" || w.is_in(&["whether", "if"]))
+    };
+    let content = |words: &[Word]| -> Vec<String> {
+        words.iter().filter(|w| is_content(w)).map(|w| w.lower.clone()).collect()
+    };
+    let left_content = content(left);
+    asks(left)
+        && asks(head)
+        && head.len() >= CLAUSE_WORDS_MIN
+        && !head.iter().any(|w| {
+            w.is_in(&[
+                "it", "its", "they", "them", "their", "this", "these", "those", "he", "she", "his", "her",
+                "one",
+            ])
+        })
+        && !content(head).iter().any(|word| left_content.contains(word))
 }
 
 /// Whether `right` names something that `left` does not: "is A older than B, and is B taller than A" compares.

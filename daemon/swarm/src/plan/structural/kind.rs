@@ -1,6 +1,7 @@
 //! What a piece of text does: asks, completes, follows on, introduces, or states.
 
 mod aside;
+pub(super) mod fragment;
 pub(super) mod request;
 
 use super::words::{
@@ -68,6 +69,8 @@ fn requests(text: &str, found: &[Word], question: bool) -> bool {
         || request::asks_at_end(text, found, question)
         || request::asks_in_tail(text, found)
         || request::asks_for_subject(found)
+        || request::asks_inverted(skip_polite(found))
+        || fragment::is_fragment(text, found)
 }
 
 /// Whether these words ask by an order or a wish, which end in a full stop.

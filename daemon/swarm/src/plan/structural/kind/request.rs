@@ -10,7 +10,7 @@ const TAIL_WORDS_MAX: usize = 3;
 const CIRCUMSTANCE_WORDS_MAX: usize = 7;
 
 /// What one can be told in a word, as an object of "I need the …".
-const TELLABLE: &[&str] = &[
+pub(super) const TELLABLE: &[&str] = &[
     "name",
     "word",
     "number",
@@ -68,7 +68,8 @@ const CONVERSIONS: &[&str] = &[
     "percent",
 ];
 
-const PRONOUNS: &[&str] = &["i", "you", "he", "she", "it", "we", "they", "one", "there", "him", "them", "us"];
+pub(super) const PRONOUNS: &[&str] =
+    &["i", "you", "he", "she", "it", "we", "they", "one", "there", "him", "them", "us"];
 
 /// Orders on how to answer, and calls for attention: "please use simple words".
 const MANNERS: &[&str] = &[
@@ -265,6 +266,28 @@ pub(in super::super) fn asks_for_subject(found: &[Word]) -> bool {
                 && ![PRONOUNS, DETERMINERS, AUXILIARIES, PREPOSITIONS].iter().any(|list| noun.is_in(list))
                 && !found.iter().any(|w| w.is_in(&["that", "following", "these"]))
         }
+        _ => false,
+    }
+}
+
+/// "is 2084 a leap year", "are there 30 days in June", "does tin rust" without a question mark: no statement
+/// opens like this.
+pub(in super::super) fn asks_inverted(head: &[Word]) -> bool {
+    let [verb, subject, third, _, ..] = head else {
+        return false;
+    };
+    if subject.is_in(PRONOUNS) && subject.lower != "there"
+        || subject.is_in(PREPOSITIONS)
+        || subject.lower == "not"
+    {
+        return false;
+    }
+    let named = subject.capital || subject.is_number() || subject.lower == "there";
+    match verb.lower.as_str() {
+        "is" | "are" | "was" | "were" => {
+            named || third.is_in(&["a", "an"]) && !subject.is_in(&["such", "only", "also"])
+        }
+        "does" | "did" => named || third.is_in(&["have", "contain", "come", "end", "start", "begin", "mean"]),
         _ => false,
     }
 }
