@@ -108,6 +108,7 @@ const WEAK: &[&str] = &[
     "and while you're at it",
     "while you are at it",
     "as well as",
+    "followed by",
     "on top of that",
     "apart from that",
     "when done",
@@ -176,6 +177,7 @@ const BARE: &[&str] = &[
     "and while you're at it",
     "while you are at it",
     "next",
+    "followed by",
     "but",
 ];
 
@@ -334,6 +336,8 @@ fn label(text: &str, found: &[Word]) -> Option<Connector> {
             Some(word) if word.is_number() && word.lower.len() <= 2 => word,
             // "Question two:", "Part B:"
             Some(word) if word.is_in(ORDINALS) && text[word.end..].starts_with(':') => word,
+            // "Question: what is"
+            _ if first.is_in(&["question", "task"]) && text[first.end..].starts_with(':') => first,
             // "Q. What is"
             _ if first.lower == "q" && text[first.end..].starts_with([':', '.']) => first,
             _ => return None,

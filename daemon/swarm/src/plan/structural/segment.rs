@@ -202,7 +202,7 @@ const ROMAN: &[&str] = &["i", "ii", "iii", "iv"];
 
 /// `1.`, `2)`, `(3)`, `a)`, `(b)`: the marker, its ordinal and its bytes.
 fn inline_marker(text: &str) -> Option<(Marker, u32, usize)> {
-    let open = usize::from(text.starts_with('('));
+    let open = usize::from(text.starts_with(['(', '[']));
     let label =
         text[open..].find(|c: char| !c.is_ascii_alphanumeric()).filter(|length| (1..=3).contains(length))?;
     let name = &text[open..open + label];
@@ -212,11 +212,8 @@ fn inline_marker(text: &str) -> Option<(Marker, u32, usize)> {
         return None;
     }
     if let Ok(number) = name.parse::<u32>() {
-        return (sign == ')' || (open == 0 && matches!(sign, '.' | ':' | '-'))).then_some((
-            Marker::Number,
-            number,
-            skip,
-        ));
+        return (matches!(sign, ')' | ']') || (open == 0 && matches!(sign, '.' | ':' | '-' | '/')))
+            .then_some((Marker::Number, number, skip));
     }
     // "i) … ii) …"
     if let Some(place) = ROMAN.iter().position(|roman| *roman == name).filter(|_| sign == ')') {
@@ -236,11 +233,12 @@ fn inline_markers(text: &str, mask: &[bool]) -> Vec<(usize, Marker, usize)> {
         let begins = previous.is_whitespace() && !c.is_whitespace();
         let stop =
             matches!(sign, '.' | '?' | '!' | ':' | ';' | ',') || text[..at].trim_end().ends_with(" and");
-        let possible = begins && (c == '(' || (!mask[at] && c.is_ascii_alphanumeric()));
+        let possible = begins && (matches!(c, '(' | '[') || (!mask[at] && c.is_ascii_alphanumeric()));
         if let Some((marker, ordinal, skip)) = possible.then(|| inline_marker(&text[at..])).flatten() {
             let follows = chain.first().is_none_or(|first| first.1 == marker);
             // "2." may end a sentence, so it must not stand inside one; "2)" and "b)" cannot.
-            let apart = stop || text[at..at + skip].ends_with(')');
+            let listed = !chain.is_empty() && asks_at_once(&text[at + skip..]);
+            let apart = stop || listed || text[at..at + skip].ends_with([')', ']', '/']);
             if follows && apart && ordinal as usize == chain.len() + 1 {
                 chain.push((at, marker, skip));
             }
@@ -267,7 +265,12 @@ fn sentences(text: &str, mask: &[bool], add: &mut impl FnMut(usize, Boundary, us
         // Several signs ("?!", "...") and closing quotes end a sentence once.
         let rest = &text[at + c.len_utf8()..];
         let tail = rest.trim_start_matches(['"', '\'', ')', '\u{201d}', '\u{2019}']);
-        if !tail.starts_with(char::is_whitespace) {
+        // "8*7?what's", "backwards.Then": the blank was forgotten.
+        let forgotten = ends
+            && before.is_alphanumeric()
+            && (c == '?' || c == '.' && rest.starts_with(char::is_uppercase))
+            && (asks_at_once(rest) || joins_on(rest));
+        if !(tail.starts_with(char::is_whitespace) || forgotten) {
             continue;
         }
         let content = tail.trim_start();

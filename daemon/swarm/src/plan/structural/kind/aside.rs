@@ -1,6 +1,6 @@
 //! Sentences that are no task of their own: greetings, announcements, and what only follows on.
 
-use super::super::words::{AUXILIARIES, DETERMINERS, PREPOSITIONS, VERBS, Word, is_content};
+use super::super::words::{AUXILIARIES, DETERMINERS, INTERROGATIVES, PREPOSITIONS, VERBS, Word, is_content};
 use super::skip_polite;
 
 pub(super) fn is_preamble(text: &str, found: &[Word]) -> bool {
@@ -118,6 +118,9 @@ pub(super) fn is_preamble(text: &str, found: &[Word]) -> bool {
         "six",
         "every",
         "what",
+        "as",
+        "follows",
+        "below",
         "got",
         "lots",
         "many",
@@ -137,6 +140,25 @@ pub(super) fn is_follow_on(text: &str, found: &[Word], question: bool) -> bool {
         return head.len() <= 2 || head[1].is_in(&["your", "why", "how"]) && head.len() <= 4;
     }
     if first.is_in(&["make", "keep"]) && head.get(1).is_some_and(|w| w.is_in(&["it", "sure", "them", "your"]))
+    {
+        return true;
+    }
+    // "If so, which one?"
+    if let [first, second, ..] = found
+        && first.lower == "if"
+        && second.is_in(&["so", "not", "yes", "no"])
+    {
+        return true;
+    }
+    // "What do you get?", "What is left?"
+    let outcome =
+        |w: &Word| !is_content(w) || w.is_in(&["get", "left", "remain", "remains", "result", "have", "now"]);
+    if first.is_in(INTERROGATIVES)
+        && head.len() <= 5
+        && head.iter().all(outcome)
+        && head.iter().any(|w| w.is_in(&["get", "left", "remain", "remains", "result"]))
+        && !head.iter().any(Word::is_number)
+        && !text.contains(['"', '+', '*', '='])
     {
         return true;
     }

@@ -138,6 +138,13 @@ pub(in super::super) fn is_wish(found: &[Word]) -> bool {
     const OPENINGS: &[&[&str]] = &[
         &["i", "need"],
         &["i", "also", "need"],
+        &["i", "forgot"],
+        &["i've", "forgotten"],
+        &["i", "can't", "remember"],
+        &["i", "can't", "recall"],
+        &["i", "don't", "remember"],
+        &["i'm", "trying", "to", "remember"],
+        &["remind", "me", "of"],
         &["i", "want"],
         &["i", "also", "want"],
         &["i'd", "like"],
@@ -273,13 +280,16 @@ pub(in super::super) fn asks_for_subject(found: &[Word]) -> bool {
 /// "is 2084 a leap year", "are there 30 days in June", "does tin rust" without a question mark: no statement
 /// opens like this.
 pub(in super::super) fn asks_inverted(head: &[Word]) -> bool {
-    let [verb, subject, third, _, ..] = head else {
+    let [verb, subject, third, rest @ ..] = head else {
         return false;
     };
     if subject.is_in(PRONOUNS) && subject.lower != "there"
         || subject.is_in(PREPOSITIONS)
         || subject.lower == "not"
     {
+        return false;
+    }
+    if rest.is_empty() && !(subject.capital || subject.is_number()) {
         return false;
     }
     let named = subject.capital || subject.is_number() || subject.lower == "there";
@@ -296,7 +306,7 @@ pub(in super::super) fn asks_inverted(head: &[Word]) -> bool {
 pub(in super::super) fn asks_whether(found: &[Word]) -> bool {
     match found {
         [verb, next, rest @ ..] => {
-            verb.is_in(&["is", "are", "was", "were", "does", "do", "did", "has", "can"])
+            verb.is_in(&["is", "are", "was", "were", "does", "do", "did", "can"])
                 && (next.capital
                     || next.is_number()
                     || next.lower == "the"
