@@ -1,7 +1,7 @@
 //! The planner that needs no model: cuts a prompt where its own form says that several things are asked.
 //!
 //! Text flows through four steps. `mask` marks what is never cut (code, quotations, brackets, formulas);
-//! `segment` cuts at every place where a part could begin; `kind` says of each piece whether it asks, follows
+//! `segment` cuts at every place where a part could begin (sentences, lines, items, free-standing dashes); `kind` says of each piece whether it asks, follows
 //! on, introduces or states; `join` puts pieces together again unless both sides clearly ask on their own, and
 //! `reference` turns "it" and "the result" into dependencies. In doubt a prompt stays whole: cutting up one
 //! question makes its answer worse, and leaving two together merely sends them to one expert.

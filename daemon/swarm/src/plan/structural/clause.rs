@@ -12,6 +12,9 @@ const CLAUSES_MAX: usize = 8;
 /// Words of a clause without a figure, a name or a quotation that still say what they are about.
 const CLAUSE_WORDS_MIN: usize = 4;
 
+/// Words of an order in which its object stands ("subtract 5 from it").
+const WORKED_ON_REACH: usize = 4;
+
 /// Joints between clauses, longest first.
 const JOINTS: &[&str] = &[
     ", and also ",
@@ -105,10 +108,10 @@ fn joint(text: &str) -> Option<usize> {
 
 /// Whether `left` and `right` ask for different things.
 fn separates(left: &str, right: &str, joint: &str) -> bool {
+    let left = &left[connector(left).bytes..];
     if !asks(left) || !stands(left) {
         return false;
     }
-    let left = &left[connector(left).bytes..];
     // "…, secondly give me": the connector is the joint's, and more than a comma.
     let joined = connector(right);
     let right = &right[joined.bytes..];
@@ -234,7 +237,8 @@ fn works_on(head: &[Word]) -> bool {
             "to", "from",
         ])
     };
-    sums && head.iter().filter(|w| w.is_number()).count() < 2 && !head.iter().any(object)
+    sums && head.iter().filter(|w| w.is_number()).count() < 2
+        && !head.iter().take(WORKED_ON_REACH).any(object)
 }
 
 /// Whether `right` names something that `left` does not: "is A older than B, and is B taller than A" compares.

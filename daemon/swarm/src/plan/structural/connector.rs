@@ -1,7 +1,7 @@
 //! Words that join what was asked: "Also,", "Next question:", "and then". They say that a new part begins (or
 //! may begin), whether it follows from the one before, and they are no part of it.
 
-use super::kind::{is_imperative, opens_question};
+use super::kind::{is_imperative, opens_question, request};
 use super::words::{PREPOSITIONS, Word, words};
 
 /// How surely a new part begins.
@@ -325,7 +325,7 @@ fn pattern(found: &[Word]) -> Option<Strength> {
 /// "First find 8 * 7": the ordinal is a connector only before an order or a question.
 fn begins_ask(rest: &str) -> bool {
     let found = words(rest, WORDS_MAX);
-    opens_question(&found) || is_imperative(rest, &found)
+    opens_question(&found) || is_imperative(rest, &found) || request::asks_inverted(&found)
 }
 
 /// "Question 2:" or "Q2)".

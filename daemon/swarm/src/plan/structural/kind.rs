@@ -70,6 +70,7 @@ fn requests(text: &str, found: &[Word], question: bool) -> bool {
         || request::asks_in_tail(text, found)
         || request::asks_for_subject(found)
         || request::asks_inverted(skip_polite(found))
+        || request::reports_task(found)
         || fragment::is_fragment(text, found)
 }
 

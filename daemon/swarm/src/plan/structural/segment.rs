@@ -172,6 +172,7 @@ fn asks_at_once(content: &str) -> bool {
         || request::asks_inverted(head)
         || request::is_polite_order(&found)
         || request::is_wish(&found)
+        || request::reports_task(&found)
         || fragment::is_fragment(part, &words(part, 24))
 }
 
@@ -299,6 +300,11 @@ fn dashes(text: &str, mask: &[bool], add: &mut impl FnMut(usize, Boundary, usize
         let relative =
             words(content, 1).first().is_some_and(|w| w.is_in(&["which", "who", "whose", "where", "when"]));
         let sign = matches!(c, '/' | '|');
+        // "12 / 4 - 2"
+        let digit = |c: char| c.is_ascii_digit();
+        if text[..at].trim_end_matches(' ').ends_with(digit) && content.starts_with(digit) {
+            continue;
+        }
         if rest.len() > content.len() && (sign || !relative) && (asks_at_once(content) || joins_on(content)) {
             add(text.len() - content.len(), Boundary::Semicolon, 0);
         }

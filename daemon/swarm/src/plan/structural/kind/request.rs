@@ -181,6 +181,19 @@ pub(in super::super) fn is_wish(found: &[Word]) -> bool {
     }
 }
 
+/// "my homework asks for 12 times 7", "the form wants to know how many feet are in a mile"
+pub(in super::super) fn reports_task(found: &[Word]) -> bool {
+    let Some(at) =
+        found.iter().take(4).position(|w| w.is_in(&["asks", "asked", "wants"])).filter(|at| *at > 0)
+    else {
+        return false;
+    };
+    let goal = found.get(at + 1).is_some_and(|w| w.is_in(&["for", "what", "which", "how", "whether", "to"]));
+    let rest = &found[at + 1..];
+    let told = |w: &Word| w.is_in(TELLABLE) || w.is_in(CONVERSIONS) || w.is_in(INTERROGATIVES);
+    found[0].is_in(&["my", "our", "the"]) && goal && rest.len() > 2 && rest.iter().take(5).any(told)
+}
+
 /// Whether a sentence says itself what it is about, rather than "the product" or "it".
 fn is_anchored(found: &[Word]) -> bool {
     found.first().is_some_and(|first| {
