@@ -177,7 +177,13 @@ pub(super) fn is_imperative(text: &str, head: &[Word]) -> bool {
             .windows(2)
             .take(8)
             .any(|pair| pair[0].lower == "to" && (pair[1].is_in(VERBS) || pair[1].is_in(AMBIGUOUS_VERBS)));
-    verb.is_in(AMBIGUOUS_VERBS) && (bound || means)
+    // "Take the train to Rome" is a step of a story, "take the root of 81" is asked.
+    let told = |w: &Word| {
+        w.is_number()
+            || w.is_in(&["it", "that", "this", "them", "result", "answer", "root", "number", "word", "name"])
+    };
+    let travels = verb.lower == "take" && !head.iter().any(told);
+    verb.is_in(AMBIGUOUS_VERBS) && !travels && (bound || means)
 }
 
 /// Whether these words are a question of their own.

@@ -93,6 +93,7 @@ fn what_looks_like_a_joint_stays_whole() {
         "My number is 5. Add 3 to it. What do you get?",
         "The sum of two numbers is 12. One of them is 5. What is the other?",
         "Multiply 3 by 4, then subtract 5: what is the result?",
+        "First, take the train to Rome. Second, change to the bus. How many changes is that?",
         "One more thing I always forget is how many pounds are in a stone.",
     ] {
         faults.compare(prompt, tasks(prompt), [prompt]);
