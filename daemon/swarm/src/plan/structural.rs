@@ -1,7 +1,7 @@
 //! The planner that needs no model: cuts a prompt where its own form says that several things are asked.
 //!
 //! Text flows through four steps. `mask` marks what is never cut (code, quotations, brackets, formulas);
-//! `segment` cuts at every place where a part could begin; `kind` says of each piece whether it asks, follows
+//! `segment` cuts at every place where a part could begin (sentences, lines, items, free-standing dashes); `kind` says of each piece whether it asks, follows
 //! on, introduces or states; `join` puts pieces together again unless both sides clearly ask on their own, and
 //! `reference` turns "it" and "the result" into dependencies. In doubt a prompt stays whole: cutting up one
 //! question makes its answer worse, and leaving two together merely sends them to one expert.
@@ -113,10 +113,11 @@ fn complete(text: &str, mask: &[bool], piece: &Piece, before: Option<&Piece>) ->
     }
     let joined = piece.connector.strength > Strength::None || piece.boundary == Boundary::Semicolon;
     let bare = body.trim_end_matches(['?', '.', '!', ' ', ';', ',']);
-    if joined && piece.kind != Kind::Ask && ellipsis::is_nominal(bare) {
+    let fragment = kind::fragment::is_fragment(bare, &words::words(bare, 16));
+    if joined && (fragment || piece.kind != Kind::Ask && ellipsis::is_nominal(bare)) {
         // Without a head before it, a phrase set off by a semicolon still asks for itself.
         let head = before.and_then(|p| ellipsis::head(p.body(text)));
-        let head = head.or_else(|| (piece.boundary == Boundary::Semicolon).then_some(""))?;
+        let head = head.or_else(|| (fragment || piece.boundary == Boundary::Semicolon).then_some(""))?;
         return Some(vec![part(0..body.len(), format!("{head}{bare}"))]);
     }
     let (at, step) = ellipsis::tail(body).filter(|_| piece.kind == Kind::Ask)?;

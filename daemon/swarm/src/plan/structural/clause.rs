@@ -1,15 +1,19 @@
 //! Coordination inside a sentence: "what is X and what is Y". Two questions are joined only where the second
 //! begins like a question or an order of its own; "and" between nouns or numbers joins nothing to be cut.
 
+use super::connector::connector;
 use super::kind::{
     Kind, is_imperative, is_question_mark_last, kind, opens_question, request, says_which, skip_polite,
 };
-use super::words::{AUXILIARIES, INTERROGATIVES, VERBS, Word, words};
+use super::words::{AUXILIARIES, INTERROGATIVES, VERBS, Word, is_content, words};
 
 /// Parts of one sentence at most: beyond it the sentence is left as it is.
 const CLAUSES_MAX: usize = 8;
 /// Words of a clause without a figure, a name or a quotation that still say what they are about.
 const CLAUSE_WORDS_MIN: usize = 4;
+
+/// Words of an order in which its object stands ("subtract 5 from it").
+const WORKED_ON_REACH: usize = 4;
 
 /// Joints between clauses, longest first.
 const JOINTS: &[&str] = &[
@@ -104,9 +108,14 @@ fn joint(text: &str) -> Option<usize> {
 
 /// Whether `left` and `right` ask for different things.
 fn separates(left: &str, right: &str, joint: &str) -> bool {
+    let left = &left[connector(left).bytes..];
     if !asks(left) || !stands(left) {
         return false;
     }
+    // "…, secondly give me": the connector is the joint's, and more than a comma.
+    let joined = connector(right);
+    let right = &right[joined.bytes..];
+    let joint = if joined.bytes > 0 { ", and " } else { joint };
     let found = words(right, 24);
     let head = skip_polite(&found);
     let left_words = words(left, 24);
@@ -119,7 +128,9 @@ fn separates(left: &str, right: &str, joint: &str) -> bool {
         pair[0].is_in(&["between", "both", "whether"])
             && (pair[1].is_in(INTERROGATIVES) || pair[0].lower == "whether")
     }) && first.is_in(INTERROGATIVES);
-    if relates || left_first.is_in(&["take", "consider", "get"]) {
+    // "Translate the sentence: I am late and what is for dinner?"
+    let material = is_imperative(left, left_head) && left.contains(": ");
+    if works_on(head) || material || relates || left_first.is_in(&["take", "consider", "get"]) {
         return false;
     }
     if joint.trim() == "," && leans(&found) {
@@ -131,25 +142,31 @@ fn separates(left: &str, right: &str, joint: &str) -> bool {
         || request::asks_at_end(right, &found, is_question_mark_last(right))
         || request::asks_after_circumstance(right, &found)
         || counts(head) && request::asks_after_circumstance(left, &left_words)
-        || request::asks_whether(&found) && names_other(&found, &left_words)
+        || asks_embedded(head, left_head)
+        || asks_for_other(head, left_head)
+        || (request::asks_whether(&found) || request::asks_inverted(head)) && names_other(&found, &left_words)
     {
         return true;
     }
     if opens_question(head) || subject_question(head, left_head, joint) {
+        let told = left_first.lower == "tell" && shares_content(head, left_head);
         // "Explain what it is and how it works": the second belongs to the verb of the first. A comma alone
         // joins questions only where the sentence before it is a question already.
-        let embedded = left_first.is_in(ANALYTIC) && !left_words.iter().any(Word::is_number);
+        let embedded = told || left_first.is_in(ANALYTIC) && !left_words.iter().any(Word::is_number);
         let sequel = first.is_in(&["why", "which"]) && head.len() < 4
             || first.is_in(&["why"]) && joint.trim() == "and";
         return !embedded && !sequel;
     }
     let own_object = is_imperative(right, head);
-    let analytic = left_first.is_in(ANALYTIC) && first.is_in(ANALYTIC);
+    let analytic = joined.bytes == 0 && left_first.is_in(ANALYTIC) && first.is_in(ANALYTIC);
     // "spell cat, add 3 and 4": a comma alone joins orders only if both are plain ones with objects of their own.
     let plain =
         |head: &[Word]| head[0].is_in(VERBS) && head.get(1).is_some_and(|w| !w.is_in(&["it", "them", "its"]));
+    let opens = |head: &[Word]| opens_question(head) || request::asks_inverted(head);
     let bare_comma = joint.trim() == ",";
-    own_object && !analytic && (!bare_comma || (plain(head) && plain(left_head)))
+    own_object
+        && !analytic
+        && (!bare_comma || plain(head) && (plain(left_head) || opens(left_head) && !first.is_in(ANALYTIC)))
 }
 
 /// Whether a clause that may have lost its question mark to the end of the sentence asks. "When it is full, what
@@ -166,6 +183,62 @@ fn asks(left: &str) -> bool {
     kind(left) == Kind::Ask
         || (open || inverted) && kind(&format!("{left}?")) == Kind::Ask
         || request::asks_at_end(left, &words(left, 24), true)
+}
+
+/// "… and what day comes 3 days after Tuesday": a question about its subject that names its own matter.
+fn asks_for_other(head: &[Word], left: &[Word]) -> bool {
+    request::asks_for_subject(head)
+        && head.iter().any(|w| w.capital || w.is_number())
+        && !left.iter().any(|w| w.is_in(&["following", "these", "best"]) || w.is_in(ANALYTIC))
+        && !shares_content(head, left)
+}
+
+/// "tell me what XIV stands for and how to say dog in German": further questions under one verb, if they speak
+/// of something else.
+fn asks_embedded(head: &[Word], left: &[Word]) -> bool {
+    let left = match left {
+        [tell, me, rest @ ..] if tell.lower == "tell" && me.lower == "me" => rest,
+        all => all,
+    };
+    let asks = |words: &[Word]| {
+        words
+            .first()
+            .is_some_and(|w| w.is_in(INTERROGATIVES) && w.lower != "why" || w.is_in(&["whether", "if"]))
+    };
+    let own = |w: &Word| w.capital || w.is_number() || w.is_in(&["many", "much", "say", "spell"]);
+    asks(left)
+        && asks(head)
+        && head.len() >= CLAUSE_WORDS_MIN
+        && !head.iter().any(|w| {
+            w.is_in(&[
+                "it", "its", "they", "them", "their", "this", "these", "those", "he", "she", "his", "her",
+                "one",
+            ])
+        })
+        && head.iter().any(own)
+        && !shares_content(head, left)
+}
+
+/// Whether both speak of one thing, in the singular or the plural.
+fn shares_content(right: &[Word], left: &[Word]) -> bool {
+    let stem = |w: &Word| w.lower.trim_end_matches("'s").trim_end_matches(['s', 'e']).to_owned();
+    let known: Vec<String> = left.iter().filter(|w| is_content(w)).map(stem).collect();
+    right.iter().filter(|w| is_content(w)).any(|w| known.contains(&stem(w)))
+}
+
+/// "then subtract 5": works on what the order before it leaves, without saying so.
+fn works_on(head: &[Word]) -> bool {
+    let sums = head
+        .first()
+        .is_some_and(|w| w.is_in(&["add", "subtract", "multiply", "divide", "double", "halve", "square"]));
+    let object = |w: &Word| {
+        w.is_in(&[
+            "it", "that", "this", "them", "result", "answer", "sum", "product", "number", "both", "and",
+            "to", "from",
+        ])
+    };
+    sums && head.iter().filter(|w| w.is_number()).count() < 2
+        && !head.iter().take(WORKED_ON_REACH).any(object)
 }
 
 /// Whether `right` names something that `left` does not: "is A older than B, and is B taller than A" compares.

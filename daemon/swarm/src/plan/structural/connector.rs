@@ -1,8 +1,8 @@
 //! Words that join what was asked: "Also,", "Next question:", "and then". They say that a new part begins (or
 //! may begin), whether it follows from the one before, and they are no part of it.
 
-use super::kind::{is_imperative, opens_question};
-use super::words::{Word, words};
+use super::kind::{is_imperative, opens_question, request};
+use super::words::{PREPOSITIONS, Word, words};
 
 /// How surely a new part begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -106,7 +106,17 @@ const WEAK: &[&str] = &[
     "oh also",
     "while you're at it",
     "and while you're at it",
+    "while you are at it",
     "as well as",
+    "followed by",
+    "on top of that",
+    "apart from that",
+    "when done",
+    "once done",
+    "for starters",
+    "to begin with",
+    "to start with",
+    "to finish",
     "first",
     "firstly",
     "first of all",
@@ -165,12 +175,18 @@ const BARE: &[&str] = &[
     "but also",
     "while you're at it",
     "and while you're at it",
+    "while you are at it",
     "next",
+    "followed by",
     "but",
 ];
 
 /// Labels that number a part, before a number and a sign ("Question 2:", "Q2.").
 const LABELS: &[&str] = &["question", "q", "part", "task", "problem", "item", "number", "no"];
+
+/// Other numbers of parts, before a colon ("Question two:", "Part B:").
+const ORDINALS: &[&str] =
+    &["one", "two", "three", "four", "five", "six", "a", "b", "c", "d", "e", "i", "ii", "iii", "iv"];
 
 /// Connectors in a row that are looked at ("And also, finally,").
 const ROW_MAX: usize = 3;
@@ -210,6 +226,9 @@ fn single(text: &str) -> Connector {
             continue;
         };
         let end = found[count - 1].end;
+        if let Some(strength) = pattern(&found[..count]).filter(|_| text[end..].starts_with([',', ':'])) {
+            return Connector { strength, bytes: punctuation(text, end).0 };
+        }
         let (bytes, sign) = punctuation(text, end);
         let followed_by_word = text[end..].starts_with(char::is_whitespace);
         let strength = if STRONG.contains(&phrase.as_str()) && (sign.is_some() || count > 1) {
@@ -230,24 +249,111 @@ fn single(text: &str) -> Connector {
     Connector::default()
 }
 
+/// Connectors of a general form, before a comma or a colon: "apart from that,", "once you have it,", "another
+/// small one:", "to begin with,".
+fn pattern(found: &[Word]) -> Option<Strength> {
+    let skip = found
+        .iter()
+        .take_while(|w| w.is_in(&["and", "oh", "ok", "okay", "so", "but", "then", "now"]))
+        .count();
+    let rest = found.get(skip..)?;
+    let (first, last) = (rest.first()?, rest.last()?);
+    let points = |w: &Word| w.is_in(&["that", "this", "it", "these", "those", "which", "everything"]);
+    let leads = first.is_in(PREPOSITIONS)
+        || first.is_in(&[
+            "besides",
+            "beside",
+            "apart",
+            "aside",
+            "other",
+            "next",
+            "along",
+            "following",
+            "further",
+            "beyond",
+        ]);
+    let aside = rest.len() > 1 && rest.len() <= 4 && leads && points(last);
+    let done = |w: &Word| {
+        w.is_in(&["done", "finished", "ready", "over", "through", "complete", "settled", "sorted"])
+    };
+    let after = rest.len() > 1
+        && first.is_in(&["once", "when", "while", "after", "since", "as"])
+        && rest.iter().any(|w| points(w) || w.is_in(&["you", "you're", "you've", "that's"]))
+        && (points(last) || done(last) || last.is_in(&["here", "way"]))
+        || rest.len() > 1 && first.is_in(&["once", "when"]) && done(last);
+    let edge = matches!(rest, [to, verb, ..] if to.is_in(&["to", "for"])
+        && verb.is_in(&["begin", "start", "starters", "finish", "end", "close", "conclude", "wrap", "top"])
+        && rest.len() <= 4);
+    let fresh = |w: &Word| {
+        w.is_in(&[
+            "another",
+            "next",
+            "last",
+            "final",
+            "other",
+            "second",
+            "third",
+            "more",
+            "further",
+            "different",
+            "separate",
+            "new",
+            "bonus",
+            "extra",
+            "additional",
+        ])
+    };
+    let thing = |w: &Word| {
+        w.is_in(&[
+            "one", "ones", "question", "thing", "task", "request", "item", "point", "query", "problem",
+            "more",
+        ])
+    };
+    let fill = |w: &Word| {
+        w.is_in(&[
+            "a", "an", "my", "the", "one", "as", "for", "just", "quick", "small", "short", "little", "very",
+            "here's", "here", "is",
+        ])
+    };
+    let another = rest.len() > 1
+        && rest.iter().any(fresh)
+        && thing(last)
+        && rest[..rest.len() - 1].iter().all(|w| fresh(w) || fill(w));
+    if another { Some(Strength::Strong) } else { (aside || after || edge).then_some(Strength::Weak) }
+}
+
 /// "First find 8 * 7": the ordinal is a connector only before an order or a question.
 fn begins_ask(rest: &str) -> bool {
     let found = words(rest, WORDS_MAX);
-    opens_question(&found) || is_imperative(rest, &found)
+    opens_question(&found) || is_imperative(rest, &found) || request::asks_inverted(&found)
 }
 
 /// "Question 2:" or "Q2)".
 fn label(text: &str, found: &[Word]) -> Option<Connector> {
     let first = found.first()?;
     let last = if first.is_in(LABELS) {
-        found.get(1).filter(|word| word.is_number() && word.lower.len() <= 2)?
+        match found.get(1) {
+            Some(word) if word.is_number() && word.lower.len() <= 2 => word,
+            // "Question two:", "Part B:"
+            Some(word) if word.is_in(ORDINALS) && text[word.end..].starts_with(':') => word,
+            // "Question: what is"
+            _ if first.is_in(&["question", "task"]) && text[first.end..].starts_with(':') => first,
+            // "Q. What is"
+            _ if first.lower == "q" && text[first.end..].starts_with([':', '.']) => first,
+            _ => return None,
+        }
     } else {
         let digits = first.lower.strip_prefix('q')?;
         (digits.len() <= 2 && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
             .then_some(first)?
     };
-    phrase(text, &found[..if first.is_in(LABELS) { 2 } else { 1 }])?;
+    phrase(text, &found[..if last.start > first.start { 2 } else { 1 }])?;
     let rest = &text[last.end..];
+    // "Q1 what is"
+    if first.lower.starts_with('q') && rest.starts_with(' ') {
+        let tail = rest.trim_start();
+        return Some(Connector { strength: Strength::Strong, bytes: text.len() - tail.len() });
+    }
     rest.starts_with([':', '.', ')', '-']).then_some(())?;
     let tail = rest[1..].trim_start();
     Some(Connector { strength: Strength::Strong, bytes: text.len() - tail.len() })

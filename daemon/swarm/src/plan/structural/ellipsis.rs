@@ -2,6 +2,7 @@
 //! things with one head, and "…, spelled backwards" asks for a second step with none. What was left out is
 //! written in again, so that each task can stand alone.
 
+use super::kind::fragment::is_fragment;
 use super::words::{PREPOSITIONS, Word, words};
 
 /// Words of one noun phrase at most: beyond it the sentence is more than a list.
@@ -13,6 +14,7 @@ const PHRASES_MAX: usize = 8;
 const HEADS: &[&str] = &[
     "could you please tell me ",
     "can you please tell me ",
+    "would you mind telling me ",
     "could you tell me ",
     "can you tell me ",
     "please tell me ",
@@ -86,7 +88,8 @@ pub(super) struct Shared<'a> {
 
 /// The phrases listed under one head in `text`, if there are several and each can stand alone.
 pub(super) fn shared<'a>(text: &'a str, mask: &[bool]) -> Option<Shared<'a>> {
-    let head = head(text)?;
+    let found = head(text);
+    let head = found.unwrap_or("");
     let end = text.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '?' | '.' | '!')).len();
     let mut phrases = Vec::new();
     let mut from = head.len();
@@ -104,8 +107,12 @@ pub(super) fn shared<'a>(text: &'a str, mask: &[bool]) -> Option<Shared<'a>> {
     phrases.push(from.min(end)..end);
     let several = (2..=PHRASES_MAX).contains(&phrases.len());
     let head = if head.starts_with(['i', 'I']) { "what is " } else { head };
-    (several && phrases.iter().all(|range| is_nominal(&text[range.clone()])))
-        .then_some(Shared { head, phrases })
+    // Without a head, each must be a request of its own: "capital of Norway, symbol for tin, 8 * 9".
+    let asks = |phrase: &str| match found {
+        Some(_) => is_nominal(phrase),
+        None => is_fragment(phrase, &words(phrase, PHRASE_WORDS_MAX + 1)),
+    };
+    (several && phrases.iter().all(|range| asks(&text[range.clone()]))).then_some(Shared { head, phrases })
 }
 
 /// The head that `text` begins with, as written there.

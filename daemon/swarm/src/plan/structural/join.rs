@@ -5,6 +5,7 @@ mod material;
 
 use super::connector::Strength;
 use super::kind::Kind;
+use super::kind::fragment::is_fragment;
 use super::reference::{Link, link};
 use super::segment::{Boundary, Piece};
 use super::words::{is_content, is_small_word, words};
@@ -40,6 +41,10 @@ pub(super) fn drafts(text: &str, pieces: &[Piece]) -> Vec<Draft> {
         if pieces[at].kind == Kind::Preamble && (group.is_empty() || thanks) {
             continue;
         }
+        // "… thanks! what is …"
+        if pieces[at].kind == Kind::Preamble && !heading && group.asks && is_thanks(pieces[at].body(text)) {
+            continue;
+        }
         match verdict(text, pieces, at, &group, &lists, &done) {
             Verdict::Join => group.add(at, pieces),
             Verdict::Cut(link) => {
@@ -51,6 +56,10 @@ pub(super) fn drafts(text: &str, pieces: &[Piece]) -> Vec<Draft> {
     }
     done.extend(group.draft(text, pieces, capitals));
     done
+}
+
+fn is_thanks(body: &str) -> bool {
+    words(body, 6).iter().any(|w| w.is_in(&["thanks", "thank", "cheers"]))
 }
 
 enum Verdict {
@@ -96,11 +105,12 @@ impl Group {
         let rest = &text[first.end.min(last.end)..last.end];
         let (body, depends_on) = self.link.unwrap_or_else(|| (first.body(text).to_owned(), Vec::new()));
         let mut body = if self.members.len() > 1 { format!("{body}{rest}") } else { body };
-        body.truncate(body.trim_end().trim_end_matches([',', ';']).trim_end().len());
+        body.truncate(without_joint(&body).len());
         if body.is_empty() {
             return None;
         }
-        if body.ends_with(|c: char| c.is_alphanumeric() || c == '}') && first.kind == Kind::Ask {
+        let named = first.boundary != Boundary::Clause && is_fragment(&body, &words(&body, 16));
+        if !named && body.ends_with(|c: char| c.is_alphanumeric() || c == '}') && first.kind == Kind::Ask {
             body.push(if is_order(&body) { '.' } else { '?' });
         }
         if capitals && (first.boundary == Boundary::Clause || first.connector.strength > Strength::None) {
@@ -108,6 +118,13 @@ impl Group {
         }
         Some(Draft { text: body, depends_on })
     }
+}
+
+/// Without the comma, semicolon or free-standing dash that led to the next part.
+fn without_joint(body: &str) -> &str {
+    let plain = body.trim_end().trim_end_matches([',', ';']).trim_end();
+    let bare = plain.trim_end_matches(['-', '/', '|', '\u{2013}', '\u{2014}']);
+    if bare.ends_with(' ') { bare.trim_end() } else { plain }
 }
 
 fn is_order(body: &str) -> bool {

@@ -1,6 +1,7 @@
 //! What a piece of text does: asks, completes, follows on, introduces, or states.
 
 mod aside;
+pub(super) mod fragment;
 pub(super) mod request;
 
 use super::words::{
@@ -68,6 +69,9 @@ fn requests(text: &str, found: &[Word], question: bool) -> bool {
         || request::asks_at_end(text, found, question)
         || request::asks_in_tail(text, found)
         || request::asks_for_subject(found)
+        || request::asks_inverted(skip_polite(found))
+        || request::reports_task(found)
+        || fragment::is_fragment(text, found)
 }
 
 /// Whether these words ask by an order or a wish, which end in a full stop.
@@ -119,6 +123,14 @@ pub(super) fn skip_polite(found: &[Word]) -> &[Word] {
         &["let", "me", "know"],
         &["i'd", "love", "to", "know"],
         &["i", "forgot"],
+        &["i", "forget"],
+        &["i've", "forgotten"],
+        &["i", "can't", "remember"],
+        &["i", "can't", "recall"],
+        &["i", "don't", "remember"],
+        &["i", "don't", "know"],
+        &["i'm", "trying", "to", "remember"],
+        &["would", "you", "mind", "telling", "me"],
         &["i'm", "curious"],
         &["i'm", "also", "curious"],
         &["i'm", "wondering"],
@@ -165,7 +177,13 @@ pub(super) fn is_imperative(text: &str, head: &[Word]) -> bool {
             .windows(2)
             .take(8)
             .any(|pair| pair[0].lower == "to" && (pair[1].is_in(VERBS) || pair[1].is_in(AMBIGUOUS_VERBS)));
-    verb.is_in(AMBIGUOUS_VERBS) && (bound || means)
+    // "Take the train to Rome" is a step of a story, "take the root of 81" is asked.
+    let told = |w: &Word| {
+        w.is_number()
+            || w.is_in(&["it", "that", "this", "them", "result", "answer", "root", "number", "word", "name"])
+    };
+    let travels = verb.lower == "take" && !head.iter().any(told);
+    verb.is_in(AMBIGUOUS_VERBS) && !travels && (bound || means)
 }
 
 /// Whether these words are a question of their own.

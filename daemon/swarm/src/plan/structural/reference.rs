@@ -9,7 +9,7 @@ pub(super) use antecedent::yields_thing;
 use super::kind::skip_polite;
 use super::words::{AMBIGUOUS_VERBS, DETERMINERS, PREPOSITIONS, VERBS, Word, words};
 use antecedent::yields_person;
-use pronoun::{PRONOUN_REACH, compares, early, is_expletive, is_plural_noun, stands_alone};
+use pronoun::{PRONOUN_REACH, compares, early, is_expletive, is_generic, is_plural_noun, stands_alone};
 use std::ops::Range;
 
 /// Words looked at: a reference stands near the beginning, later ones have their noun in their own sentence.
@@ -198,7 +198,7 @@ fn reference(text: &str, found: &[Word], done: u32) -> Option<Reference> {
             "he" | "she" | "him" if early(found, at) => person(span(at), false),
             "his" if early(found, at) => person(span(at), true),
             "her" if early(found, at) => person(span(at), next.is_some_and(|n| !n.is_in(PREPOSITIONS))),
-            "they" if early(found, at) => person(span(at), false),
+            "they" if early(found, at) && !is_generic(found, at) => person(span(at), false),
             "their" if early(found, at) => person(span(at), true),
             "them" | "both" if early(found, at) && (orders || compares(found)) => plural(found, at, done),
             "these" | "those" if early(found, at) && next.is_some_and(is_plural_noun) => {

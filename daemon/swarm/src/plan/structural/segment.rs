@@ -2,7 +2,8 @@
 //! semicolons. Deciding which of those cuts count is `join`'s work.
 
 use super::connector::{Connector, Strength, connector};
-use super::kind::{Kind, is_imperative, kind, opens_question, skip_polite};
+use super::kind::fragment;
+use super::kind::{Kind, is_imperative, kind, opens_question, request, skip_polite};
 use super::words::words;
 use std::collections::BTreeMap;
 
@@ -105,6 +106,7 @@ pub(super) fn pieces(text: &str, mask: &[bool]) -> Vec<Piece> {
     sentences(text, mask, &mut add);
     announcements(text, mask, &mut add);
     opening(text, mask, &mut add);
+    dashes(text, mask, &mut add);
     for (at, marker, skip) in inline_markers(text, mask) {
         add(at, Boundary::Item(marker), skip);
     }
@@ -149,7 +151,29 @@ fn lines(text: &str, mask: &[bool], add: &mut impl FnMut(usize, Boundary, usize)
 fn opens_part(content: &str) -> bool {
     let found = words(content, 24);
     let head = skip_polite(&found);
-    opens_question(head) || is_imperative(content, head) || connector(content).strength > Strength::Weak
+    opens_question(head) || is_imperative(content, head) || {
+        let found = connector(content);
+        found.strength > Strength::Weak
+            || found.bytes > 0 && asks_at_once(&content[found.bytes..])
+            || asks_at_once(content)
+    }
+}
+
+/// Whether the line or the part up to the next sign asks by itself.
+fn asks_at_once(content: &str) -> bool {
+    let found = words(content, 24);
+    let head = skip_polite(&found);
+    let reach = found.last().map_or(0, |w| w.end);
+    let part = &content[..reach];
+    let part = &part[..part.find(['\n', '?', ';', '|', '\u{2014}']).unwrap_or(reach)];
+    let part = &part[..part.find(" / ").unwrap_or(part.len())];
+    opens_question(head)
+        || is_imperative(content, head)
+        || request::asks_inverted(head)
+        || request::is_polite_order(&found)
+        || request::is_wish(&found)
+        || request::reports_task(&found)
+        || fragment::is_fragment(part, &words(part, 24))
 }
 
 /// A list marker at the start of a line, and its bytes.
@@ -162,14 +186,26 @@ fn line_marker(line: &str) -> Option<(Marker, usize)> {
     ) {
         return after(first.len_utf8()).map(|skip| (Marker::Bullet, skip));
     }
+    if let Some(numbered) = line.strip_prefix('#') {
+        let digits = numbered.find(|c: char| !c.is_ascii_digit()).filter(|count| (1..=2).contains(count))?;
+        let skip = 1 + digits + usize::from(numbered[digits..].starts_with([':', '.', ')']));
+        return after(skip).map(|skip| (Marker::Number, skip));
+    }
+    // "A. What is"; "A. Smith" is a name.
+    if first.is_ascii_alphabetic() && line[1..].starts_with(". ") && asks_at_once(&line[3..]) {
+        return Some((Marker::Letter, 2));
+    }
     inline_marker(line).map(|(marker, _, skip)| (marker, skip))
 }
 
+/// Roman numerals that mark items; the longer ones have more signs than a marker.
+const ROMAN: &[&str] = &["i", "ii", "iii", "iv"];
+
 /// `1.`, `2)`, `(3)`, `a)`, `(b)`: the marker, its ordinal and its bytes.
 fn inline_marker(text: &str) -> Option<(Marker, u32, usize)> {
-    let open = usize::from(text.starts_with('('));
+    let open = usize::from(text.starts_with(['(', '[']));
     let label =
-        text[open..].find(|c: char| !c.is_ascii_alphanumeric()).filter(|length| (1..=2).contains(length))?;
+        text[open..].find(|c: char| !c.is_ascii_alphanumeric()).filter(|length| (1..=3).contains(length))?;
     let name = &text[open..open + label];
     let sign = text[open + label..].chars().next()?;
     let skip = open + label + sign.len_utf8();
@@ -177,11 +213,12 @@ fn inline_marker(text: &str) -> Option<(Marker, u32, usize)> {
         return None;
     }
     if let Ok(number) = name.parse::<u32>() {
-        return (sign == ')' || (open == 0 && matches!(sign, '.' | ':'))).then_some((
-            Marker::Number,
-            number,
-            skip,
-        ));
+        return (matches!(sign, ')' | ']') || (open == 0 && matches!(sign, '.' | ':' | '-' | '/')))
+            .then_some((Marker::Number, number, skip));
+    }
+    // "i) … ii) …"
+    if let Some(place) = ROMAN.iter().position(|roman| *roman == name).filter(|_| sign == ')') {
+        return Some((Marker::Letter, place as u32 + 1, skip));
     }
     let letter = name.bytes().next().filter(|b| name.len() == 1 && b.is_ascii_alphabetic())?;
     let ordinal = u32::from(letter.to_ascii_lowercase() - b'a') + 1;
@@ -197,11 +234,12 @@ fn inline_markers(text: &str, mask: &[bool]) -> Vec<(usize, Marker, usize)> {
         let begins = previous.is_whitespace() && !c.is_whitespace();
         let stop =
             matches!(sign, '.' | '?' | '!' | ':' | ';' | ',') || text[..at].trim_end().ends_with(" and");
-        let possible = begins && (c == '(' || (!mask[at] && c.is_ascii_alphanumeric()));
+        let possible = begins && (matches!(c, '(' | '[') || (!mask[at] && c.is_ascii_alphanumeric()));
         if let Some((marker, ordinal, skip)) = possible.then(|| inline_marker(&text[at..])).flatten() {
             let follows = chain.first().is_none_or(|first| first.1 == marker);
             // "2." may end a sentence, so it must not stand inside one; "2)" and "b)" cannot.
-            let apart = stop || text[at..at + skip].ends_with(')');
+            let listed = !chain.is_empty() && asks_at_once(&text[at + skip..]);
+            let apart = stop || listed || text[at..at + skip].ends_with([')', ']', '/']);
             if follows && apart && ordinal as usize == chain.len() + 1 {
                 chain.push((at, marker, skip));
             }
@@ -228,7 +266,12 @@ fn sentences(text: &str, mask: &[bool], add: &mut impl FnMut(usize, Boundary, us
         // Several signs ("?!", "...") and closing quotes end a sentence once.
         let rest = &text[at + c.len_utf8()..];
         let tail = rest.trim_start_matches(['"', '\'', ')', '\u{201d}', '\u{2019}']);
-        if !tail.starts_with(char::is_whitespace) {
+        // "8*7?what's", "backwards.Then": the blank was forgotten.
+        let forgotten = ends
+            && before.is_alphanumeric()
+            && (c == '?' || c == '.' && rest.starts_with(char::is_uppercase))
+            && (asks_at_once(rest) || joins_on(rest));
+        if !(tail.starts_with(char::is_whitespace) || forgotten) {
             continue;
         }
         let content = tail.trim_start();
@@ -242,6 +285,36 @@ fn sentences(text: &str, mask: &[bool], add: &mut impl FnMut(usize, Boundary, us
             add(next, Boundary::Sentence, 0);
         }
     }
+}
+
+/// "what is 3 + 4 / what is 5 + 6", "… — tell me …": a free-standing dash or slash before what asks by itself.
+fn dashes(text: &str, mask: &[bool], add: &mut impl FnMut(usize, Boundary, usize)) {
+    let mut blank = false;
+    for (at, c) in text.char_indices() {
+        let apart = std::mem::replace(&mut blank, c == ' ');
+        if !apart || mask[at] || !matches!(c, '-' | '/' | '|' | '\u{2013}' | '\u{2014}') {
+            continue;
+        }
+        let rest = &text[at + c.len_utf8()..];
+        let content = rest.trim_start_matches(' ');
+        let relative =
+            words(content, 1).first().is_some_and(|w| w.is_in(&["which", "who", "whose", "where", "when"]));
+        let sign = matches!(c, '/' | '|');
+        // "12 / 4 - 2"
+        let digit = |c: char| c.is_ascii_digit();
+        if text[..at].trim_end_matches(' ').ends_with(digit) && content.starts_with(digit) {
+            continue;
+        }
+        if rest.len() > content.len() && (sign || !relative) && (asks_at_once(content) || joins_on(content)) {
+            add(text.len() - content.len(), Boundary::Semicolon, 0);
+        }
+    }
+}
+
+/// "and also what is", "then spell it"
+fn joins_on(content: &str) -> bool {
+    let found = connector(content);
+    found.bytes > 0 && asks_at_once(&content[found.bytes..])
 }
 
 /// "… is equal to Next question: Which …": a strong connector ends what did not end itself.

@@ -178,6 +178,7 @@ pub(super) const VERBS: &[&str] = &[
     "paraphrase",
     "proofread",
     "select",
+    "sort",
     "rearrange",
     "reverse",
     "halve",
@@ -204,7 +205,6 @@ pub(super) const AMBIGUOUS_VERBS: &[&str] = &[
     "rank",
     "round",
     "show",
-    "sort",
     "square",
     "state",
     "sum",
@@ -247,8 +247,10 @@ pub(super) const DETERMINERS: &[&str] = &[
 ];
 
 /// Polite openings before the verb: they change nothing.
-pub(super) const POLITE: &[&str] =
-    &["please", "kindly", "just", "so", "ok", "okay", "well", "hey", "now", "simply"];
+pub(super) const POLITE: &[&str] = &[
+    "please", "kindly", "just", "so", "ok", "okay", "well", "hey", "now", "simply", "hi", "hello", "also",
+    "oh", "alright", "anyway", "maybe",
+];
 
 /// Words that say nothing about a topic: they do not count as shared content.
 const FUNCTION_WORDS: &[&str] = &[

@@ -1,6 +1,6 @@
 //! Sentences that are no task of their own: greetings, announcements, and what only follows on.
 
-use super::super::words::{AUXILIARIES, DETERMINERS, PREPOSITIONS, VERBS, Word, is_content};
+use super::super::words::{AUXILIARIES, DETERMINERS, INTERROGATIVES, PREPOSITIONS, VERBS, Word, is_content};
 use super::skip_polite;
 
 pub(super) fn is_preamble(text: &str, found: &[Word]) -> bool {
@@ -20,6 +20,8 @@ pub(super) fn is_preamble(text: &str, found: &[Word]) -> bool {
         "evening",
         "afternoon",
         "greetings",
+        "ones",
+        "cheers",
     ];
     const FILL: &[&str] = &[
         "i",
@@ -115,6 +117,14 @@ pub(super) fn is_preamble(text: &str, found: &[Word]) -> bool {
         "small",
         "six",
         "every",
+        "what",
+        "as",
+        "follows",
+        "below",
+        "got",
+        "lots",
+        "many",
+        "last",
     ];
     found.len() <= PREAMBLE_WORDS_MAX
         && (text.ends_with(':') || found.iter().any(|w| w.is_in(CORE)))
@@ -132,6 +142,30 @@ pub(super) fn is_follow_on(text: &str, found: &[Word], question: bool) -> bool {
     if first.is_in(&["make", "keep"]) && head.get(1).is_some_and(|w| w.is_in(&["it", "sure", "them", "your"]))
     {
         return true;
+    }
+    // "If so, which one?"
+    if let [first, second, ..] = found
+        && first.lower == "if"
+        && second.is_in(&["so", "not", "yes", "no"])
+    {
+        return true;
+    }
+    // "What do you get?", "What is left?"
+    let outcome =
+        |w: &Word| !is_content(w) || w.is_in(&["get", "left", "remain", "remains", "result", "have", "now"]);
+    if first.is_in(INTERROGATIVES)
+        && head.len() <= 5
+        && head.iter().all(outcome)
+        && head.iter().any(|w| w.is_in(&["get", "left", "remain", "remains", "result"]))
+        && !head.iter().any(Word::is_number)
+        && !text.contains(['"', '+', '*', '='])
+    {
+        return true;
+    }
+    // "Just give the number.": how to answer, not what.
+    let bare_answer = found[0].is_in(&["just", "only", "simply"]) || head.iter().any(|w| w.lower == "only");
+    if bare_answer && first.is_in(&["give", "tell", "show", "answer", "write"]) && head.len() <= 5 {
+        return !head.iter().any(|w| w.is_number() || w.lower == "of");
     }
     // "Give an example.", "Tell me the answer."
     let last = head.last().unwrap_or(first);

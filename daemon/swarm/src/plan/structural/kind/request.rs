@@ -10,7 +10,7 @@ const TAIL_WORDS_MAX: usize = 3;
 const CIRCUMSTANCE_WORDS_MAX: usize = 7;
 
 /// What one can be told in a word, as an object of "I need the …".
-const TELLABLE: &[&str] = &[
+pub(super) const TELLABLE: &[&str] = &[
     "name",
     "word",
     "number",
@@ -68,7 +68,8 @@ const CONVERSIONS: &[&str] = &[
     "percent",
 ];
 
-const PRONOUNS: &[&str] = &["i", "you", "he", "she", "it", "we", "they", "one", "there", "him", "them", "us"];
+pub(super) const PRONOUNS: &[&str] =
+    &["i", "you", "he", "she", "it", "we", "they", "one", "there", "him", "them", "us"];
 
 /// Orders on how to answer, and calls for attention: "please use simple words".
 const MANNERS: &[&str] = &[
@@ -137,6 +138,13 @@ pub(in super::super) fn is_wish(found: &[Word]) -> bool {
     const OPENINGS: &[&[&str]] = &[
         &["i", "need"],
         &["i", "also", "need"],
+        &["i", "forgot"],
+        &["i've", "forgotten"],
+        &["i", "can't", "remember"],
+        &["i", "can't", "recall"],
+        &["i", "don't", "remember"],
+        &["i'm", "trying", "to", "remember"],
+        &["remind", "me", "of"],
         &["i", "want"],
         &["i", "also", "want"],
         &["i'd", "like"],
@@ -171,6 +179,19 @@ pub(in super::super) fn is_wish(found: &[Word]) -> bool {
         }
         _ => false,
     }
+}
+
+/// "my homework asks for 12 times 7", "the form wants to know how many feet are in a mile"
+pub(in super::super) fn reports_task(found: &[Word]) -> bool {
+    let Some(at) =
+        found.iter().take(4).position(|w| w.is_in(&["asks", "asked", "wants"])).filter(|at| *at > 0)
+    else {
+        return false;
+    };
+    let goal = found.get(at + 1).is_some_and(|w| w.is_in(&["for", "what", "which", "how", "whether", "to"]));
+    let rest = &found[at + 1..];
+    let told = |w: &Word| w.is_in(TELLABLE) || w.is_in(CONVERSIONS) || w.is_in(INTERROGATIVES);
+    found[0].is_in(&["my", "our", "the"]) && goal && rest.len() > 2 && rest.iter().take(5).any(told)
 }
 
 /// Whether a sentence says itself what it is about, rather than "the product" or "it".
@@ -269,11 +290,36 @@ pub(in super::super) fn asks_for_subject(found: &[Word]) -> bool {
     }
 }
 
+/// "is 2084 a leap year", "are there 30 days in June", "does tin rust" without a question mark: no statement
+/// opens like this.
+pub(in super::super) fn asks_inverted(head: &[Word]) -> bool {
+    let [verb, subject, third, rest @ ..] = head else {
+        return false;
+    };
+    if subject.is_in(PRONOUNS) && subject.lower != "there"
+        || subject.is_in(PREPOSITIONS)
+        || subject.lower == "not"
+    {
+        return false;
+    }
+    if rest.is_empty() && !(subject.capital || subject.is_number()) {
+        return false;
+    }
+    let named = subject.capital || subject.is_number() || subject.lower == "there";
+    match verb.lower.as_str() {
+        "is" | "are" | "was" | "were" => {
+            named || third.is_in(&["a", "an"]) && !subject.is_in(&["such", "only", "also"])
+        }
+        "does" | "did" => named || third.is_in(&["have", "contain", "come", "end", "start", "begin", "mean"]),
+        _ => false,
+    }
+}
+
 /// "was 2084 a leap year", "is Oslo in Sweden", "is the word level …" beside another question.
 pub(in super::super) fn asks_whether(found: &[Word]) -> bool {
     match found {
         [verb, next, rest @ ..] => {
-            verb.is_in(&["is", "are", "was", "were", "does", "do", "did", "has", "can"])
+            verb.is_in(&["is", "are", "was", "were", "does", "do", "did", "can"])
                 && (next.capital
                     || next.is_number()
                     || next.lower == "the"

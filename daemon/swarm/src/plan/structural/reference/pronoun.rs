@@ -14,6 +14,11 @@ pub(super) fn early(found: &[Word], at: usize) -> bool {
         })
 }
 
+/// "What do they speak in Brazil?": whoever is there.
+pub(super) fn is_generic(found: &[Word], at: usize) -> bool {
+    found[at..].windows(2).any(|pair| pair[0].is_in(&["in", "at"]) && pair[1].capital)
+}
+
 /// "What time is it in Tokyo?", "how long does it take": stands for nothing.
 pub(super) fn is_expletive(found: &[Word], at: usize) -> bool {
     let before = |back: usize| at.checked_sub(back).map(|place| &found[place]);
@@ -70,6 +75,10 @@ pub(super) fn stands_alone(text: &str, found: &[Word], at: usize) -> bool {
                 "and",
                 "number",
                 "contain",
+                "please",
+                "too",
+                "again",
+                "out",
             ])
     });
     let sign = text[found[at].end..].trim_start().starts_with(['+', '*', '/', '-', '\u{d7}', '^']);
