@@ -6,8 +6,10 @@ The page is served on 127.0.0.1:PORT, which is its origin. Prints `answer ...`, 
 """
 
 import http.server
+import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -47,13 +49,17 @@ def main():
         sys.exit("no Chromium here; run `scripts/setup tests`")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    with tempfile.TemporaryDirectory() as profile:
+    # The browser's own children may still write there for a moment after it was killed.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         url = f"http://127.0.0.1:{PORT}/?ws={quote(NODE, safe='')}"
         browser = subprocess.Popen(
-            [chromium, *FLAGS, f"--user-data-dir={profile}", url], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [chromium, *FLAGS, f"--user-data-dir={profile}", url],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         arrived = done.wait(PATIENCE)
-        browser.kill()
+        os.killpg(browser.pid, signal.SIGKILL)
         browser.wait()
     if not arrived:
         sys.exit("the page did not report back")
