@@ -35,17 +35,17 @@ fn daemon() -> Command {
     command
 }
 
-fn start(folder: &Path, experts: &[&str], bootstrap: Option<&str>) -> NodeProcess {
-    let state = folder.join(experts.first().unwrap_or(&"client"));
+fn start(folder: &Path, expert: Option<&str>, bootstrap: Option<&str>) -> NodeProcess {
+    let state = folder.join(expert.unwrap_or("client"));
     let settings = folder.join("empty.toml");
     std::fs::write(&settings, "").unwrap();
     let mut command = daemon();
     command.arg("run").arg("--config").arg(settings).arg("--state-dir").arg(&state);
     command.args(["--no-mdns", "--namespace", "test", "--listen", "/ip4/127.0.0.1/udp/0/quic-v1"]);
     command.args(["--rest", "off", "--grpc", "off", "--ws", "off"]);
-    for expert in experts {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/experts");
-        command.arg("--expert").arg(folder.join(expert));
+    if let Some(expert) = expert {
+        let experts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/experts");
+        command.arg("--expert").arg(experts.join(expert));
     }
     command.args(bootstrap.iter().flat_map(|address| ["--bootstrap", address]));
     let said = state.with_extension("out");
@@ -83,29 +83,14 @@ fn until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Streams, Ctrl-C and Ctrl-D as a person uses them; the program plays that person.
-#[test]
-fn chat_on_a_terminal() {
-    let folder = tempfile::tempdir().unwrap();
-    let node = start(folder.path(), &["chemistry", "arithmetic"], None);
-    until("the node knows its experts", || node.knows("chemistry") && node.knows("arithmetic"));
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut command = Command::new("python3");
-    command.arg(root.join("scripts/clients/chat_terminal.py")).arg(node.child.id().to_string());
-    command.arg(env!("CARGO_BIN_EXE_daemon")).arg("--assets").arg(root.join("models"));
-    let output = command.arg("--state-dir").arg(&node.state).output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
-}
-
 #[test]
 fn ask_over_the_socket_kill_and_restart() {
     let folder = tempfile::tempdir().unwrap();
-    let client = start(folder.path(), &[], None);
+    let client = start(folder.path(), None, None);
     until("the client listens", || client.address().is_some());
     let address = client.address().unwrap();
     let identity = |node: &NodeProcess| node.json(&["identity", "show", "--json"]).unwrap().to_string();
-    let mut expert = start(folder.path(), &["chemistry"], Some(&address));
+    let mut expert = start(folder.path(), Some("chemistry"), Some(&address));
     until("the expert is known", || client.knows("chemistry"));
 
     let answer =
@@ -130,7 +115,7 @@ fn ask_over_the_socket_kill_and_restart() {
     let refused = client.command(&["ask", "What is the chemical symbol for gold?", "--json"]);
     assert_eq!(refused.status.code(), Some(4), "no_expert: {}", String::from_utf8_lossy(&refused.stderr));
 
-    let again = start(folder.path(), &["chemistry"], Some(&address));
+    let again = start(folder.path(), Some("chemistry"), Some(&address));
     until("the restarted expert is known", || client.knows("chemistry"));
     assert_eq!(identity(&again), before, "kill -9 loses no identity");
     assert!(client.command(&["stop"]).status.success());
