@@ -103,7 +103,7 @@ impl Coordinator {
     /// Cuts the question and ranks the experts for each task, without asking anyone.
     pub async fn plan(&self, question: &Question) -> Result<Planned, Error> {
         let limits = run::Limits::of(question, &self.inner.config)?;
-        let question = conversation::checked(question)?;
+        let question = conversation::checked(question.clone())?;
         let _permit = self.permit()?;
         let planning = tokio::time::timeout(limits.deadline(), self.prepare(&question));
         let late = |_| Error::Deadline { deadline_ms: limits.deadline_ms };
@@ -221,7 +221,7 @@ impl Coordinator {
         arrived: Instant,
     ) -> Result<Answer, Error> {
         let limits = run::Limits::of(&question, &self.inner.config)?;
-        let question = conversation::checked(&question)?;
+        let question = conversation::checked(question)?;
         let _permit = self.permit()?;
         let deadline = arrived + limits.deadline();
         let answering = async {

@@ -66,15 +66,7 @@ async fn cut_one(address: SocketAddr, reads: usize) {
 
 /// Waits until every slot is free and nothing waits.
 async fn settled(node: &Running) {
-    until("every slot is free", async || {
-        let coordinator = node.node.coordinator();
-        let hosted = coordinator.experts();
-        hosted.iter().filter_map(|e| coordinator.host().get(e.card_hash)).all(|expert| {
-            let slots = *expert.worker.slots().borrow();
-            slots.free == slots.slots && slots.queued == 0
-        })
-    })
-    .await;
+    until("every slot is free", async || node.is_idle()).await;
 }
 
 fn descriptors() -> usize {

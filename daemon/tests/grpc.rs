@@ -8,11 +8,10 @@ mod sandbox;
 
 use polymath::api::access::keys::{Scope, Wish};
 use polymath::api::access::{KEYS_FILE, store};
-use polymath::node::Node;
 use polymath_proto::v1;
 use polymath_proto::v1::chat_event::Body;
 use polymath_proto::v1::node_client::NodeClient;
-use sandbox::{Running, config, until};
+use sandbox::{Running, until};
 use tonic::transport::Channel;
 use tonic::{Code, Request};
 use tonic_health::pb::HealthCheckRequest;
@@ -20,14 +19,9 @@ use tonic_health::pb::health_client::HealthClient;
 
 /// A node with the chemistry expert, one task at a time, that serves gRPC, and a channel to it.
 async fn served() -> (Running, Channel) {
-    let state = tempfile::tempdir().unwrap();
-    let mut config = config(&["chemistry"], &[], state.path());
-    config.api.grpc = Some("127.0.0.1:0".parse().unwrap());
-    config.experts[0].slots = 1;
-    let node = Node::start(config).await.unwrap();
-    let address = node.summary().grpc.unwrap();
+    let running = sandbox::served_with(&["chemistry"], |config| config.experts[0].slots = 1).await;
+    let address = running.grpc();
     let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
-    let running = Running { node, state };
     running.knows(&["chemistry"]).await;
     (running, channel)
 }
@@ -44,15 +38,6 @@ fn endless() -> v1::ChatRequest {
         max_tokens: 10_000,
         ..asking("What is the symbol for gold?")
     }
-}
-
-/// Whether the expert has nothing to do.
-fn is_idle(running: &Running) -> bool {
-    let coordinator = running.node.coordinator();
-    let advert = coordinator.experts().into_iter().find(|e| e.card.id == "chemistry").unwrap();
-    let worker = coordinator.host().get(advert.card_hash).unwrap().worker;
-    let used = *worker.slots().borrow();
-    used.free == used.slots && used.queued == 0
 }
 
 fn code(status: &tonic::Status) -> (Code, &str) {
@@ -139,7 +124,7 @@ async fn a_deadline_reaches_the_question() {
         Err(status) => status,
     };
     assert!([Code::DeadlineExceeded, Code::Cancelled].contains(&told.code()), "{told}");
-    until("nothing runs any more", async || is_idle(&running)).await;
+    until("nothing runs any more", async || running.is_idle()).await;
     running.node.shutdown().await;
 }
 
@@ -154,9 +139,9 @@ async fn leaving_streams_frees_the_slot_and_the_queue() {
         others.push(client.chat(endless()).await.unwrap().into_inner());
     }
     while !matches!(first.message().await.unwrap().unwrap().body, Some(Body::Text(_))) {}
-    assert!(!is_idle(&running), "the questions run");
+    assert!(!running.is_idle(), "the questions run");
     drop((first, others));
-    until("nothing runs any more", async || is_idle(&running)).await;
+    until("nothing runs any more", async || running.is_idle()).await;
     let mut short = client.chat(asking("What is the chemical symbol for gold?")).await.unwrap().into_inner();
     while short.message().await.unwrap().is_some() {}
     running.node.shutdown().await;

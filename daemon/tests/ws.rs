@@ -9,8 +9,7 @@ mod sandbox;
 use futures::{SinkExt as _, StreamExt as _};
 use polymath::api::access::keys::{Scope, Wish};
 use polymath::api::access::{KEYS_FILE, store};
-use polymath::node::Node;
-use sandbox::{PATIENCE, Running, config, until};
+use sandbox::{PATIENCE, Running, until};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -25,24 +24,10 @@ const ENDLESS: &str = "start: /[a-z ]+[0-9]/";
 
 /// A node with the chemistry expert, one task at a time, that serves WebSocket.
 async fn served() -> (Running, SocketAddr) {
-    let state = tempfile::tempdir().unwrap();
-    let mut config = config(&["chemistry"], &[], state.path());
-    config.api.ws = Some("127.0.0.1:0".parse().unwrap());
-    config.experts[0].slots = 1;
-    let node = Node::start(config).await.unwrap();
-    let address = node.summary().ws.unwrap();
-    let running = Running { node, state };
+    let running = sandbox::served_with(&["chemistry"], |config| config.experts[0].slots = 1).await;
+    let address = running.ws();
     running.knows(&["chemistry"]).await;
     (running, address)
-}
-
-/// Whether the expert has nothing to do.
-fn is_idle(running: &Running) -> bool {
-    let coordinator = running.node.coordinator();
-    let advert = coordinator.experts().into_iter().find(|e| e.card.id == "chemistry").unwrap();
-    let worker = coordinator.host().get(advert.card_hash).unwrap().worker;
-    let used = *worker.slots().borrow();
-    used.free == used.slots && used.queued == 0
 }
 
 /// A connected socket that was greeted.
@@ -188,7 +173,7 @@ async fn a_cancelled_chat_says_so_and_frees_the_expert() {
         seen.push(socket.next().await);
     }
     assert!(has(&seen, |event| event["code"] == "cancelled"));
-    until("nothing runs any more", async || is_idle(&running)).await;
+    until("nothing runs any more", async || running.is_idle()).await;
     socket.say(json!({ "type": "cancel", "id": "nobody" })).await;
     loop {
         let event = socket.next().await;
@@ -263,7 +248,7 @@ async fn a_goodbye_ends_what_runs() {
     let mut later = connect(address, &[]).await.unwrap();
     until("the session is over", async || {
         later.say(json!({ "type": "resume", "session": session, "id": "nobody", "after": 0 })).await;
-        later.next().await["code"] == "not_found" && is_idle(&running)
+        later.next().await["code"] == "not_found" && running.is_idle()
     })
     .await;
     running.node.shutdown().await;

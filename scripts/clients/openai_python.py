@@ -54,8 +54,7 @@ def stream():
 
 
 def conversation():
-    earlier = [*QUESTION[:0], {"role": "user", "content": "What is the chemical symbol for gold?"}]
-    turns = [*earlier, {"role": "assistant", "content": "Au"}, {"role": "user", "content": "How many letters does it have?"}]
+    turns = [*QUESTION, {"role": "assistant", "content": "Au"}, {"role": "user", "content": "How many letters does it have?"}]
     reply = client.chat.completions.create(model="swarm", messages=turns)
     assert "Au" in reply.model_extra["polymath"]["plan"]["tasks"][0]["text"], reply
 
@@ -144,7 +143,7 @@ def completions():
 
 
 def embeddings():
-    reply = client.embeddings.create(model=client.models.list().data[0].id and "all-minilm-l6-v2", input=["gold", "Au"])
+    reply = client.embeddings.create(model="all-minilm-l6-v2", input=["gold", "Au"])
     assert len(reply.data) == 2 and len(reply.data[0].embedding) == 384
     assert abs(sum(x * x for x in reply.data[0].embedding) - 1) < 1e-3
 

@@ -5,6 +5,8 @@ use crate::coordinator;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 /// How one kind of error is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,21 +94,49 @@ impl Fault {
     }
 }
 
+/// The body of every error.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ErrorBody {
+    /// What went wrong.
+    pub error: ErrorDetail,
+}
+
+/// What went wrong.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ErrorDetail {
+    /// For people.
+    pub message: String,
+    /// OpenAI's class of errors.
+    pub r#type: &'static str,
+    /// The field of the request that is at fault.
+    pub param: Option<String>,
+    /// The code, the same in every interface.
+    pub code: &'static str,
+}
+
+impl ErrorBody {
+    /// The body that tells `fault`.
+    pub fn of(fault: &Fault) -> Self {
+        Self {
+            error: ErrorDetail {
+                message: fault.message.clone(),
+                r#type: fault.row.kind,
+                param: fault.field.clone(),
+                code: fault.row.code,
+            },
+        }
+    }
+}
+
 impl IntoResponse for Fault {
-    /// As HTTP in OpenAI's form.
+    /// As HTTP in OpenAI's form. A server that is busy says when to come back, in seconds and, as OpenAI does, in
+    /// milliseconds too.
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.row.http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let error = serde_json::json!({
-            "message": self.message,
-            "type": self.row.kind,
-            "param": self.field,
-            "code": self.row.code,
-        });
-        let mut response = (status, Json(serde_json::json!({ "error": error }))).into_response();
+        let mut response = (status, Json(ErrorBody::of(&self))).into_response();
         let headers = response.headers_mut();
         if let Some(ms) = self.retry_after_ms {
-            headers.insert(header::RETRY_AFTER, u64::from(ms.div_ceil(1000)).into());
-            // What OpenAI's clients look at first.
+            headers.insert(header::RETRY_AFTER, ms.div_ceil(1_000).max(1).into());
             headers.insert("retry-after-ms", ms.into());
         }
         if status == StatusCode::UNAUTHORIZED {

@@ -13,7 +13,7 @@ use polymath_swarm::task::{MESSAGES_MAX, Message, OFFER_TEXT_BYTES_MAX};
 pub(super) const CONVERSATION: &str = "conversation";
 
 /// The question with its messages let in: known roles, no control characters, within bounds, the user's last.
-pub(super) fn checked(question: &Question) -> Result<Question, Error> {
+pub(super) fn checked(question: Question) -> Result<Question, Error> {
     let invalid = |reason| Error::Invalid { field: "messages", reason };
     let messages = &question.messages;
     if messages.len() > MESSAGES_MAX {
@@ -40,7 +40,7 @@ pub(super) fn checked(question: &Question) -> Result<Question, Error> {
         }
     }
     clean.push(Message { role: last.role.clone(), content: asked.unwrap_or_default() });
-    Ok(Question { messages: clean, ..question.clone() })
+    Ok(Question { messages: clean, ..question })
 }
 
 /// The plan of the last turn.
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn bad_conversations_name_the_field() {
         let spoilt =
-            |messages| checked(&Question { messages, ..Question::default() }).unwrap_err().to_string();
+            |messages| checked(Question { messages, ..Question::default() }).unwrap_err().to_string();
         assert!(spoilt(vec![]).contains("messages"));
         assert!(spoilt(vec![message("assistant", "x")]).contains("last must be the user"));
         assert!(spoilt(vec![message("wizard", "x"), message("user", "x")]).contains("roles"));

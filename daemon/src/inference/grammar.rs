@@ -78,8 +78,8 @@ impl Grammar {
         let allowed = self.matcher.compute_mask().map_err(failed)?;
         let may_end = self.ends.first().is_some_and(|&end| allowed.is_allowed(end));
         for (id, logit) in (0..).zip(logits.iter_mut()) {
-            let end = may_end && self.ends.contains(&id);
-            if !end && !allowed.is_allowed(id) {
+            let stays = allowed.is_allowed(id) || (may_end && self.ends.contains(&id));
+            if !stays {
                 *logit = f32::NEG_INFINITY;
             }
         }
@@ -167,6 +167,8 @@ mod tests {
                 let _ = grammar.mask(&mut logits);
             }
         }
-        assert!(matches!(compiler().compile("start: nowhere"), Err(Error::Invalid(_))));
+        for bad in ["", "start: nowhere", "start: %json {\"type\": 7}", "start: /(/"] {
+            assert!(matches!(compiler().compile(bad), Err(Error::Invalid(_))), "{bad:?}");
+        }
     }
 }

@@ -118,6 +118,16 @@ pub(crate) async fn served_with(experts: &[&str], change: impl FnOnce(&mut Confi
 }
 
 impl Running {
+    /// Whether no expert here has anything to do.
+    pub(crate) fn is_idle(&self) -> bool {
+        let coordinator = self.node.coordinator();
+        let hosted = coordinator.experts().into_iter().filter_map(|e| coordinator.host().get(e.card_hash));
+        hosted.into_iter().all(|expert| {
+            let used = *expert.worker.slots().borrow();
+            used.free == used.slots && used.queued == 0
+        })
+    }
+
     /// Where REST is served.
     pub(crate) fn rest(&self) -> SocketAddr {
         self.node.summary().rest.unwrap()

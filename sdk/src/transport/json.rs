@@ -78,7 +78,7 @@ fn finished(value: &Value) -> Option<Finished> {
         id: task_id(value)?,
         status: TaskStatus::read(&text(value, &["status"])),
         expert: value.get("expert").filter(|e| !e.is_null()).map(|e| candidate(e, value)),
-        result: text(value, &["answer", "result"]),
+        result: text(value, &["answer"]),
         detail: text(value, &["detail"]),
         usage: value.get("usage").map(read).unwrap_or_else(|| read(value)),
         dropped_messages: value.get("dropped_messages").map(read).unwrap_or_default(),
@@ -89,7 +89,7 @@ fn finished(value: &Value) -> Option<Finished> {
 
 fn answer(value: &Value) -> Answer {
     Answer {
-        text: text(value, &["text", "answer"]),
+        text: text(value, &["text"]),
         tasks: Vec::new(),
         usage: value.get("usage").map(read::<Usage>).unwrap_or_default(),
         timings: timings(value),

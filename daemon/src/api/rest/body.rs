@@ -2,7 +2,6 @@
 //! wrong is said with the path of the field.
 
 use super::BODY_BYTES_MAX;
-use super::failure::Failure;
 use crate::api::table::Fault;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
@@ -13,12 +12,12 @@ use serde::de::DeserializeOwned;
 pub(super) struct Body<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
-    type Rejection = Failure;
+    type Rejection = Fault;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Fault> {
         if !is_json(&request) {
             let message = "send JSON, with the header content-type: application/json";
-            return Err(Fault::new("unsupported_media_type", message).into());
+            return Err(Fault::new("unsupported_media_type", message));
         }
         let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
             if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {

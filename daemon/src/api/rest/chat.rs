@@ -10,7 +10,7 @@ pub(super) use request::{ChatRequest, ToolChoice};
 use super::Api;
 use super::body::Body;
 use super::course::Course;
-use super::failure::Failure;
+use crate::api::table::Fault;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -33,7 +33,7 @@ struct Head {
 pub(super) async fn chat(
     State(api): State<Api>,
     Body(request): Body<ChatRequest>,
-) -> Result<Response, Failure> {
+) -> Result<Response, Fault> {
     let head =
         Head { id: super::unique("chatcmpl-"), created: super::unix_seconds(), model: request.model.clone() };
     let (streamed, options, logprobs) = request.delivery();

@@ -8,9 +8,9 @@ pub(super) use reply::Completion;
 use super::Api;
 use super::body::Body;
 use super::course::{Course, Wanted};
-use super::failure::{ErrorBody, Failure};
 use super::wishes::{self, OneOrMany, StreamOptions};
 use super::{data, model};
+use crate::api::table::ErrorBody;
 use crate::api::table::Fault;
 use crate::coordinator::Question;
 use axum::Json;
@@ -129,7 +129,7 @@ impl CompletionRequest {
 pub(super) async fn completions(
     State(api): State<Api>,
     Body(request): Body<CompletionRequest>,
-) -> Result<Response, Failure> {
+) -> Result<Response, Fault> {
     let writer = Writer::new(request.model.clone(), request.logprobs.is_some());
     let streamed = request.stream.unwrap_or(false);
     let options = request.stream_options.unwrap_or_default();

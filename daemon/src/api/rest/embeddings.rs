@@ -2,7 +2,6 @@
 
 use super::Api;
 use super::body::Body;
-use super::failure::Failure;
 use super::wishes::OneOrMany;
 use crate::api::table::Fault;
 use crate::coordinator;
@@ -79,32 +78,32 @@ pub(super) struct EmbeddingUsage {
 pub(super) async fn embeddings(
     State(api): State<Api>,
     Body(request): Body<EmbeddingRequest>,
-) -> Result<Json<EmbeddingList>, Failure> {
+) -> Result<Json<EmbeddingList>, Fault> {
     let encoder = api.app.coordinator.encoder();
     let model = encoder.name().to_owned();
     if request.model != model {
         let message = format!("the model of embeddings is {model}");
-        return Err(Fault { field: Some("model".to_owned()), ..Fault::new("unknown_expert", message) }.into());
+        return Err(Fault { field: Some("model".to_owned()), ..Fault::new("unknown_expert", message) });
     }
     let encoded = match request.encoding_format.as_deref() {
         None | Some("float") => false,
         Some("base64") => true,
-        Some(_) => return Err(Fault::field("encoding_format", "float or base64").into()),
+        Some(_) => return Err(Fault::field("encoding_format", "float or base64")),
     };
     let dimension = encoder.dimension();
     if request.dimensions.is_some_and(|d| d as usize != dimension) {
-        return Err(Fault::field("dimensions", format!("this encoder has {dimension}, no others")).into());
+        return Err(Fault::field("dimensions", format!("this encoder has {dimension}, no others")));
     }
     let inputs = request.input.into_vec();
     if !(1..=INPUTS_MAX).contains(&inputs.len()) || inputs.iter().any(|text| text.trim().is_empty()) {
-        return Err(Fault::field("input", "1 to 256 texts, none of them empty").into());
+        return Err(Fault::field("input", "1 to 256 texts, none of them empty"));
     }
     let (mut data, mut tokens) = (Vec::with_capacity(inputs.len()), 0_u32);
     for batch in inputs.chunks(BATCH_TEXTS) {
         let read: u32 = batch.iter().map(|text| encoder.count_tokens(text)).sum();
         tokens = tokens.saturating_add(read);
         let vectors = encoder.embed(batch.to_vec()).await.map_err(coordinator::Error::from);
-        let vectors = vectors.map_err(|error| Failure::from(&error))?;
+        let vectors = vectors.map_err(|error| Fault::from(&error))?;
         for vector in vectors {
             let vector = vector.as_slice();
             let embedding = if encoded {

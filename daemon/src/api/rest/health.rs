@@ -1,6 +1,6 @@
 //! Whether the node lives, and whether it can answer anything.
 
-use super::{Api, failure::Failure};
+use super::Api;
 use crate::api::table::Fault;
 use crate::network;
 use axum::Json;
@@ -35,10 +35,10 @@ pub(super) async fn health(State(api): State<Api>) -> Json<Health> {
 
 /// Whether the node can answer a question: 503 until it knows an expert.
 #[utoipa::path(get, path = "/ready", tag = "node", responses((status = 200, body = Health)))]
-pub(super) async fn ready(State(api): State<Api>) -> Result<Json<Health>, Failure> {
+pub(super) async fn ready(State(api): State<Api>) -> Result<Json<Health>, Fault> {
     let health = of(&api).await;
     if health.experts == 0 {
-        return Err(Fault::new("no_expert", "no expert is known yet").into());
+        return Err(Fault::new("no_expert", "no expert is known yet"));
     }
     Ok(Json(health))
 }

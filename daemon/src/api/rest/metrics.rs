@@ -3,7 +3,7 @@
 //! Counters are kept as requests and questions pass; what the node can say at any time (peers, experts) is read
 //! when it is asked for. Labels come from fixed sets only.
 
-use super::{Api, failure::Failure};
+use super::Api;
 use crate::api::table::Fault;
 use axum::extract::State;
 use axum::http::header;
@@ -110,7 +110,7 @@ impl Drop for InFlight {
 /// What the node counts, in the OpenMetrics text format.
 #[utoipa::path(get, path = "/metrics", tag = "node",
     responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
-pub(super) async fn metrics(State(api): State<Api>) -> Result<impl IntoResponse, Failure> {
+pub(super) async fn metrics(State(api): State<Api>) -> Result<impl IntoResponse, Fault> {
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     api.metrics.peers.set(count(api.app.coordinator.peers().await.len()));
     api.metrics.experts.set(count(api.app.coordinator.experts().len()));

@@ -3,7 +3,7 @@
 //! `swarm` plans and routes; `swarm:N` with at most N experts; `expert:<id>` or a bare id is that expert,
 //! wherever it runs. The sentence encoder is a model of `/v1/embeddings` only.
 
-use super::{Api, failure::Failure};
+use super::Api;
 use crate::api::table::Fault;
 use crate::coordinator::Target;
 use axum::Json;
@@ -97,7 +97,7 @@ pub(super) async fn models(State(api): State<Api>) -> Json<ModelList> {
 pub(super) async fn model(
     State(api): State<Api>,
     id: Result<Path<String>, PathRejection>,
-) -> Result<Json<Model>, Failure> {
+) -> Result<Json<Model>, Fault> {
     let Path(id) = id.map_err(|_| Fault::new("invalid", "the model's name is not UTF-8"))?;
     let models = list(&api);
     let name = match target(&id) {
@@ -105,11 +105,11 @@ pub(super) async fn model(
         // The encoder has a name without a colon, as an expert may be called.
         Ok((Target::Expert(_), _)) if models.iter().any(|m| m.id == id) => id.clone(),
         Ok((Target::Expert(expert), _)) => format!("{EXPERT}{expert}"),
-        Err(fault) => return Err(Fault { field: None, ..fault }.into()),
+        Err(fault) => return Err(Fault { field: None, ..fault }),
     };
     match models.into_iter().find(|m| m.id == name) {
         Some(found) => Ok(Json(Model { id, ..found })),
-        None => Err(Fault::new("unknown_expert", "no model has this name; /v1/models has the list").into()),
+        None => Err(Fault::new("unknown_expert", "no model has this name; /v1/models has the list")),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The OpenAPI document, made of the handlers and types themselves. What every route may answer beside its own
 //! reply is in the table of errors, so that is where it is taken from.
 
-use super::failure::ErrorBody;
 use super::{chat, completions, embeddings, health, metrics, model, responses, swarm};
+use crate::api::table::ErrorBody;
 use crate::api::table::ROWS;
 use std::collections::BTreeMap;
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, path::Operation};

@@ -11,7 +11,7 @@ pub(super) use request::ResponseRequest;
 use super::Api;
 use super::body::Body;
 use super::course::Course;
-use super::failure::Failure;
+use crate::api::table::Fault;
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
@@ -25,7 +25,7 @@ use writer::Writer;
 pub(super) async fn responses(
     State(api): State<Api>,
     Body(request): Body<ResponseRequest>,
-) -> Result<axum::response::Response, Failure> {
+) -> Result<axum::response::Response, Fault> {
     let (streamed, notes) = request.delivery();
     let response = request.blank();
     let wanted = request.wanted()?;

@@ -1,8 +1,8 @@
 //! `/v1/swarm`: who is there and what a question would become, for consoles and scripts.
 
 use super::body::Body;
-use super::failure::Failure;
 use super::{Api, data, extension};
+use crate::api::table::Fault;
 use crate::coordinator::Question;
 use crate::network;
 use axum::Json;
@@ -164,13 +164,13 @@ pub(super) async fn experts(State(api): State<Api>) -> Json<ExpertList> {
 pub(super) async fn plan(
     State(api): State<Api>,
     Body(request): Body<PlanRequest>,
-) -> Result<Json<extension::Report>, Failure> {
+) -> Result<Json<extension::Report>, Fault> {
     let planned = api
         .app
         .coordinator
         .plan(&Question::new(request.prompt))
         .await
-        .map_err(|error| Failure(super::wishes::renamed((&error).into(), &[("messages", "prompt")])))?;
+        .map_err(|error| super::wishes::renamed((&error).into(), &[("messages", "prompt")]))?;
     let mut report = extension::Report::default();
     report.planned(0, &planned);
     Ok(Json(report))
