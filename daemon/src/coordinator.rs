@@ -30,7 +30,7 @@ pub use route::Candidate;
 use crate::embedding::Encoder;
 use crate::network::{Network, PeerInfo};
 use polymath_swarm::capability::Advert;
-use polymath_swarm::plan::Plan;
+use polymath_swarm::plan::{Demands, Doubts, Plan};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -170,10 +170,11 @@ impl Coordinator {
     async fn prepare(&self, question: &Question) -> Result<(Plan, Planned), Error> {
         let started = Instant::now();
         let plan = conversation::plan(question);
-        let plan_time = started.elapsed();
         if let Target::Expert(name) = &question.target {
-            return self.named(name, plan, plan_time);
+            return self.named(name, plan, started.elapsed());
         }
+        let plan = if question.is_whole() { plan } else { self.settled(plan).await? };
+        let plan_time = started.elapsed();
         let texts: Vec<String> = match &question.topic {
             Some(topic) if question.is_whole() => vec![topic.clone()],
             _ => plan.tasks().map(|t| route::without_placeholders(&t.text)).collect(),
@@ -190,6 +191,18 @@ impl Coordinator {
         }
         let route = routing_started.elapsed();
         Ok((plan, Planned { tasks, embed, plan: plan_time, route }))
+    }
+
+    /// The plan, cut also where its form leaves it open and the parts are clearly different experts' work.
+    async fn settled(&self, plan: Plan) -> Result<Plan, Error> {
+        let doubts = Doubts::of(&plan);
+        if doubts.is_empty() {
+            return Ok(plan);
+        }
+        let texts = doubts.spans().into_iter().map(route::without_placeholders).collect();
+        let queries = self.inner.encoder.embed(texts).await?;
+        let fits: Vec<_> = queries.iter().map(|query| self.inner.router.fits(query)).collect();
+        Ok(doubts.settle(&plan, &fits, Demands::default()))
     }
 
     fn named(&self, name: &str, plan: Plan, plan_time: Duration) -> Result<(Plan, Planned), Error> {

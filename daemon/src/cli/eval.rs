@@ -2,6 +2,7 @@
 //! cases, asks, and prints a table or the JSON keys that scripts depend on.
 
 mod ask;
+mod cards;
 pub(super) mod cases;
 mod experts;
 mod lone;
@@ -19,7 +20,7 @@ Examples:
   daemon eval experts
   daemon eval ask --cases models/cases/compound.jsonl
   daemon eval route --cards cards.json --prompts prompts.jsonl --json
-  daemon eval plan --cases questions.jsonl")]
+  daemon eval plan --cases questions.jsonl --cards models/experts")]
 pub(super) enum Command {
     /// Each bundled expert on its own cases
     Experts(experts::Arguments),
@@ -36,7 +37,7 @@ pub(super) async fn run(command: Command, context: Context) -> anyhow::Result<()
         Command::Experts(arguments) => experts::run(arguments, context).await,
         Command::Ask(arguments) => ask::run(arguments, context).await,
         Command::Route(arguments) => route::run(arguments, context).await,
-        Command::Plan(arguments) => plan::run(&arguments),
+        Command::Plan(arguments) => plan::run(arguments, context).await,
     }
 }
 

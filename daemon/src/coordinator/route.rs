@@ -9,6 +9,7 @@ use lru::LruCache;
 use polymath_swarm::capability::Advert;
 use polymath_swarm::embedding::Embedding;
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
+use polymath_swarm::plan;
 use polymath_swarm::score::{self, Factors, Profile};
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -75,6 +76,19 @@ impl Router {
                 known
             }
         }
+    }
+
+    /// How well the known experts fit a text, best first, by their cards' ids: who runs one matters as little here
+    /// as whether it is busy.
+    pub(super) fn fits(&self, query: &Embedding) -> Vec<plan::Fit<String>> {
+        let mut best: HashMap<String, f32> = HashMap::new();
+        for candidate in self.rank_known(query) {
+            let held = best.entry(candidate.advert.card.id.clone()).or_default();
+            *held = held.max(candidate.factors.competence);
+        }
+        let mut fits: Vec<_> = best.into_iter().collect();
+        fits.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        fits
     }
 
     /// The experts with this card id, wherever they run, the most available first.

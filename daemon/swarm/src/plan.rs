@@ -6,10 +6,12 @@
 
 mod follow_up;
 mod graph;
+mod semantic;
 mod structural;
 
 pub use follow_up::follow_up;
 pub use graph::Plan;
+pub use semantic::{Demands, Doubts, Fit};
 pub use structural::structural;
 
 use serde::{Deserialize, Serialize};

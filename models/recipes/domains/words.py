@@ -253,10 +253,29 @@ def vowels(word: str) -> list[str]:
 
 
 def sort(word: str) -> list[str]:
-    """Picks the letters in order, as `backwards` does from the end."""
-    order = sorted(range(len(word)), key=lambda index: (word[index], index))
-    picked = " ".join(f"{index + 1}{word[index]}{place}" for place, index in enumerate(order, 1))
-    return [places(word), picked, "".join(sorted(word))]
+    """Goes through the alphabet: a letter of the word gets its old and its new place, `...bc1-1c2-2de4-3f...`.
+
+    Which letter comes next is then never a matter of comparing, only whether this one occurs, and where again.
+    """
+    scan, place = "", 0
+    for letter in LETTERS:
+        found = [index for index, other in enumerate(word, 1) if other == letter]
+        for index in found:
+            place += 1
+            scan += f"{letter}{index}-{place}"
+        scan += "" if found else letter
+    return [places(word), scan, "".join(sorted(word))]
+
+
+def palindrome(word: str) -> list[str]:
+    """Compares from the outside in, up to the first difference: `1p5s!` or `1l5l= 2e4e=`."""
+    size, steps = len(word), []
+    for index in range(size // 2):
+        same = word[index] == word[size - index - 1]
+        steps.append(f"{index + 1}{word[index]}{size - index}{word[size - index - 1]}{'=' if same else '!'}")
+        if not same:
+            break
+    return [places(word), " ".join(steps), "yes" if word == word[::-1] else "no"]
 
 
 WORKINGS = {
@@ -267,7 +286,7 @@ WORKINGS = {
     "last": lambda word: [places(word), word[-1]],
     "sort": sort,
     "upper": lambda word: [word.upper()],
-    "palindrome": lambda word: [*reverse(word), "yes" if word == word[::-1] else "no"],
+    "palindrome": palindrome,
     "twice": lambda word: [f"{word} {word}"],
 }
 

@@ -16,8 +16,11 @@ mod join;
 mod kind;
 mod mask;
 mod reference;
+mod seam;
 mod segment;
 mod words;
+
+pub(in crate::plan) use seam::{Seam, atoms, follows, part, stands_alone, without_connector};
 
 use super::{Plan, TASKS_MAX, Task};
 use connector::Strength;

@@ -99,7 +99,7 @@ pub(super) fn cuts(text: &str, mask: &[bool]) -> Vec<usize> {
 }
 
 /// Bytes of the joint that `text` begins with.
-fn joint(text: &str) -> Option<usize> {
+pub(super) fn joint(text: &str) -> Option<usize> {
     JOINTS
         .iter()
         .find(|joint| text.get(..joint.len()).is_some_and(|head| head.eq_ignore_ascii_case(joint)))
@@ -227,7 +227,7 @@ fn shares_content(right: &[Word], left: &[Word]) -> bool {
 }
 
 /// "then subtract 5": works on what the order before it leaves, without saying so.
-fn works_on(head: &[Word]) -> bool {
+pub(super) fn works_on(head: &[Word]) -> bool {
     let sums = head
         .first()
         .is_some_and(|w| w.is_in(&["add", "subtract", "multiply", "divide", "double", "halve", "square"]));

@@ -121,7 +121,7 @@ impl Group {
 }
 
 /// Without the comma, semicolon or free-standing dash that led to the next part.
-fn without_joint(body: &str) -> &str {
+pub(super) fn without_joint(body: &str) -> &str {
     let plain = body.trim_end().trim_end_matches([',', ';']).trim_end();
     let bare = plain.trim_end_matches(['-', '/', '|', '\u{2013}', '\u{2014}']);
     if bare.ends_with(' ') { bare.trim_end() } else { plain }
@@ -133,7 +133,7 @@ fn is_order(body: &str) -> bool {
     super::kind::is_imperative(body, head) || super::kind::orders(&found)
 }
 
-fn capitalised(body: &str) -> String {
+pub(super) fn capitalised(body: &str) -> String {
     let mut characters = body.chars();
     match characters.next() {
         Some(first) => first.to_uppercase().chain(characters).collect(),

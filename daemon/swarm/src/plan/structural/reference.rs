@@ -7,7 +7,9 @@ mod pronoun;
 pub(super) use antecedent::yields_thing;
 
 use super::kind::skip_polite;
-use super::words::{AMBIGUOUS_VERBS, DETERMINERS, PREPOSITIONS, VERBS, Word, words};
+use super::words::{
+    AMBIGUOUS_VERBS, AUXILIARIES, DETERMINERS, INTERROGATIVES, PREPOSITIONS, VERBS, Word, words,
+};
 use antecedent::yields_person;
 use pronoun::{PRONOUN_REACH, compares, early, is_expletive, is_generic, is_plural_noun, stands_alone};
 use std::ops::Range;
@@ -125,6 +127,8 @@ enum Form {
     Thing { possessive: bool },
     /// A person: likewise.
     Person { possessive: bool },
+    /// "… there?": the answer is a place.
+    Place,
 }
 
 /// What a piece makes of what was before it.
@@ -145,41 +149,52 @@ pub(super) fn link(text: &str, previous: &str, done: u32) -> Link {
     let Some(reference) = reference(text, &found, done) else {
         return Link::Free;
     };
-    let possessive = match reference.form {
-        Form::Answer | Form::Ordinal(_) | Form::All => false,
+    let yields = match reference.form {
+        Form::Answer | Form::Ordinal(_) | Form::All => true,
         Form::Thing { possessive } => {
             let direct =
                 skip_polite(&found).first().is_some_and(|verb| verb.is_in(TRANSFORMS)) && !possessive;
-            if !direct && !yields_thing(previous) {
-                return Link::Topic;
-            }
-            possessive
+            direct || yields_thing(previous)
         }
-        Form::Person { possessive } => {
-            if !yields_person(previous) {
-                return Link::Topic;
-            }
-            possessive
-        }
+        Form::Person { .. } => yields_person(previous),
+        Form::Place => yields_thing(previous),
     };
-    let needs: Vec<u32> = match reference.form {
-        Form::All => (1..=done).collect(),
-        Form::Ordinal(id) => vec![id],
-        _ => vec![done],
-    };
-    let names: Vec<String> = needs.iter().map(|id| format!("{{{{{id}}}}}")).collect();
-    let mut name = match names.as_slice() {
-        [head @ .., last] if !head.is_empty() => format!("{} and {last}", head.join(", ")),
-        _ => names.concat(),
-    };
-    if possessive {
-        name.push_str("'s");
+    if yields { reference.needs(text, done) } else { Link::Topic }
+}
+
+/// How `text` refers to what was before where the two are known to be tasks of their own: what "it" means must
+/// then be an answer.
+pub(super) fn link_to_answer(text: &str, done: u32) -> Link {
+    let found = words(text, WORDS_MAX);
+    reference(text, &found, done).map_or(Link::Free, |reference| reference.needs(text, done))
+}
+
+impl Reference {
+    fn needs(self, text: &str, done: u32) -> Link {
+        let needs: Vec<u32> = match self.form {
+            Form::All => (1..=done).collect(),
+            Form::Ordinal(id) => vec![id],
+            _ => vec![done],
+        };
+        let names: Vec<String> = needs.iter().map(|id| format!("{{{{{id}}}}}")).collect();
+        let name = match names.as_slice() {
+            [head @ .., last] if !head.is_empty() => format!("{} and {last}", head.join(", ")),
+            _ => names.concat(),
+        };
+        let (before, after) = match self.form {
+            Form::Thing { possessive: true } | Form::Person { possessive: true } => ("", "'s"),
+            Form::Place => ("in ", ""),
+            _ => ("", ""),
+        };
+        let Range { start, end } = self.span;
+        Link::Needs(format!("{}{before}{name}{after}{}", &text[..start], &text[end..]), needs)
     }
-    let Range { start, end } = reference.span;
-    Link::Needs(format!("{}{name}{}", &text[..start], &text[end..]), needs)
 }
 
 fn reference(text: &str, found: &[Word], done: u32) -> Option<Reference> {
+    if let Some(span) = place(found) {
+        return Some(Reference { span, form: Form::Place });
+    }
     let transforms = transforms(found);
     let orders =
         skip_polite(found).first().is_some_and(|verb| verb.is_in(VERBS) || verb.is_in(AMBIGUOUS_VERBS));
@@ -214,6 +229,18 @@ fn reference(text: &str, found: &[Word], done: u32) -> Option<Reference> {
             _ => None,
         }
     })
+}
+
+/// "What currency is used there?": a question that ends in "there" and names no place itself.
+fn place(found: &[Word]) -> Option<Range<usize>> {
+    let [head @ .., before, last] = found else {
+        return None;
+    };
+    let asks = skip_polite(found).first().is_some_and(|w| w.is_in(INTERROGATIVES) || w.is_in(VERBS));
+    let exists = before.is_in(AUXILIARIES) || before.is_in(&["over", "up", "down", "out", "in", "from"]);
+    let own = head.iter().skip(1).any(|w| w.capital);
+    (last.lower == "there" && asks && !exists && !own && found.len() < WORDS_MAX)
+        .then(|| last.start..last.end)
 }
 
 fn transforms(found: &[Word]) -> bool {

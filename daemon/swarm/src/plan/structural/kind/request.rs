@@ -68,7 +68,7 @@ const CONVERSIONS: &[&str] = &[
     "percent",
 ];
 
-pub(super) const PRONOUNS: &[&str] =
+pub(in super::super) const PRONOUNS: &[&str] =
     &["i", "you", "he", "she", "it", "we", "they", "one", "there", "him", "them", "us"];
 
 /// Orders on how to answer, and calls for attention: "please use simple words".

@@ -1,7 +1,7 @@
 //! Whether an earlier question has an answer that "it" or "he" could mean.
 
 use super::super::kind::{request, skip_polite};
-use super::super::words::{AUXILIARIES, INTERROGATIVES, Word, words};
+use super::super::words::{AUXILIARIES, INTERROGATIVES, PREPOSITIONS, Word, words};
 use super::{TRANSFORMS, WORDS_MAX};
 
 /// Whether the answer to `previous` is a thing that "it" may mean.
@@ -25,6 +25,9 @@ pub(in super::super) fn yields_thing(previous: &str) -> bool {
         }
     }
     match first.lower.as_str() {
+        // "Whose capital is Athens?", "In which country is Tokyo?"
+        "whose" => true,
+        _ if first.is_in(PREPOSITIONS) && head.get(1).is_some_and(|w| w.is_in(&["which", "what"])) => true,
         "which" | "what" if !head.get(1).is_some_and(|w| w.is_in(AUXILIARIES)) => {
             !head.get(1).is_some_and(|w| w.is_in(&["of"]))
         }
