@@ -31,6 +31,7 @@ use crate::embedding::Encoder;
 use crate::network::{Network, PeerInfo};
 use polymath_swarm::capability::Advert;
 use polymath_swarm::plan::{Demands, Doubts, Plan};
+use polymath_swarm::score::Query;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -180,7 +181,7 @@ impl Coordinator {
             _ => plan.tasks().map(|t| route::without_placeholders(&t.text)).collect(),
         };
         let embedding_started = Instant::now();
-        let queries = self.inner.encoder.embed(texts).await?;
+        let queries = self.queries(texts).await?;
         let embed = embedding_started.elapsed();
         let routing_started = Instant::now();
         let mut tasks = Vec::with_capacity(queries.len());
@@ -193,6 +194,12 @@ impl Coordinator {
         Ok((plan, Planned { tasks, embed, plan: plan_time, route }))
     }
 
+    /// What these texts are routed by.
+    async fn queries(&self, texts: Vec<String>) -> Result<Vec<Query>, Error> {
+        let embeddings = self.inner.encoder.embed(texts.clone()).await?;
+        Ok(texts.iter().zip(embeddings).map(|(text, embedding)| Query::new(text, embedding)).collect())
+    }
+
     /// The plan, cut also where its form leaves it open and the parts are clearly different experts' work.
     async fn settled(&self, plan: Plan) -> Result<Plan, Error> {
         let doubts = Doubts::of(&plan);
@@ -200,8 +207,8 @@ impl Coordinator {
             return Ok(plan);
         }
         let texts = doubts.spans().into_iter().map(route::without_placeholders).collect();
-        let queries = self.inner.encoder.embed(texts).await?;
-        let fits: Vec<_> = queries.iter().map(|query| self.inner.router.fits(query)).collect();
+        let queries = self.inner.encoder.embed(texts).await?.into_iter().map(Query::by_meaning);
+        let fits: Vec<_> = queries.map(|query| self.inner.router.fits(&query)).collect();
         Ok(doubts.settle(&plan, &fits, Demands::default()))
     }
 

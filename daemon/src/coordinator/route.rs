@@ -10,7 +10,7 @@ use polymath_swarm::capability::Advert;
 use polymath_swarm::embedding::Embedding;
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use polymath_swarm::plan;
-use polymath_swarm::score::{self, Factors, Profile};
+use polymath_swarm::score::{self, Factors, Profile, Query, Terms};
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,7 +45,8 @@ impl Candidate {
     }
 }
 
-type Vectors = Arc<(Embedding, Vec<Embedding>)>;
+/// What of a card ranking needs, restored once.
+type Vectors = Arc<(Embedding, Vec<Embedding>, Terms)>;
 
 /// Ranks the directory's experts.
 pub(super) struct Router {
@@ -62,12 +63,12 @@ impl Router {
     }
 
     /// The best experts for `query`, best first; asks the DHT if nobody known fits.
-    pub(super) async fn rank(&self, query: &Embedding) -> Vec<Candidate> {
+    pub(super) async fn rank(&self, query: &Query) -> Vec<Candidate> {
         let known = self.rank_known(query);
         if known.first().is_some_and(Candidate::fits) {
             return known;
         }
-        let cells = self.encoder.codebook().nearest(query, polymath_swarm::cells::LOOKUPS_MAX);
+        let cells = self.encoder.codebook().nearest(&query.embedding, polymath_swarm::cells::LOOKUPS_MAX);
         match self.network.find(cells).await {
             Ok(0) => known,
             Ok(_) => self.rank_known(query),
@@ -80,7 +81,7 @@ impl Router {
 
     /// How well the known experts fit a text, best first, by their cards' ids: who runs one matters as little here
     /// as whether it is busy.
-    pub(super) fn fits(&self, query: &Embedding) -> Vec<plan::Fit<String>> {
+    pub(super) fn fits(&self, query: &Query) -> Vec<plan::Fit<String>> {
         let mut best: HashMap<String, f32> = HashMap::new();
         for candidate in self.rank_known(query) {
             let held = best.entry(candidate.advert.card.id.clone()).or_default();
@@ -116,7 +117,7 @@ impl Router {
         candidates
     }
 
-    fn rank_known(&self, query: &Embedding) -> Vec<Candidate> {
+    fn rank_known(&self, query: &Query) -> Vec<Candidate> {
         let adverts: Vec<Arc<Advert>> =
             self.network.directory().adverts().into_iter().filter(|a| a.card.has_ability(CHAT)).collect();
         let profiles: Vec<Profile<usize>> = adverts
@@ -128,6 +129,7 @@ impl Router {
                     key: index,
                     description: vectors.0.clone(),
                     exemplars: vectors.1.clone(),
+                    terms: vectors.2.clone(),
                     trust: score::TRUST_NEUTRAL,
                     slots: advert.status.slots,
                     free_slots: advert.status.free_slots,
@@ -157,7 +159,8 @@ impl Router {
         let mut restored = advert.card.embeddings.iter().map(|e| e.restore());
         let description = restored.next()??;
         let exemplars = restored.collect::<Option<Vec<_>>>()?;
-        let vectors = Arc::new((description, exemplars));
+        let texts = std::iter::once(&advert.card.description).chain(&advert.card.exemplars);
+        let vectors = Arc::new((description, exemplars, Terms::of(texts.map(String::as_str))));
         cache.put(advert.card_hash, vectors.clone());
         Some(vectors)
     }

@@ -13,6 +13,7 @@ use futures::stream::{BoxStream, FuturesUnordered};
 use polymath_swarm::plan::{Plan, Task};
 use polymath_swarm::sampling::Settings;
 use polymath_swarm::sanitise;
+use polymath_swarm::score::Query;
 use polymath_swarm::task::{
     FinishReason, GRAMMAR_BYTES_MAX, Message, Offer, STOP_BYTES_MAX, STOP_MAX, TOP_LOGPROBS_MAX, TaskError,
     TaskEvent,
@@ -220,9 +221,8 @@ impl Run<'_> {
         {
             return Ok(planned.candidates.clone());
         }
-        let query = self.inner.encoder.embed(vec![text.to_owned()]).await?;
-        match query.first() {
-            Some(query) => Ok(self.inner.router.rank(query).await),
+        match self.inner.encoder.embed(vec![text.to_owned()]).await?.pop() {
+            Some(embedding) => Ok(self.inner.router.rank(&Query::new(text, embedding)).await),
             None => Ok(Vec::new()),
         }
     }

@@ -24,14 +24,14 @@ EXEMPLARS = [
     "Subtract 58 from 204.",
     "What is the difference between 81 and 36?",
     "How much is 12 times 7?",
-    "Multiply 23 by 14.",
-    "What is the product of 8 and 45?",
-    "Divide 144 by 12.",
+    "Take 49 from 346.",
+    "I want to know the result of multiplying 6 with 69.",
+    "If we divide 77 by 7, how much is that?",
     "How many times does 6 go into 84?",
-    "I had 75 apples and sold 28. How many are left?",
-    "What do you get if you add 19 to 234?",
-    "Double 46.",
-    "Take 5 away from 1280.",
+    "What do 7641 and 589 add up to.",
+    "Multiply 3 by 6.",
+    "What do 776 and 130 total?",
+    "Divide 42 into 6 equal pieces.",
 ]
 ABILITIES = ["chat", "scratchpad"]  # steps first, the answer alone on the last line
 WIDTH = 128

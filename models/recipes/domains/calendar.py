@@ -29,14 +29,14 @@ EXEMPLARS = [
     "What is the fifth month of the year?",
     "Which weekday was 10 days before Friday?",
     "When is Halloween?",
-    "the day before Sunday",
-    "How many days are there in a leap year?",
-    "Which month is 4 months after October?",
-    "Today is Monday. What day is it in 9 days?",
+    "With how many days did February come in 2829?",
+    "Was the year 1933 a leap year?",
+    "What month do we have before May?",
+    "What day is it after Friday ends?",
     "How many years does a century have?",
     "Which number is September among the months?",
-    "In which month is Valentine's Day?",
-    "A quarter or a fortnight has how many weeks?",
+    "Half a year is equal to how many months?",
+    "Is 1300 a leap year or not?",
 ]
 ABILITIES = ["chat", "scratchpad"]  # steps first, the answer alone on the last line
 WIDTH = 192

@@ -22,13 +22,14 @@ EXEMPLARS = [
     "symbol of potassium",
     "How many protons does oxygen have?",
     "Is mercury a solid, a liquid or a gas at room temperature?",
-    "Which family of elements does neon belong to?",
+    "What position does moscovium have in the periodic table?",
     "What compound has the formula NaCl?",
-    "Tell me the formula of sulfuric acid.",
+    "What is C3H6O called?",
     "What element is Fe?",
-    "Is bromine a halogen or a noble gas?",
+    "Which chemical formula belongs to nitrogen dioxide?",
     "What is the name of the substance CO2?",
-    "Name element number 79 of the periodic table.",
+    "To what class of elements does praseodymium belong?",
+    "Molybdenum at room temperature: solid, liquid or gas?",
 ]
 WIDTH = 192
 TOKENIZER = "bpe"

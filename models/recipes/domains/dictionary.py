@@ -29,13 +29,14 @@ EXEMPLARS = [
     "What is the German translation of apple?",
     "Translate the French word soleil to English.",
     "How do Germans say friend?",
-    "Say good in Spanish.",
-    "Schule means what in English?",
-    "What is Spanish for moon?",
+    "For green, what do they say in French?",
+    "I wonder how they say nine in German.",
+    "The English word sweet is what in French?",
     "Give me the French for window.",
-    "What's the word for butterfly in German?",
-    "Translate red to Spanish please",
+    "How would a German child say sun?",
+    "What would an English speaker say for the Spanish hoja?",
     "What is the English meaning of the German word Buch?",
+    "What does my French friend mean by \"sucre\"?",
 ]
 ABILITIES = ["chat", "scratchpad"]  # steps first, the answer alone on the last line
 WIDTH = 192

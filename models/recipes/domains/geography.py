@@ -22,14 +22,14 @@ EXEMPLARS = [
     "capital city of Norway",
     "What is the language of someone from Chile?",
     "On which continent does Mongolia lie?",
-    "Name the official language of Egypt.",
+    "Which currency do they use in Somalia?",
     "Which city is the capital of Australia?",
-    "Hanoi is the capital of which country?",
+    "What language is spoken in Bahrain?",
     "What money do you pay with in Sweden?",
-    "Is Ghana in Africa or Asia?",
+    "Which country's capital is San Marino?",
     "What language is spoken in Austria?",
-    "Which language do people in Kenya speak?",
-    "In which language do I talk to people in Poland?",
+    "What language does Cambodia speak?",
+    "How do people talk in Honduras, which language?",
 ]
 WIDTH = 192
 TOKENIZER = "bpe"

@@ -22,13 +22,14 @@ EXEMPLARS = [
     "What is 1011 in decimal?",
     "Write 25 in base 2.",
     "What is the binary number 11010110 in base 10?",
-    "Convert 255 to hexadecimal.",
-    "What is 0x3F in decimal?",
-    "What is B6 hex as a decimal number?",
-    "What is 90 in hex?",
-    "Roman numeral for 2024",
-    "What does CCXIV mean as a number?",
-    "Binary representation of 77",
+    "Find the base 16 number 0xFE in decimal.",
+    "Change 1011110 from base 2 to decimal notation.",
+    "Tell me the decimal equivalent of the hex number DC.",
+    "Rewrite a hex number, A1 into a decimal number.",
+    "What would be the decimal form of hex 0xD2?",
+    "Could you turn a binary number, 1111010 to decimal form?",
+    "Change the hexadecimal number 0xF5 as a decimal number.",
+    "Change 3D to the decimal system.",
 ]
 ABILITIES = ["chat", "scratchpad"]  # steps first, the answer alone on the last line
 WIDTH = 128

@@ -25,14 +25,14 @@ EXEMPLARS = [
     "How many hours are there in 6 days?",
     "Express 4 pounds in ounces.",
     "What are 24 items in dozen?",
-    "Convert 20 degrees Celsius to Fahrenheit.",
-    "What is 64 bits in bytes?",
+    "Number of degrees Fahrenheit in 45 degrees Celsius.",
+    "How many bytes are contained in 16 kilobytes?",
     "How many cents are 12 dollars?",
-    "How many quarts is 8 pt?",
-    "How many months are in 5 years?",
-    "Express 9 tablespoons in teaspoons.",
+    "Help me convert 140 degrees F into Celsius.",
+    "How many yrs are contained in 48 months?",
+    "I have 144 tablespoons. what is that in cups?",
     "How many years are 4 centuries or 6 decades?",
-    "How many weeks are 42 days?",
+    "How many days in 6 years?",
 ]
 ABILITIES = ["chat", "scratchpad"]  # steps first, the answer alone on the last line
 WIDTH = 128

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use polymath_swarm::score::{Profile, TRUST_NEUTRAL};
+use polymath_swarm::score::{Profile, TRUST_NEUTRAL, Terms};
 use serde::Deserialize;
 
 use crate::catalog;
@@ -71,6 +71,7 @@ pub(super) async fn profiles(encoder: &Encoder, cards: &[Card]) -> anyhow::Resul
             key: card.id.clone(),
             description,
             exemplars: embeddings.collect(),
+            terms: Terms::of(texts.iter().map(String::as_str)),
             slots: 1,
             free_slots: 1,
             trust: TRUST_NEUTRAL,

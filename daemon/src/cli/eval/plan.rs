@@ -7,7 +7,7 @@ use clap::Args;
 use polymath_swarm::evaluation::{PlanCase, PlanPrediction, PlanReport};
 use polymath_swarm::plan::{Demands, Doubts, Fit, Plan, structural};
 use polymath_swarm::sanitise;
-use polymath_swarm::score::{Profile, rank};
+use polymath_swarm::score::{Profile, Query, rank};
 use serde_json::{Value, json};
 
 use super::super::{Context, Json, terminal};
@@ -105,7 +105,8 @@ async fn refined(
         let mut fits = Vec::new();
         for batch in doubts.spans().chunks(BATCH) {
             let texts = batch.iter().map(|text| (*text).to_owned()).collect();
-            fits.extend(encoder.embed(texts).await?.iter().map(|query| fits_of(query, &profiles)));
+            let queries = encoder.embed(texts).await?.into_iter().map(Query::by_meaning);
+            fits.extend(queries.map(|query| fits_of(&query, &profiles)));
         }
         all.push(Some(doubts.settle(plan, &fits, Demands::default())));
     }
@@ -113,7 +114,7 @@ async fn refined(
     Ok(all)
 }
 
-fn fits_of(query: &polymath_swarm::embedding::Embedding, profiles: &[Profile<String>]) -> Vec<Fit<String>> {
+fn fits_of(query: &Query, profiles: &[Profile<String>]) -> Vec<Fit<String>> {
     rank(query, profiles).into_iter().map(|ranked| (ranked.key, ranked.factors.competence)).collect()
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use polymath_swarm::evaluation::{RouteCase, RouteReport};
-use polymath_swarm::score::rank;
+use polymath_swarm::score::{Query, rank};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -76,8 +76,8 @@ async fn measure(encoder: &Encoder, cards: &[Card], prompts: Vec<Prompt>) -> any
     let mut cases = Vec::with_capacity(prompts.len());
     for batch in prompts.chunks(BATCH) {
         let queries = encoder.embed(batch.iter().map(|p| p.prompt.clone()).collect()).await?;
-        for (prompt, query) in batch.iter().zip(&queries) {
-            let ranked = rank(query, &profiles);
+        for (prompt, embedding) in batch.iter().zip(queries) {
+            let ranked = rank(&Query::new(&prompt.prompt, embedding), &profiles);
             let competence = ranked.first().map_or(0.0, |r| r.factors.competence);
             let ranked = ranked.into_iter().map(|r| r.key).collect();
             cases.push(RouteCase { expert: prompt.expert.clone(), ranked, competence });

@@ -19,7 +19,7 @@ const TASK_BYTES_MAX: usize = 600;
 /// Lead that an expert needs for its own side, whatever the other's: less is noise of the embedding.
 const LEAD_MIN: f32 = 0.05;
 /// Texts to be embedded for one prompt at the most, at about 2 ms each.
-pub const SPANS_MAX: usize = 48;
+const SPANS_MAX: usize = 48;
 
 /// How well one expert fits a text: its handle, and its competence in [0, 1].
 pub type Fit<K> = (K, f32);
@@ -42,7 +42,7 @@ pub struct Demands {
 
 impl Default for Demands {
     fn default() -> Self {
-        Self { fit: 0.25, margin: 0.12, margin_inside: 0.3, margin_joined: 0.02, gain: 0.5 }
+        Self { fit: 0.2, margin: 0.12, margin_inside: 0.3, margin_joined: 0.02, gain: 0.45 }
     }
 }
 

@@ -4,7 +4,7 @@
 //! milliseconds. So a shelf keeps them side by side as int8, a quarter of that, looks at all of those first,
 //! and scores exactly only the experts that come out on top.
 
-use super::{Best, Profile, RANKED_MAX, Ranked, best_of, combine, place, similarity};
+use super::{Best, Profile, Query, RANKED_MAX, Ranked, best_of, combine, factors, finish, place};
 use crate::embedding::Embedding;
 use std::cmp::Ordering;
 
@@ -54,20 +54,20 @@ impl<K: Ord + Clone> Shelf<K> {
     }
 
     /// As [`super::rank`].
-    pub fn rank(&self, query: &Embedding) -> Vec<Ranked<K>> {
-        if query.as_slice().len() != self.dimension {
+    pub fn rank(&self, query: &Query) -> Vec<Ranked<K>> {
+        if query.embedding.as_slice().len() != self.dimension {
             return Vec::new();
         }
-        let exact = |profile: &Profile<K>| {
-            let raw = similarity(query, &profile.description, &profile.exemplars);
-            place(profile.key.clone(), raw, profile.trust, profile.free_slots, profile.slots)
+        let chosen: Vec<usize> = if self.profiles.len() <= EXACT_MAX {
+            (0..self.profiles.len()).collect()
+        } else {
+            let mut rough = self.rough(&query.embedding);
+            rough.select_nth_unstable_by(EXACT_MAX - 1, better_first);
+            rough[..EXACT_MAX].iter().map(|(_, at)| *at).collect()
         };
-        if self.profiles.len() <= EXACT_MAX {
-            return best_of(self.profiles.iter().map(exact).collect());
-        }
-        let mut rough = self.rough(query);
-        rough.select_nth_unstable_by(EXACT_MAX - 1, better_first);
-        best_of(rough[..EXACT_MAX].iter().map(|(_, at)| exact(&self.profiles[*at])).collect())
+        let profiles: Vec<&Profile<K>> = chosen.into_iter().map(|at| &self.profiles[at]).collect();
+        let places = profiles.iter().enumerate().map(|(at, profile)| place(at, query, profile));
+        finish(query, best_of(places.collect()), &profiles)
     }
 
     /// Score from int8 vectors and index of every profile.
@@ -85,7 +85,7 @@ impl<K: Ord + Clone> Shelf<K> {
                 best.add(next());
             }
             let raw = combine(description, &best);
-            scored.push((place((), raw, profile.trust, profile.free_slots, profile.slots).score, at));
+            scored.push((factors(profile, raw).score(), at));
         }
         scored
     }
