@@ -13,9 +13,11 @@
 mod claims;
 mod compose;
 mod conversation;
+mod dispatch;
 mod error;
 mod event;
 mod host;
+mod planner;
 mod question;
 mod route;
 mod run;
@@ -30,7 +32,7 @@ pub use route::Candidate;
 use crate::embedding::Encoder;
 use crate::network::{Network, PeerInfo};
 use polymath_swarm::capability::Advert;
-use polymath_swarm::plan::{Demands, Doubts, Plan};
+use polymath_swarm::plan::Plan;
 use polymath_swarm::score::Query;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -174,7 +176,7 @@ impl Coordinator {
         if let Target::Expert(name) = &question.target {
             return self.named(name, plan, started.elapsed());
         }
-        let plan = if question.is_whole() { plan } else { self.settled(plan).await? };
+        let plan = if question.is_whole() { plan } else { self.inner.settled(plan).await? };
         let plan_time = started.elapsed();
         let texts: Vec<String> = match &question.topic {
             Some(topic) if question.is_whole() => vec![topic.clone()],
@@ -198,18 +200,6 @@ impl Coordinator {
     async fn queries(&self, texts: Vec<String>) -> Result<Vec<Query>, Error> {
         let embeddings = self.inner.encoder.embed(texts.clone()).await?;
         Ok(texts.iter().zip(embeddings).map(|(text, embedding)| Query::new(text, embedding)).collect())
-    }
-
-    /// The plan, cut also where its form leaves it open and the parts are clearly different experts' work.
-    async fn settled(&self, plan: Plan) -> Result<Plan, Error> {
-        let doubts = Doubts::of(&plan);
-        if doubts.is_empty() {
-            return Ok(plan);
-        }
-        let texts = doubts.spans().into_iter().map(route::without_placeholders).collect();
-        let queries = self.inner.encoder.embed(texts).await?.into_iter().map(Query::by_meaning);
-        let fits: Vec<_> = queries.map(|query| self.inner.router.fits(&query)).collect();
-        Ok(doubts.settle(&plan, &fits, Demands::default()))
     }
 
     fn named(&self, name: &str, plan: Plan, plan_time: Duration) -> Result<(Plan, Planned), Error> {

@@ -94,10 +94,19 @@ impl Router {
 
     /// The experts with this card id, wherever they run, the most available first.
     pub(super) fn named(&self, id: &str) -> Vec<Candidate> {
+        self.chosen(|advert| advert.card.id == id)
+    }
+
+    /// The experts with this ability, the most available first.
+    pub(super) fn with_ability(&self, ability: &str) -> Vec<Candidate> {
+        self.chosen(|advert| advert.card.has_ability(ability))
+    }
+
+    fn chosen(&self, which: impl Fn(&Advert) -> bool) -> Vec<Candidate> {
         let adverts = self.network.directory().adverts();
         let mut candidates: Vec<Candidate> = adverts
             .into_iter()
-            .filter(|advert| advert.card.id == id)
+            .filter(|advert| which(advert))
             .map(|advert| {
                 let availability = score::availability(advert.status.free_slots, advert.status.slots);
                 // Whoever names an expert has judged its competence himself.

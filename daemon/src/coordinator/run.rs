@@ -6,10 +6,10 @@
 
 use super::{
     Candidate, Config, Error, Event, Fault, Inner, Planned, Question, TaskResult, TaskStatus, Usage, compose,
-    conversation,
+    conversation, dispatch,
 };
 use futures::StreamExt as _;
-use futures::stream::{BoxStream, FuturesUnordered};
+use futures::stream::FuturesUnordered;
 use polymath_swarm::plan::{Plan, Task};
 use polymath_swarm::sampling::Settings;
 use polymath_swarm::sanitise;
@@ -288,7 +288,7 @@ impl Run<'_> {
         candidate: &Candidate,
         messages: Vec<Message>,
     ) -> Result<(), TaskError> {
-        let mut stream = self.open(candidate, self.offer(messages, candidate)).await?;
+        let mut stream = dispatch::open(self.inner, candidate, self.offer(messages, candidate)).await?;
         let scratchpad =
             candidate.advert.card.has_ability(compose::SCRATCHPAD) && !self.question.is_verbatim();
         let started = Event::Started { id: result.id, text: result.text.clone(), expert: candidate.clone() };
@@ -329,24 +329,6 @@ impl Run<'_> {
             }
         }
         Err(TaskError::Unreachable("the stream ended before the task did".to_owned()))
-    }
-
-    async fn open(
-        &self,
-        candidate: &Candidate,
-        offer: Offer,
-    ) -> Result<BoxStream<'static, Result<TaskEvent, TaskError>>, TaskError> {
-        use crate::network::task::Service as _;
-        let peer = candidate.advert.peer;
-        if peer == self.inner.network.peer() {
-            return Ok(self.inner.host.accept(peer, offer).await?.events);
-        }
-        let remote = self.inner.network.open_task(peer, offer).await?;
-        Ok(futures::stream::unfold(remote, |mut remote| async move {
-            let event = remote.next().await?;
-            Some((event, remote))
-        })
-        .boxed())
     }
 
     fn offer(&self, messages: Vec<Message>, candidate: &Candidate) -> Offer {

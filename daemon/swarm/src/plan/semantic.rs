@@ -82,6 +82,20 @@ impl Doubts {
         self.tasks.is_empty()
     }
 
+    /// The tasks that could come apart into texts which all can stand alone: what a planner may be asked about.
+    pub fn open(&self) -> Vec<u32> {
+        let stands = |doubt: &&Doubt| {
+            let count = doubt.atoms.len();
+            (1..count).any(|at| {
+                let (left, right) = (doubt.span(0, at - 1), doubt.span(at, count - 1));
+                structural::stands_alone(left)
+                    && structural::stands_alone(right)
+                    && structural::follows(left, right)
+            })
+        };
+        self.tasks.iter().filter(stands).map(|doubt| doubt.task).collect()
+    }
+
     /// The texts whose experts decide, at most [`SPANS_MAX`]; [`Self::settle`] takes the fits in this order.
     pub fn spans(&self) -> Vec<&str> {
         self.tasks.iter().flat_map(Doubt::spans).collect()
@@ -101,7 +115,8 @@ impl Doubts {
             };
             let parts = doubt.segments(own, demands);
             if parts.len() > 1 && tasks.len() + parts.len() - 1 <= TASKS_MAX {
-                tasks = apart(tasks, doubt, &parts);
+                let texts: Vec<&str> = parts.iter().map(|run| doubt.span(run.0, run.1)).collect();
+                tasks = apart(tasks, doubt.task, &texts);
             }
         }
         Plan::from_tasks(tasks).unwrap_or_else(|_| plan.clone())
@@ -196,21 +211,20 @@ impl Doubt {
     }
 }
 
-/// `tasks` with the doubted one in its parts; later ids, and what refers to them, move up.
-fn apart(tasks: Vec<Task>, doubt: &Doubt, parts: &[(usize, usize)]) -> Vec<Task> {
+/// `tasks` with the one called `cut` in these parts of its text; later ids, and what refers to them, move up.
+pub(super) fn apart(tasks: Vec<Task>, cut: u32, parts: &[&str]) -> Vec<Task> {
     let more = parts.len() as u32 - 1;
     // Whoever needed the task needs its last part, the nearest before him.
-    let moved = |id: u32| if id >= doubt.task { id + more } else { id };
+    let moved = |id: u32| if id >= cut { id + more } else { id };
     let mut all = Vec::with_capacity(tasks.len() + parts.len());
     for task in tasks {
-        if task.id != doubt.task {
+        if task.id != cut {
             let text = renumbered(&task.text, &task.depends_on, moved);
             let depends_on = task.depends_on.iter().map(|id| moved(*id)).collect();
             all.push(Task { id: moved(task.id), text, depends_on });
             continue;
         }
-        for (id, run) in (task.id..).zip(parts) {
-            let text = doubt.span(run.0, run.1);
+        for (id, text) in (task.id..).zip(parts) {
             let part = structural::part(text, (id > task.id).then(|| id - 1));
             // What the whole needed, the parts that name it need.
             let named = task.depends_on.iter().filter(|needed| text.contains(&placeholder(**needed)));

@@ -20,7 +20,7 @@ mod seam;
 mod segment;
 mod words;
 
-pub(in crate::plan) use seam::{Seam, atoms, follows, part, stands_alone, without_connector};
+pub(in crate::plan) use seam::{Seam, atoms, content_words, follows, part, stands_alone, without_connector};
 
 use super::{Plan, TASKS_MAX, Task};
 use connector::Strength;

@@ -182,6 +182,14 @@ pub(in crate::plan) fn follows(left: &str, right: &str) -> bool {
     }
 }
 
+/// Words of `text` that say something; connectors, numbering, greetings and introductions say nothing.
+pub(in crate::plan) fn content_words(text: &str) -> usize {
+    if kind(text) == Kind::Preamble {
+        return 0;
+    }
+    words(without_connector(text), STANDING_WORDS_MAX).iter().filter(|w| is_content(w)).count()
+}
+
 /// A task's text and needs where a cut was decided by what the parts mean.
 pub(in crate::plan) struct Part {
     pub(in crate::plan) text: String,

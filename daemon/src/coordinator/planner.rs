@@ -1,0 +1,112 @@
+//! From a question to its plan: by form, by who could do the parts, and where that leaves it open by an expert with
+//! the ability `planner`.
+//!
+//! The planner is asked about one task's text at a time, in its own words or not at all: it gets no conversation, its
+//! answer is bound by a grammar, and what it says counts only as far as the text bears it out
+//! (`swarm::plan::proposal`) and some expert fits each part. On any fault, one retry later, the plan stands as it was.
+
+use super::{Candidate, Error, Inner, dispatch, route};
+use futures::StreamExt as _;
+use polymath_swarm::plan::{Demands, Doubts, Plan, proposal};
+use polymath_swarm::sampling::Settings;
+use polymath_swarm::score::{self, Query};
+use polymath_swarm::task::{Message, Offer, TaskError, TaskEvent};
+use std::time::Duration;
+
+/// The ability of experts that cut prompts.
+pub(super) const PLANNER: &str = "planner";
+/// Tasks of one prompt that a planner is asked about.
+const ASKED_MAX: usize = 2;
+/// Attempts: the second is drawn with another seed, and by another planner if there is one.
+const ATTEMPTS: usize = 2;
+/// How long one attempt may take: longer than a small planner needs, shorter than people wait for a plan.
+const ATTEMPT_MS_MAX: u32 = 2_000;
+/// Tokens of a proposal: the task again, and its numbering.
+const TOKENS_MAX: u32 = 512;
+/// Temperature of the second attempt; the first takes the likeliest token each time.
+const RETRY_TEMPERATURE: f32 = 0.5;
+
+impl Inner {
+    /// The plan by all means there are, starting from the one by form.
+    pub(super) async fn settled(&self, plan: Plan) -> Result<Plan, Error> {
+        let doubts = Doubts::of(&plan);
+        if doubts.is_empty() {
+            return Ok(plan);
+        }
+        let texts = doubts.spans().into_iter().map(route::without_placeholders).collect();
+        let queries = self.encoder.embed(texts).await?.into_iter().map(Query::by_meaning);
+        let fits: Vec<_> = queries.map(|query| self.router.fits(&query)).collect();
+        let mut plan = doubts.settle(&plan, &fits, Demands::default());
+        // From the last to the first: a cut moves the ids behind it.
+        let open = Doubts::of(&plan).open();
+        for id in open.into_iter().rev().take(ASKED_MAX) {
+            if let Some(proposed) = self.proposed(&plan, id).await? {
+                plan = proposed;
+            }
+        }
+        Ok(plan)
+    }
+
+    /// The plan with the task cut as a planner proposes; None where there is none or nobody believes it.
+    async fn proposed(&self, plan: &Plan, id: u32) -> Result<Option<Plan>, Error> {
+        let Some(text) = plan.task(id).map(|task| &task.text) else { return Ok(None) };
+        if text.len() > proposal::PROPOSED_BYTES_MAX {
+            return Ok(None);
+        }
+        let planners = self.router.with_ability(PLANNER);
+        for attempt in 0..ATTEMPTS.min(planners.len() * ATTEMPTS) {
+            let planner = &planners[attempt % planners.len()];
+            let answer = match self.propose(planner, text, attempt).await {
+                Ok(answer) => answer,
+                Err(error) => {
+                    tracing::debug!(%error, expert = %planner.advert.card.id, "no proposal");
+                    continue;
+                }
+            };
+            let Some(parts) = proposal::parts(text, &answer) else { return Ok(None) };
+            let cut = proposal::apply(plan, id, &parts);
+            return Ok(if self.have_experts(&parts).await? { cut } else { None });
+        }
+        Ok(None)
+    }
+
+    /// Whether some expert fits each part: what nobody can do alone is not cut out of what somebody can.
+    async fn have_experts(&self, parts: &[&str]) -> Result<bool, Error> {
+        let texts = parts.iter().map(|part| route::without_placeholders(part)).collect();
+        let queries = self.encoder.embed(texts).await?.into_iter().map(Query::by_meaning);
+        let best = |query: Query| self.router.fits(&query).first().map_or(0.0, |fit| fit.1);
+        Ok(queries.map(best).all(score::fits))
+    }
+
+    async fn propose(&self, planner: &Candidate, text: &str, attempt: usize) -> Result<String, TaskError> {
+        let temperature = if attempt == 0 { 0.0 } else { RETRY_TEMPERATURE };
+        let offer = Offer {
+            task_id: rand::random(),
+            card: planner.advert.card_hash,
+            messages: vec![Message { role: "user".to_owned(), content: text.to_owned() }],
+            sampling: Settings { temperature, ..Settings::default() },
+            seed: attempt as u64,
+            max_tokens: TOKENS_MAX,
+            deadline_ms: ATTEMPT_MS_MAX,
+            price_micro_max: planner.advert.status.price_micro,
+            stop: Vec::new(),
+            top_logprobs: 0,
+            grammar: Some(proposal::PROPOSAL_GRAMMAR.to_owned()),
+        };
+        let answering = async {
+            let mut events = dispatch::open(self, planner, offer).await?;
+            let mut answer = String::new();
+            while let Some(event) = events.next().await {
+                match event? {
+                    TaskEvent::Tokens { text, .. } => answer.push_str(&text),
+                    TaskEvent::Done { .. } => return Ok(answer),
+                    TaskEvent::Accepted { .. } => {}
+                }
+            }
+            Err(TaskError::Unreachable("the stream ended before the proposal did".to_owned()))
+        };
+        let late = Duration::from_millis(u64::from(ATTEMPT_MS_MAX));
+        let silent = |_| TaskError::Unreachable("no proposal in time".to_owned());
+        tokio::time::timeout(late, answering).await.map_err(silent)?
+    }
+}
