@@ -214,3 +214,29 @@ async fn a_cut_connection_frees_its_slot() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_wait_for_a_whole_reply_frees_its_slot_and_is_counted() {
+    let node = start(&["chemistry"], &[]).await;
+    let client = client_of(&node);
+    let mut body = long("chemistry");
+    body["n"] = json!(8);
+    let metrics = async || client.request("GET", "/metrics").send().await.unwrap().text().await.unwrap();
+    let asking = tokio::spawn({
+        let (client, body) = (client.clone(), body);
+        async move {
+            loop {
+                client.send(PATH, &body).await;
+            }
+        }
+    });
+    until("a question runs", async || metrics().await.contains("questions_in_flight 1\n")).await;
+    asking.abort();
+    until("it is gone", async || {
+        let text = metrics().await;
+        text.contains("polymath_questions_in_flight 0\n")
+            && text.contains("http_requests_total{route=\"/v1/chat/completions\",status=\"499\"} 1\n")
+            && node.is_idle()
+    })
+    .await;
+}
