@@ -19,6 +19,7 @@ use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
+use stall::{Patience, Stalling};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +45,8 @@ const HEADER_BYTES_MAX: usize = 64 * 1024;
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 /// Time in which a peer must take something of what waits for it, as on a WebSocket.
 const WRITE_MAX: Duration = Duration::from_secs(30);
+/// What every HTTP/2 connection begins with (RFC 9113, 3.4); once it is there, pings show whether the peer lives.
+const HTTP2_PREFACE_BYTES: usize = 24;
 /// Requests at once on one HTTP/2 connection: what clients assume without being told.
 const STREAMS_MAX: u32 = 100;
 /// A silent HTTP/2 peer is pinged this often, and given up after as long again: NATs forget after a minute.
@@ -72,7 +75,7 @@ pub(super) struct Server {
     address: SocketAddr,
     protocol: Protocol,
     tls: Option<TlsAcceptor>,
-    write_max: Duration,
+    patience: Patience,
 }
 
 impl Server {
@@ -87,7 +90,12 @@ impl Server {
         let tls = tls.map(|files| files.acceptor(protocol)).transpose()?;
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address, protocol, tls, write_max: WRITE_MAX })
+        let first_bytes = match protocol {
+            Protocol::Http1 => 1,
+            Protocol::Http2 => HTTP2_PREFACE_BYTES,
+        };
+        let patience = Patience { first_bytes, first_max: HEADER_READ_MAX, write_max: WRITE_MAX };
+        Ok(Self { listener, address, protocol, tls, patience })
     }
 
     /// Where it listens.
@@ -116,7 +124,7 @@ impl Server {
                 protocol: self.protocol,
                 tls: self.tls.clone(),
                 stop: stop.clone(),
-                write_max: self.write_max,
+                patience: self.patience,
             };
             let cut_off = cut_off.clone();
             tracker.spawn(async move {
@@ -191,12 +199,11 @@ struct Connection {
     protocol: Protocol,
     tls: Option<TlsAcceptor>,
     stop: CancellationToken,
-    write_max: Duration,
+    patience: Patience,
 }
 
 impl Connection {
     async fn serve(self, stream: TcpStream) {
-        let stream = stall::Stalling::new(stream, self.write_max);
         let Some(acceptor) = self.tls.clone() else { return self.speak(stream).await };
         match tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await {
             Ok(Ok(stream)) => self.speak(stream).await,
@@ -209,6 +216,7 @@ impl Connection {
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let stream = Stalling::new(stream, self.patience);
         let builder = self.builder();
         let service = TowerToHyperService::new(self.router);
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
@@ -288,6 +296,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn one_that_says_nothing_is_given_up() {
+        for (protocol, begun) in
+            [(Protocol::Http1, ""), (Protocol::Http2, ""), (Protocol::Http2, "PRI * HTTP/2.0")]
+        {
+            let address = SocketAddr::from(([127, 0, 0, 1], 0));
+            let mut server = Server::bind("rest", address, protocol, None).await.unwrap();
+            server.patience.first_max = Duration::from_millis(100);
+            let (stop, address) = (CancellationToken::new(), server.address());
+            let serving = tokio::spawn(server.serve(Router::new(), stop.clone()));
+            let mut silent = TcpStream::connect(address).await.unwrap();
+            silent.write_all(begun.as_bytes()).await.unwrap();
+            let mut said = Vec::new();
+            let closed = tokio::time::timeout(DRAIN_MAX, silent.read_to_end(&mut said)).await;
+            assert!(closed.is_ok(), "{protocol:?} {begun:?} is still open");
+            stop.cancel();
+            serving.await.unwrap();
+        }
+    }
+
+    #[tokio::test]
     async fn a_stream_that_nobody_reads_is_given_up() {
         let (alive, mut gone) = tokio::sync::mpsc::channel::<()>(1);
         let router = Router::new().route(
@@ -302,7 +330,7 @@ mod tests {
         );
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut server = Server::bind("rest", address, Protocol::Http1, None).await.unwrap();
-        server.write_max = Duration::from_millis(100);
+        server.patience.write_max = Duration::from_millis(100);
         let (stop, address) = (CancellationToken::new(), server.address());
         // The router's own copy of the sender goes with it, so the server must end before `gone` can.
         let mut client = TcpStream::connect(address).await.unwrap();

@@ -1,5 +1,6 @@
-//! A connection that is given up when its peer takes nothing for too long. What waits to be written would else keep
-//! the connection, and the stream behind it, for as long as the peer likes.
+//! A connection that is given up when its peer does not begin, or takes nothing for too long. What waits to be written
+//! would else keep the connection, and the stream behind it, for as long as the peer likes; and hyper's own limits hold
+//! only once something has arrived.
 
 use std::io;
 use std::pin::Pin;
@@ -8,20 +9,35 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// A stream whose writes fail once the peer has taken nothing for `limit`.
+/// How long a peer may keep the connection without doing its part.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// Bytes that must arrive at first.
+    pub(super) first_bytes: usize,
+    /// Time for them.
+    pub(super) first_max: Duration,
+    /// Time in which something of what waits must be taken.
+    pub(super) write_max: Duration,
+}
+
+/// A stream whose reads fail if its first bytes do not come, and whose writes fail once the peer takes nothing.
 pub(super) struct Stalling<I> {
     inner: I,
+    /// Bytes of the first that are still to come, and until when.
+    first: Option<(usize, Pin<Box<Sleep>>)>,
     limit: Duration,
     /// Runs while something waits to be written.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl<I> Stalling<I> {
-    pub(super) fn new(inner: I, limit: Duration) -> Self {
-        Self { inner, limit, timer: None }
+    /// The time for the first bytes runs from now on.
+    pub(super) fn new(inner: I, patience: Patience) -> Self {
+        let first = Some((patience.first_bytes, Box::pin(sleep(patience.first_max))));
+        Self { inner, first, limit: patience.write_max, timer: None }
     }
 
-    /// Passes on what was done; fails if nothing was for too long.
+    /// Passes on what was written; fails if nothing was for too long.
     fn judge<T>(&mut self, context: &mut Context<'_>, done: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if done.is_ready() {
             self.timer = None;
@@ -39,7 +55,18 @@ impl<I: AsyncRead + Unpin> AsyncRead for Stalling<I> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let done = Pin::new(&mut self.inner).poll_read(context, buffer);
+        let Some((missing, timer)) = &mut self.first else { return done };
+        if done.is_ready() {
+            *missing = missing.saturating_sub(buffer.filled().len() - before);
+            if *missing == 0 {
+                self.first = None;
+            }
+            return done;
+        }
+        ready!(timer.as_mut().poll(context));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer does not begin")))
     }
 }
 
@@ -82,11 +109,32 @@ mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+    fn patience(first_bytes: usize, max: Duration) -> Patience {
+        Patience { first_bytes, first_max: max, write_max: max }
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_does_not_begin_is_given_up_and_one_that_has_may_be_silent() {
+        let limit = Duration::from_millis(200);
+        let (mut peer, near) = tokio::io::duplex(64);
+        let mut near = Stalling::new(near, patience(4, limit));
+        peer.write_all(b"abc").await.unwrap();
+        near.read_exact(&mut [0; 3]).await.unwrap();
+        assert_eq!(near.read(&mut [0; 1]).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+
+        let (mut peer, near) = tokio::io::duplex(64);
+        let mut near = Stalling::new(near, patience(4, limit));
+        peer.write_all(b"abcd").await.unwrap();
+        near.read_exact(&mut [0; 4]).await.unwrap();
+        let silent = tokio::time::timeout(limit * 3, near.read(&mut [0; 1])).await;
+        assert!(silent.is_err(), "it still waits");
+    }
+
     #[tokio::test]
     async fn a_peer_that_takes_nothing_is_given_up_and_a_slow_one_is_not() {
         let limit = Duration::from_millis(500);
         let (mut peer, near) = tokio::io::duplex(8);
-        let mut near = Stalling::new(near, limit);
+        let mut near = Stalling::new(near, patience(0, limit));
         // Longer than the limit in all, far shorter each time.
         let reading = tokio::spawn(async move {
             for _ in 0..16 {
