@@ -8,6 +8,7 @@
 #[expect(dead_code, reason = "each test program uses a part of it")]
 mod sandbox;
 
+use polymath::api::access::{keys, store};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -40,6 +41,20 @@ fn script(name: &str, arguments: &[String]) -> Command {
 async fn openai_for_python() {
     let node = sandbox::served(&["chemistry", "arithmetic"]).await;
     run(script("openai_python.py", &[format!("http://{}/v1", node.rest())])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openai_with_keys() {
+    let mut made = Vec::new();
+    let node = sandbox::served_with(&["chemistry"], |config| {
+        for (scope, rate_per_minute) in [(keys::Scope::Chat, Some(2)), (keys::Scope::Read, None)] {
+            let wish = keys::Wish { name: "test".to_owned(), scopes: vec![scope], rate_per_minute };
+            made.push(store::create(&config.api.access.keys, wish).unwrap().1);
+        }
+    })
+    .await;
+    let base = format!("http://{}/v1", node.rest());
+    run(script("openai_keys.py", &[base, made[0].clone(), made[1].clone()])).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

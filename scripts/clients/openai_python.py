@@ -178,6 +178,11 @@ def errors():
     assert fails(openai.BadRequestError, messages=[{"role": "user", "content": "x " * 100_000}]).body["message"]
     long = "What is the chemical symbol for gold? " * 200
     assert fails(openai.BadRequestError, messages=[{"role": "user", "content": long}]).code == "too_long"
+    schema = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": 7}}}
+    error = fails(openai.UnprocessableEntityError, response_format=schema)
+    assert error.code == "refused" and error.param == "response_format", error
+    large = [{"role": "user", "content": "x" * 5_000_000}]
+    assert fails(openai.APIStatusError, messages=large).status_code == 413
     nobody = [{"role": "user", "content": "Write a SQL query that joins two tables and groups by month"}]
     error = fails(openai.InternalServerError, model="swarm", messages=nobody)
     assert error.status_code == 503 and error.code == "no_expert" and error.request_id, error
