@@ -1,5 +1,5 @@
 //! Official clients against a real node: the OpenAI libraries for Python and Node.js, grpcio with reflection,
-//! `websockets`, schemathesis over the OpenAPI document, the MCP client. `scripts/setup tests` installs them; the
+//! `websockets`, all of them over TLS, schemathesis over the OpenAPI document, the MCP client. `scripts/setup tests` installs them; the
 //! programs are in `scripts/clients`.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
@@ -9,6 +9,7 @@
 mod sandbox;
 
 use polymath::api::access::{keys, store};
+use polymath::api::server::tls;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -75,6 +76,16 @@ async fn grpcio_by_reflection() {
 async fn websockets_for_python() {
     let node = sandbox::served(&["chemistry", "arithmetic"]).await;
     run(script("ws_client.py", &[format!("ws://{}/ws/chat", node.ws())])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_port_speaks_tls_with_them() {
+    let data = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let files = tls::Files { certificate: data.join("certificate.pem"), key: data.join("key.pem") };
+    let certificate = files.certificate.display().to_string();
+    let node = sandbox::served_with(&["chemistry"], |config| config.api.tls = Some(files)).await;
+    let ports = [node.rest(), node.grpc(), node.ws()].map(|address| address.port().to_string());
+    run(script("tls_client.py", &[&[certificate][..], &ports].concat())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
