@@ -91,7 +91,9 @@ async fn embeddings_are_unit_vectors_in_either_form() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn embeddings_do_not_pile_up() {
-    let client = client();
+    // A node of its own, for nobody else's must be turned away.
+    let node = start(&[], &[]).await;
+    let client = client_of(&node);
     let (_, models) = client.get("/v1/models").await;
     // Texts of their own, for the encoder remembers what it has seen.
     let texts = |n: u32| (0..32).map(move |i| format!("How far is it from {n} to {i}?")).collect::<Vec<_>>();
