@@ -178,7 +178,9 @@ impl Ports {
             let (app, stop) = (app.clone(), app.stop.clone());
             tracker.spawn(async move {
                 let router = match grpc::router(app).await {
-                    Ok(router) => router.layer(from_fn_with_state(door, access::guarded_grpc)),
+                    Ok(router) => router
+                        .layer(from_fn_with_state(door, access::guarded_grpc))
+                        .layer(from_fn(request_id::identify)),
                     Err(error) => return tracing::error!(%error, "gRPC cannot be served"),
                 };
                 server.serve(router, stop).await;

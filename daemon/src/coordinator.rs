@@ -42,6 +42,8 @@ use tokio_util::task::TaskTracker;
 
 /// Events a slow reader may leave unread before the question waits for it.
 const EVENTS_QUEUED_MAX: usize = 256;
+/// How long the last event waits for a reader that has let the others pile up.
+const LAST_EVENT_MAX: Duration = Duration::from_secs(60);
 /// Questions in flight at once, unless set otherwise: each holds a few tasks and small buffers only.
 const QUESTIONS: u32 = 64;
 /// The most that may be set: at some tens of kilobytes each, a few hundred megabytes.
@@ -126,8 +128,8 @@ impl Coordinator {
                 () = this.inner.stop.cancelled() => {}
                 outcome = this.answer(question, &events, arrived) => {
                     let last = outcome.map(Event::Answer);
-                    // A reader that left needs no last event.
-                    let _ = events.send(last).await;
+                    // A reader that left needs no last event, and one that has stopped reading gets none.
+                    let _ = events.send_timeout(last, LAST_EVENT_MAX).await;
                 }
             }
         };

@@ -6,7 +6,8 @@
 #[expect(dead_code, reason = "each test program uses a part of it")]
 mod sandbox;
 
-use sandbox::{PATIENCE, assets, start};
+use polymath::coordinator::{Question, Target};
+use sandbox::{PATIENCE, assets, served_with, start};
 use std::path::Path;
 use std::process::{Output, Stdio};
 use tokio::io::AsyncWriteExt as _;
@@ -98,4 +99,37 @@ async fn without_a_node_the_bundled_experts_answer() {
     let output = said(state.path(), &[], "What is the chemical symbol for iron?\n").await;
     assert_eq!(text(&output.stdout), "Fe\n", "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("embedded swarm"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_terminal_ctrl_c_stops_the_answer_and_not_the_program() {
+    let node = served_with(&["chemistry"], |config| config.experts[0].slots = 1).await;
+    node.knows(&["chemistry"]).await;
+    // Answers that end when the expert's context is full, so that whoever asks has to wait for a while.
+    let long = || Question {
+        target: Target::Expert("chemistry".to_owned()),
+        grammar: Some("start: /[a-z ]+[0-9]/".to_owned()),
+        max_tokens: Some(10_000),
+        ..Question::new("What is gold?")
+    };
+    let busy = futures::future::join_all((0..12).map(|_| async {
+        loop {
+            // It may be turned away, or stopped together with the node.
+            let mut events = node.node.coordinator().ask(long());
+            while events.recv().await.is_some() {}
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    }));
+    let settings = node.state.path().join("empty.toml");
+    std::fs::write(&settings, "").unwrap();
+    let mut person = Command::new("python3");
+    person.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/clients/chat_terminal.py"));
+    person.arg(env!("CARGO_BIN_EXE_daemon")).arg("--config").arg(settings);
+    person.arg("--state-dir").arg(node.state.path()).arg("--assets").arg(assets().root);
+    let output = tokio::select! {
+        output = person.kill_on_drop(true).output() => output.unwrap(),
+        _ = busy => unreachable!("it never ends"),
+    };
+    assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
+    assert!(node.state.path().join("chat_history").exists(), "a person's history is kept");
 }

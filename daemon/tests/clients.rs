@@ -1,5 +1,5 @@
 //! Official clients against a real node: the OpenAI libraries for Python and Node.js, grpcio with reflection,
-//! `websockets`, schemathesis over the OpenAPI document, the MCP client. `scripts/setup tests` installs them; the
+//! `websockets`, all of them over TLS, schemathesis over the OpenAPI document, the MCP client. `scripts/setup tests` installs them; the
 //! programs are in `scripts/clients`.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
@@ -8,6 +8,8 @@
 #[expect(dead_code, reason = "each test program uses a part of it")]
 mod sandbox;
 
+use polymath::api::access::{keys, store};
+use polymath::api::server::tls;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -43,6 +45,20 @@ async fn openai_for_python() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn openai_with_keys() {
+    let mut made = Vec::new();
+    let node = sandbox::served_with(&["chemistry"], |config| {
+        for (scope, rate_per_minute) in [(keys::Scope::Chat, Some(2)), (keys::Scope::Read, None)] {
+            let wish = keys::Wish { name: "test".to_owned(), scopes: vec![scope], rate_per_minute };
+            made.push(store::create(&config.api.access.keys, wish).unwrap().1);
+        }
+    })
+    .await;
+    let base = format!("http://{}/v1", node.rest());
+    run(script("openai_keys.py", &[base, made[0].clone(), made[1].clone()])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn openai_for_node() {
     let node = sandbox::served(&["chemistry", "arithmetic"]).await;
     let mut command = Command::new("node");
@@ -63,6 +79,16 @@ async fn websockets_for_python() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_port_speaks_tls_with_them() {
+    let data = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let files = tls::Files { certificate: data.join("certificate.pem"), key: data.join("key.pem") };
+    let certificate = files.certificate.display().to_string();
+    let node = sandbox::served_with(&["chemistry"], |config| config.api.tls = Some(files)).await;
+    let ports = [node.rest(), node.grpc(), node.ws()].map(|address| address.port().to_string());
+    run(script("tls_client.py", &[&[certificate][..], &ports].concat())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_mcp_client() {
     let node = sandbox::served(&["chemistry", "arithmetic"]).await;
     let assets = sandbox::assets().root.display().to_string();
@@ -71,24 +97,32 @@ async fn the_mcp_client() {
     run(script("mcp_client.py", &[daemon, "--state-dir".into(), state, "--assets".into(), assets])).await;
 }
 
-/// The shell examples of a page.
-fn examples(page: &str) -> Vec<String> {
-    let path = folder().join("../../docs").join(page);
+/// The examples of a page in one language, by the word after the fence.
+fn examples(page: &str, language: &str) -> Vec<String> {
+    let path = folder().join("../..").join(page);
     let text = std::fs::read_to_string(path).unwrap();
     let blocks: Vec<String> = text
-        .split("```sh\n")
+        .split(&format!("```{language}\n"))
         .skip(1)
         .filter_map(|rest| rest.split_once("\n```"))
         .map(|(block, _)| block.to_owned())
         .collect();
-    assert!(!blocks.is_empty(), "{page} has no examples");
+    assert!(!blocks.is_empty(), "{page} has no examples in {language}");
     blocks
 }
 
-/// Runs a page's examples against `node`, in an empty folder.
+/// An example as it reads where `node` is served.
+fn moved(block: &str, node: &sandbox::Running) -> String {
+    block
+        .replace("127.0.0.1:8080", &node.rest().to_string())
+        .replace("127.0.0.1:50051", &node.grpc().to_string())
+        .replace("127.0.0.1:8081", &node.ws().to_string())
+}
+
+/// Runs a page's shell examples against `node`, in an empty folder.
 async fn run_examples(page: &str, node: &sandbox::Running) {
-    for block in examples(page) {
-        let block = block.replace("127.0.0.1:8080", &node.rest().to_string());
+    for block in examples(page, "sh") {
+        let block = moved(&block, node);
         let place = tempfile::tempdir().unwrap();
         let mut command = Command::new("bash");
         // What answers with an error makes the example fail; `daemon` is the one that was built.
@@ -101,16 +135,49 @@ async fn run_examples(page: &str, node: &sandbox::Running) {
     }
 }
 
+/// Runs a page's Python examples against `node`.
+async fn run_python(page: &str, node: &sandbox::Running) {
+    for block in examples(page, "python") {
+        run(script("-c", &[moved(&block, node)])).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_examples_of_the_rest_page_run() {
     let node = sandbox::served(&["chemistry", "geography"]).await;
-    run_examples("api/rest.md", &node).await;
+    run_examples("docs/api/rest.md", &node).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_examples_of_the_access_page_run() {
     let node = sandbox::served(&["chemistry"]).await;
-    run_examples("api/access.md", &node).await;
+    run_examples("docs/api/access.md", &node).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_examples_in_python_run() {
+    let node = sandbox::served(&["chemistry", "geography"]).await;
+    for page in ["README.md", "docs/api/grpc.md", "docs/api/websocket.md"] {
+        run_python(page, &node).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rest_page_says_of_every_field_what_becomes_of_it() {
+    let page = folder().join("../../docs/api/rest.md").display().to_string();
+    run(script("openai_fields.py", &[page])).await;
+}
+
+/// The SDK's page shows a part of an example program, which `tests/sdk.rs` runs.
+#[test]
+fn the_sdk_page_shows_what_is_run() {
+    let program = std::fs::read_to_string(folder().join("../../sdk/examples/ask.rs")).unwrap();
+    let lines: Vec<&str> = program.lines().map(str::trim).collect();
+    for block in examples("docs/sdk.md", "rust") {
+        for line in block.lines().map(str::trim) {
+            assert!(lines.contains(&line), "`{line}` is not in sdk/examples/ask.rs");
+        }
+    }
 }
 
 /// A port for the page's own server, which is its origin.
@@ -139,14 +206,33 @@ async fn a_page_in_a_browser_is_let_in_only_where_its_origin_is_allowed() {
     assert!(said.starts_with("answer") && said.contains("Au"), "{said}");
 }
 
+/// Answers with this status, by the node's own count.
+async fn counted(node: &sandbox::Running, route: &str, status: u16) -> u32 {
+    let text = reqwest::get(format!("http://{}/metrics", node.rest())).await.unwrap().text().await.unwrap();
+    let mark = format!("polymath_http_requests_total{{route=\"{route}\",status=\"{status}\"}} ");
+    text.lines().find_map(|line| line.strip_prefix(mark.as_str())).map_or(0, |n| n.parse().unwrap())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn schemathesis_finds_no_server_error_and_no_undocumented_answer() {
     let node = sandbox::served(&["chemistry"]).await;
-    let mut command = Command::new(folder().join(".venv/bin/schemathesis"));
-    command.arg("run").arg(format!("http://{}/openapi.json", node.rest()));
-    // An endless stream would never give its answer.
-    command.args(["--exclude-path", "/v1/swarm/events", "--max-examples", "25", "--seed", "1", "--no-color"]);
-    command.args(["--checks", "not_a_server_error,status_code_conformance,content_type_conformance"]);
-    command.args(["--phases", "examples,coverage,fuzzing", "--request-timeout", "60"]);
-    run(command).await;
+    let run_with = async |checks: &str, more: &[(&str, &str)]| {
+        let mut command = Command::new(folder().join(".venv/bin/schemathesis"));
+        command.arg("run").arg(format!("http://{}/openapi.json", node.rest()));
+        command.env("SCHEMATHESIS_HOOKS", "schemathesis_hooks").env("PYTHONPATH", folder());
+        command.envs(more.iter().copied());
+        // An endless stream would never give its answer.
+        command.args(["--exclude-path", "/v1/swarm/events", "--max-examples", "25", "--seed", "1"]);
+        command.args(["--no-color", "--checks", checks, "--request-timeout", "60"]);
+        command.args(["--phases", "examples,coverage,fuzzing"]);
+        run(command).await;
+    };
+    run_with("not_a_server_error,status_code_conformance,content_type_conformance", &[]).await;
+    run_with("not_a_server_error,status_code_conformance,response_schema_conformance", &[("WHOLE", "1")])
+        .await;
+    // Else it would have seen nothing but refusals.
+    for route in ["/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/embeddings"] {
+        let answered = counted(&node, route, 200).await;
+        assert!(answered >= 10, "{answered} of the requests to {route} were answered");
+    }
 }

@@ -89,12 +89,29 @@ async fn failures_are_statuses_with_the_code_of_the_table() {
     let mut timed = Request::new(asking("x"));
     timed.metadata_mut().insert("grpc-timeout", "soon".parse().unwrap());
     assert_eq!(client.chat(timed).await.unwrap_err().code(), Code::InvalidArgument);
-    let long = "x".repeat(17 * 1024 * 1024);
+    let long = "x".repeat(1024 * 1024);
     let long = client.max_encoding_message_size(64 * 1024 * 1024).chat(asking(&long)).await.unwrap_err();
     assert!(
         [Code::OutOfRange, Code::ResourceExhausted, Code::InvalidArgument].contains(&long.code()),
         "{long}"
     );
+    running.node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_has_an_id() {
+    let (running, channel) = served().await;
+    let mut client = NodeClient::new(channel);
+    let id = |metadata: &tonic::metadata::MetadataMap| {
+        metadata.get("x-request-id").expect("an id").to_str().unwrap().to_owned()
+    };
+    let mut named = Request::new(v1::HealthRequest {});
+    named.metadata_mut().insert("x-request-id", "mine-1".parse().unwrap());
+    assert_eq!(id(client.health(named).await.unwrap().metadata()), "mine-1");
+    let streamed = client.chat(asking("What is the chemical symbol for gold?")).await.unwrap();
+    assert!(id(streamed.metadata()).starts_with("req_"));
+    let refused = client.chat(asking("")).await.unwrap_err();
+    assert!(id(refused.metadata()).starts_with("req_"), "{refused:?}");
     running.node.shutdown().await;
 }
 

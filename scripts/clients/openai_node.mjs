@@ -50,6 +50,21 @@ const steps = {
     for await (const event of stream) names.push(event.type);
     assert.equal(names[0], "response.created");
     assert.equal(names.at(-1), "response.completed");
+    const helper = client.responses.stream({ model, input: messages[0].content, metadata: { case: "1" } });
+    const whole = await helper.finalResponse();
+    assert.match(whole.output[0].content[0].text, /Au/);
+    assert.deepEqual(whole.metadata, { case: "1" });
+    assert.deepEqual(whole.text, { format: { type: "text" } });
+  },
+  async completions() {
+    const reply = await client.completions.create({ model, prompt: messages[0].content });
+    assert.match(reply.choices[0].text, /Au/);
+  },
+  async logProbabilities() {
+    const reply = await client.chat.completions.create({ model, messages, logprobs: true, top_logprobs: 2 });
+    const tokens = reply.choices[0].logprobs.content;
+    assert.equal(tokens.map((token) => token.token).join(""), reply.choices[0].message.content);
+    assert.ok(tokens.every((token) => token.top_logprobs.length === 2));
   },
   async embeddings() {
     const reply = await client.embeddings.create({ model: "all-minilm-l6-v2", input: "gold" });

@@ -137,6 +137,16 @@ def responses():
     assert numbers == sorted(set(numbers))
 
 
+    whole = client.responses.create(model=MODEL, input="What is the chemical symbol for gold?", metadata={"case": "1"})
+    assert whole.metadata == {"case": "1"} and whole.temperature is not None and whole.text.format.type == "text"
+    with client.responses.stream(model=MODEL, input="What is the chemical symbol for gold?") as events:
+        for _ in events:
+            pass
+        assert events.get_final_response().output_text == whole.output_text
+    parsed = client.responses.parse(model=MODEL, input="What is gold?", text_format=Element, max_output_tokens=60)
+    assert isinstance(parsed.output_parsed, Element), parsed
+
+
 def completions():
     reply = client.completions.create(model=MODEL, prompt="What is the chemical symbol for gold?")
     assert "Au" in reply.choices[0].text, reply
@@ -168,6 +178,11 @@ def errors():
     assert fails(openai.BadRequestError, messages=[{"role": "user", "content": "x " * 100_000}]).body["message"]
     long = "What is the chemical symbol for gold? " * 200
     assert fails(openai.BadRequestError, messages=[{"role": "user", "content": long}]).code == "too_long"
+    schema = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": 7}}}
+    error = fails(openai.UnprocessableEntityError, response_format=schema)
+    assert error.code == "refused" and error.param == "response_format", error
+    large = [{"role": "user", "content": "x" * 5_000_000}]
+    assert fails(openai.APIStatusError, messages=large).status_code == 413
     nobody = [{"role": "user", "content": "Write a SQL query that joins two tables and groups by month"}]
     error = fails(openai.InternalServerError, model="swarm", messages=nobody)
     assert error.status_code == 503 and error.code == "no_expert" and error.request_id, error
@@ -177,6 +192,33 @@ def errors():
         raise AssertionError("no time-out")
     except openai.APITimeoutError:
         pass
+
+
+async def retries():
+    """More at once than the node takes: it says when to come back, and the client does."""
+    statuses = []
+
+    async def note(response):
+        statuses.append(response.status_code)
+
+    http = openai.DefaultAsyncHttpxClient(event_hooks={"response": [note]})
+    many = AsyncOpenAI(base_url=URL, api_key="none", max_retries=60, http_client=http)
+    text = {"type": "string", "minLength": 120, "maxLength": 140}
+    schema = {"type": "object", "properties": {"a": text}, "required": ["a"], "additionalProperties": False}
+    format = {"type": "json_schema", "json_schema": {"name": "long", "schema": schema}}
+    asked = {"model": MODEL, "messages": QUESTION, "n": 8, "response_format": format}
+    replies = await asyncio.gather(*(many.chat.completions.create(**asked) for _ in range(14)))
+    assert all(len(reply.choices) == 8 for reply in replies)
+    assert set(statuses) == {200, 503} and statuses.count(200) == 14, statuses
+    # Nobody fits, and nobody will within a second: one try, however many are allowed.
+    statuses.clear()
+    nobody = [{"role": "user", "content": "Write a SQL query that joins two tables and groups by month"}]
+    try:
+        await many.chat.completions.create(model="swarm", messages=nobody)
+        raise AssertionError("somebody fits")
+    except openai.InternalServerError as error:
+        assert error.code == "no_expert" and statuses == [503], (error, statuses)
+    await many.close()
 
 
 async def concurrent():
@@ -201,6 +243,8 @@ def main():
         print(f"ok {step.__name__}", flush=True)
     asyncio.run(concurrent())
     print("ok concurrent")
+    asyncio.run(retries())
+    print("ok retries")
 
 
 main()

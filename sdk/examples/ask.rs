@@ -20,5 +20,6 @@ pub async fn run(client: PolymathClient, question: &str) -> Result<Answer, Error
 async fn main() -> Result<(), Error> {
     let question =
         std::env::args().nth(1).unwrap_or_else(|| "What is the chemical symbol for gold?".to_owned());
-    run(PolymathClient::local().await?, &question).await.map(drop)
+    let client = PolymathClient::local().await?;
+    run(client, &question).await.map(drop)
 }

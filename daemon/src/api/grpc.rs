@@ -5,7 +5,6 @@
 //! client expects it; on the Unix socket it is the stream's last event, as the commands expect it. The deadline a
 //! client sets (`grpc-timeout`) is the question's. A client that leaves drops its stream, and with it the question.
 
-use super::server::body::BYTES_MAX;
 use super::table::Fault;
 use super::{App, convert};
 use crate::coordinator::{self, Event, Question};
@@ -20,6 +19,9 @@ use tonic::metadata::MetadataMap;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
+/// Bytes of a request's message: the longest conversation that an expert is offered, several times over. A
+/// connection may hold a hundred of them half read.
+const REQUEST_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of an answer's message: a whole answer of the longest kind with its alternatives stays below.
 const REPLY_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The service that is offered to everyone; `Control` is not.
@@ -36,7 +38,7 @@ pub(super) enum Errors {
 
 pub(super) fn service(app: App, errors: Errors) -> NodeServer<Service> {
     NodeServer::new(Service { app, errors })
-        .max_decoding_message_size(BYTES_MAX)
+        .max_decoding_message_size(REQUEST_BYTES_MAX)
         .max_encoding_message_size(REPLY_BYTES_MAX)
 }
 

@@ -14,12 +14,18 @@ const ID_BYTES_MAX: usize = 128;
 /// Sees to it that the request has an id and the reply has the same.
 pub(super) async fn identify(mut request: Request, next: Next) -> Response {
     let given = request.headers().get(REQUEST_ID).filter(|id| is_harmless(id)).cloned();
-    let fresh = || HeaderValue::from_str(&format!("req_{:032x}", rand::random::<u128>())).ok();
-    let Some(id) = given.or_else(fresh) else { return next.run(request).await };
+    let Some(id) = given.or_else(|| HeaderValue::from_str(&fresh()).ok()) else {
+        return next.run(request).await;
+    };
     request.headers_mut().insert(REQUEST_ID, id.clone());
     let mut response = next.run(request).await;
     response.headers_mut().insert(REQUEST_ID, id);
     response
+}
+
+/// An id that no other request has.
+pub(super) fn fresh() -> String {
+    format!("req_{:032x}", rand::random::<u128>())
 }
 
 /// The id that [`identify`] gave.

@@ -33,6 +33,7 @@ use axum::{Json, Router};
 use metrics::Metrics;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::Semaphore;
 
 /// Bytes of a body that are read: the conversation a question may carry, JSON escapes and a tool catalogue, with
 /// room for the error of one that is a little too long to come from the check that names the field.
@@ -46,6 +47,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 struct Api {
     app: App,
     metrics: Arc<Metrics>,
+    /// Places of requests for embeddings.
+    embedding: Arc<Semaphore>,
     /// When the node started, Unix seconds.
     created: u64,
 }
@@ -53,7 +56,8 @@ struct Api {
 /// Every route.
 pub(super) fn router(app: App) -> Router {
     let created = unix_seconds().saturating_sub(app.started.elapsed().as_secs());
-    let api = Api { app, metrics: Arc::new(Metrics::new()), created };
+    let embedding = Arc::new(Semaphore::new(embeddings::AT_ONCE_MAX));
+    let api = Api { app, metrics: Arc::new(Metrics::new()), embedding, created };
     Router::new()
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
@@ -95,15 +99,38 @@ fn sse<S>(stream: S) -> axum::response::Response
 where
     S: futures::Stream<Item = axum::response::sse::Event> + Send + 'static,
 {
+    sse_every(KEEP_ALIVE, stream)
+}
+
+fn sse_every<S>(keep_alive: Duration, stream: S) -> axum::response::Response
+where
+    S: futures::Stream<Item = axum::response::sse::Event> + Send + 'static,
+{
     use axum::response::IntoResponse as _;
     use axum::response::sse::{KeepAlive, Sse};
     use futures::StreamExt as _;
     let stream = stream.map(Ok::<_, std::convert::Infallible>);
-    Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
+    Sse::new(stream).keep_alive(KeepAlive::new().interval(keep_alive)).into_response()
 }
 
 /// A server-sent event with this JSON.
 fn data<T: serde::Serialize>(value: &T) -> axum::response::sse::Event {
     // What is serialised here has string keys and no failing parts.
     axum::response::sse::Event::default().data(serde_json::to_string(value).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::StreamExt as _;
+
+    #[tokio::test]
+    async fn a_stream_with_nothing_to_say_shows_that_it_lives() {
+        let silent = sse_every(Duration::from_millis(10), futures::stream::pending());
+        let mut body = silent.into_body().into_data_stream();
+        for _ in 0..3 {
+            let shown = body.next().await.unwrap().unwrap();
+            assert!(shown.starts_with(b":") && shown.ends_with(b"\n\n"), "a comment: {shown:?}");
+        }
+    }
 }

@@ -4,19 +4,22 @@
 //! `Server::serve` accepts until the node stops. Each connection is a task that holds a permit: the number of
 //! connections is bounded, and what comes beyond is told 503 and closed. HTTP/1.1 has one request at a time on a
 //! connection, so that the requests in flight are bounded with them; HTTP/2 has a bound of its own. Headers must
-//! arrive in time, TLS must be agreed on in time, a silent HTTP/2 peer is pinged. When the node stops, every
+//! arrive in time, TLS must be agreed on in time, a silent HTTP/2 peer is pinged, and one that takes nothing of what
+//! is written to it is given up. When the node stops, every
 //! connection is told to end and is cut off if it has not within `DRAIN_MAX`.
 //!
 //! Not here: who may come in ([`super::access`]), and what is answered.
 
 pub mod body;
+mod stall;
 pub mod tls;
 
-use super::Error;
+use super::{Error, request_id};
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
+use stall::{Patience, Stalling};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +43,10 @@ const HEADER_READ_MAX: Duration = Duration::from_secs(30);
 const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// Time for a TLS handshake: several round trips around the world.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+/// Time in which a peer must take something of what waits for it, as on a WebSocket.
+const WRITE_MAX: Duration = Duration::from_secs(30);
+/// What every HTTP/2 connection begins with (RFC 9113, 3.4); once it is there, pings show whether the peer lives.
+const HTTP2_PREFACE_BYTES: usize = 24;
 /// Requests at once on one HTTP/2 connection: what clients assume without being told.
 const STREAMS_MAX: u32 = 100;
 /// A silent HTTP/2 peer is pinged this often, and given up after as long again: NATs forget after a minute.
@@ -49,10 +56,8 @@ const DRAIN_MAX: Duration = Duration::from_secs(3);
 /// Pause after a failed accept: most often there are no file descriptors, and some will be free soon.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What one is told that is turned away.
-const FULL: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n\
-connection: close\r\ncontent-length: 140\r\n\r\n\
-{\"error\":{\"message\":\"this node has all the connections that it takes; try again soon\",\
+/// What the body says to one that is turned away.
+const FULL: &str = "{\"error\":{\"message\":\"this node has all the connections that it takes; try again soon\",\
 \"type\":\"overloaded_error\",\"param\":null,\"code\":\"busy\"}}";
 
 /// What is spoken on a port.
@@ -70,6 +75,7 @@ pub(super) struct Server {
     address: SocketAddr,
     protocol: Protocol,
     tls: Option<TlsAcceptor>,
+    patience: Patience,
 }
 
 impl Server {
@@ -84,7 +90,12 @@ impl Server {
         let tls = tls.map(|files| files.acceptor(protocol)).transpose()?;
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address, protocol, tls })
+        let first_bytes = match protocol {
+            Protocol::Http1 => 1,
+            Protocol::Http2 => HTTP2_PREFACE_BYTES,
+        };
+        let patience = Patience { first_bytes, first_max: HEADER_READ_MAX, write_max: WRITE_MAX };
+        Ok(Self { listener, address, protocol, tls, patience })
     }
 
     /// Where it listens.
@@ -113,6 +124,7 @@ impl Server {
                 protocol: self.protocol,
                 tls: self.tls.clone(),
                 stop: stop.clone(),
+                patience: self.patience,
             };
             let cut_off = cut_off.clone();
             tracker.spawn(async move {
@@ -161,7 +173,7 @@ impl Server {
 /// take the message along.
 async fn turn_away(mut stream: TcpStream) {
     let told = async {
-        stream.write_all(FULL.as_bytes()).await?;
+        stream.write_all(full().as_bytes()).await?;
         stream.shutdown().await?;
         let mut ignored = [0; 1024];
         while stream.read(&mut ignored).await? > 0 {}
@@ -172,12 +184,22 @@ async fn turn_away(mut stream: TcpStream) {
     }
 }
 
+/// What one is told that is turned away: it never gets as far as the router.
+fn full() -> String {
+    let (id, bytes) = (request_id::fresh(), FULL.len());
+    format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n\
+         retry-after-ms: 1000\r\nx-request-id: {id}\r\nconnection: close\r\ncontent-length: {bytes}\r\n\r\n{FULL}"
+    )
+}
+
 /// What a connection's task needs.
 struct Connection {
     router: Router,
     protocol: Protocol,
     tls: Option<TlsAcceptor>,
     stop: CancellationToken,
+    patience: Patience,
 }
 
 impl Connection {
@@ -194,6 +216,7 @@ impl Connection {
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let stream = Stalling::new(stream, self.patience);
         let builder = self.builder();
         let service = TowerToHyperService::new(self.router);
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
@@ -272,10 +295,61 @@ mod tests {
         assert_eq!(busy.read(&mut [0; 8]).await.unwrap_or(0), 0, "closed without an answer");
     }
 
+    #[tokio::test]
+    async fn one_that_says_nothing_is_given_up() {
+        for (protocol, begun) in
+            [(Protocol::Http1, ""), (Protocol::Http2, ""), (Protocol::Http2, "PRI * HTTP/2.0")]
+        {
+            let address = SocketAddr::from(([127, 0, 0, 1], 0));
+            let mut server = Server::bind("rest", address, protocol, None).await.unwrap();
+            server.patience.first_max = Duration::from_millis(100);
+            let (stop, address) = (CancellationToken::new(), server.address());
+            let serving = tokio::spawn(server.serve(Router::new(), stop.clone()));
+            let mut silent = TcpStream::connect(address).await.unwrap();
+            silent.write_all(begun.as_bytes()).await.unwrap();
+            let mut said = Vec::new();
+            let closed = tokio::time::timeout(DRAIN_MAX, silent.read_to_end(&mut said)).await;
+            assert!(closed.is_ok(), "{protocol:?} {begun:?} is still open");
+            stop.cancel();
+            serving.await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_nobody_reads_is_given_up() {
+        let (alive, mut gone) = tokio::sync::mpsc::channel::<()>(1);
+        let router = Router::new().route(
+            "/",
+            get(async move || {
+                let endless = futures::stream::repeat_with(move || {
+                    let _held = &alive;
+                    Ok::<_, std::convert::Infallible>(vec![0_u8; 64 * 1024])
+                });
+                axum::body::Body::from_stream(endless)
+            }),
+        );
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut server = Server::bind("rest", address, Protocol::Http1, None).await.unwrap();
+        server.patience.write_max = Duration::from_millis(100);
+        let (stop, address) = (CancellationToken::new(), server.address());
+        // The router's own copy of the sender goes with it, so the server must end before `gone` can.
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let serving = tokio::spawn(server.serve(router, stop.clone()));
+        client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        client.read_exact(&mut [0; 16]).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        stop.cancel();
+        // Well before connections are cut off.
+        tokio::time::timeout(DRAIN_MAX / 2, serving).await.expect("it has been given up").unwrap();
+        assert_eq!(gone.recv().await, None);
+    }
+
     #[test]
     fn the_message_of_a_full_node_is_whole() {
-        let (head, body) = FULL.split_once("\r\n\r\n").unwrap();
-        assert!(head.ends_with(&format!("content-length: {}", body.len())), "{}", body.len());
+        let message = full();
+        let (head, body) = message.split_once("\r\n\r\n").unwrap();
+        assert!(head.ends_with(&format!("content-length: {}", body.len())), "{head}");
+        assert!(head.contains("x-request-id: req_"), "{head}");
         let value: serde_json::Value = serde_json::from_str(body).unwrap();
         assert_eq!(value["error"]["code"], "busy");
     }
@@ -287,9 +361,9 @@ mod tests {
         client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         let telling = tokio::spawn(turn_away(stream));
-        let mut told = vec![0; FULL.len()];
+        let mut told = vec![0; full().len()];
         client.read_exact(&mut told).await.unwrap();
-        assert_eq!(told, FULL.as_bytes());
+        assert!(told.ends_with(FULL.as_bytes()));
         drop(client);
         telling.await.unwrap();
     }

@@ -29,7 +29,6 @@ const fn row(code: &'static str, http: u16, kind: &'static str, grpc: tonic::Cod
 pub const ROWS: &[Row] = &[
     row("invalid", 400, "invalid_request_error", tonic::Code::InvalidArgument),
     row("too_long", 400, "invalid_request_error", tonic::Code::InvalidArgument),
-    row("refused", 400, "invalid_request_error", tonic::Code::InvalidArgument),
     row("unauthorized", 401, "authentication_error", tonic::Code::Unauthenticated),
     row("forbidden", 403, "permission_error", tonic::Code::PermissionDenied),
     row("unknown_expert", 404, "invalid_request_error", tonic::Code::NotFound),
@@ -38,7 +37,7 @@ pub const ROWS: &[Row] = &[
     row("slow_request", 408, "invalid_request_error", tonic::Code::DeadlineExceeded),
     row("too_large", 413, "invalid_request_error", tonic::Code::InvalidArgument),
     row("unsupported_media_type", 415, "invalid_request_error", tonic::Code::InvalidArgument),
-    row("unprocessable", 422, "invalid_request_error", tonic::Code::InvalidArgument),
+    row("refused", 422, "invalid_request_error", tonic::Code::InvalidArgument),
     row("rate_limited", 429, "rate_limit_error", tonic::Code::ResourceExhausted),
     row("cancelled", 499, "api_error", tonic::Code::Cancelled),
     row("failed", 500, "api_error", tonic::Code::Internal),
@@ -138,6 +137,10 @@ impl IntoResponse for Fault {
         if let Some(ms) = self.retry_after_ms {
             headers.insert(header::RETRY_AFTER, ms.div_ceil(1_000).max(1).into());
             headers.insert("retry-after-ms", ms.into());
+        }
+        // OpenAI's clients try any 5xx again unless told not to, and no expert appears within a second.
+        if self.row.code == "no_expert" {
+            headers.insert("x-should-retry", HeaderValue::from_static("false"));
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -28,6 +28,8 @@ pub struct Question {
     /// Whether the answer is the expert's text as it stands: a scratchpad is not reduced to its last line. Wanted
     /// where the text must match its log-probabilities or a grammar. Implies `whole`.
     pub verbatim: bool,
+    /// Whether a conversation that an expert's context does not hold is refused, and not shortened.
+    pub complete: bool,
     /// Different experts it may use.
     pub experts: Option<u32>,
     /// Tokens a task may generate.

@@ -273,7 +273,9 @@ impl Run<'_> {
         loop {
             match self.attempt(result, candidate, messages.clone()).await {
                 Err(TaskError::Refused { code, .. })
-                    if code == TOO_LONG && conversation::drop_oldest(&mut messages) =>
+                    if code == TOO_LONG
+                        && !self.question.complete
+                        && conversation::drop_oldest(&mut messages) =>
                 {
                     result.dropped_messages += 1;
                 }

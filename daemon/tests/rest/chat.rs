@@ -43,6 +43,9 @@ async fn a_stream_says_what_the_whole_reply_says() {
     assert_eq!(finished.len(), 1);
     assert!(chunks.iter().all(|c| c["id"] == chunks[0]["id"] && c["object"] == "chat.completion.chunk"));
     assert!(chunks.len() > 6, "it came in pieces");
+    assert!(chunks.iter().all(|c| c.get("usage") == Some(&Value::Null)), "null until it is known");
+    let plain = client.stream(PATH, &chat("chemistry", GOLD, json!({}))).await;
+    assert!(plain.iter().all(|c| c.get("usage").is_none()), "and absent where nobody asked");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -211,6 +214,31 @@ async fn a_cut_connection_frees_its_slot() {
         let experts = node.node.coordinator().experts();
         let free = experts.iter().all(|e| e.status.free_slots == e.status.slots);
         text.contains("polymath_questions_in_flight 0\n") && free
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_wait_for_a_whole_reply_frees_its_slot_and_is_counted() {
+    let node = start(&["chemistry"], &[]).await;
+    let client = client_of(&node);
+    let mut body = long("chemistry");
+    body["n"] = json!(8);
+    let metrics = async || client.request("GET", "/metrics").send().await.unwrap().text().await.unwrap();
+    // Now and then one is answered before its client leaves.
+    until("one is counted as left", async || {
+        let asking = tokio::spawn({
+            let (client, body) = (client.clone(), body.clone());
+            async move { client.send(PATH, &body).await }
+        });
+        until("a question runs", async || {
+            metrics().await.contains("questions_in_flight 1\n") || asking.is_finished()
+        })
+        .await;
+        asking.abort();
+        until("it is gone", async || metrics().await.contains("questions_in_flight 0\n") && node.is_idle())
+            .await;
+        metrics().await.contains("http_requests_total{route=\"/v1/chat/completions\",status=\"499\"}")
     })
     .await;
 }

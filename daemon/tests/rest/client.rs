@@ -1,6 +1,7 @@
 //! A node that all tests of this file share, and what they ask it with.
 
 use crate::sandbox;
+use futures::StreamExt as _;
 use polymath::node::Node;
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -123,4 +124,34 @@ pub(crate) fn long(model: &str) -> Value {
         "required": ["a"], "additionalProperties": false});
     let format = json!({"type": "json_schema", "json_schema": {"name": "long", "schema": schema}});
     chat(model, "What is the chemical symbol for gold?", json!({"response_format": format}))
+}
+
+/// The data of a stream's events when the node stops in the middle of it: text has come, and the one slot has much
+/// to do before this answer could be complete.
+pub(crate) async fn cut_short(path: &str, mut body: Value) -> Vec<Value> {
+    let node = start_with(&["chemistry"], &[], |config| config.experts[0].slots = 1).await;
+    let client = client_of(&node);
+    let mut others = Vec::new();
+    for _ in 0..3 {
+        let mut other = long("chemistry");
+        (other["n"], other["stream"]) = (json!(8), json!(true));
+        others.push(client.send("/v1/chat/completions", &other).await);
+    }
+    body["stream"] = json!(true);
+    let response = client.send(path, &body).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let mut bytes = response.bytes_stream();
+    let first = bytes.next().await.unwrap().unwrap();
+    let rest = tokio::spawn(async move {
+        let mut text = first.to_vec();
+        while let Some(Ok(more)) = bytes.next().await {
+            text.extend_from_slice(&more);
+        }
+        String::from_utf8(text).unwrap()
+    });
+    node.node.shutdown().await;
+    drop(others);
+    let text = rest.await.unwrap();
+    let data = text.lines().filter_map(|line| line.strip_prefix("data: "));
+    data.map(|d| serde_json::from_str(d).unwrap_or_else(|_| json!(d))).collect()
 }

@@ -1,6 +1,6 @@
 //! What goes wrong, and how it is told: each code, its status, the field.
 
-use crate::client::{chat, client, client_of, long, start, start_with};
+use crate::client::{chat, client, client_of, cut_short, long, start, start_with};
 use serde_json::{Value, json};
 
 const PATH: &str = "/v1/chat/completions";
@@ -68,7 +68,7 @@ async fn each_code_has_its_status() {
     assert_eq!(fail(unfit).await, known(503, "no_expert", Value::Null));
     let schema = json!({"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": 7}}});
     let refused = fail(chat("chemistry", GOLD, json!({"response_format": schema}))).await;
-    assert_eq!(refused, known(400, "refused", json!("response_format")));
+    assert_eq!(refused, known(422, "refused", json!("response_format")));
     let too_long = fail(chat("chemistry", &"gold and silver ".repeat(1_000), json!({}))).await;
     assert_eq!(too_long, known(400, "too_long", json!("messages")));
 
@@ -153,4 +153,27 @@ async fn a_node_without_experts_is_not_ready() {
     assert_eq!(client.get("/health").await.0.as_u16(), 200);
     let (status, body) = client.get("/ready").await;
     assert_eq!((status.as_u16(), &body["error"]["code"]), (503, &json!("no_expert")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_in_mid_stream_is_an_error_event_and_no_text() {
+    let texts = json!({"model": "chemistry", "prompt": vec![GOLD; 16], "temperature": 2, "max_tokens": 400});
+    let mut answers = long("chemistry");
+    answers["n"] = json!(8);
+    for (path, body) in [(PATH, answers), ("/v1/completions", texts)] {
+        let events = cut_short(path, body).await;
+        let last = events.last().unwrap();
+        assert_eq!((&last["error"]["code"], &last["error"]["param"]), (&json!("unavailable"), &Value::Null));
+        assert!(!events.contains(&json!("[DONE]")), "a failed stream does not say that it is done");
+        assert!(last["choices"].is_null());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expert_that_does_not_exist_is_not_asked_for_again() {
+    let client = client();
+    let send = async |body: Value| client.send(PATH, &body).await;
+    let unfit =
+        send(chat("swarm", "Write a SQL query that joins two tables and groups by month", json!({}))).await;
+    assert_eq!(unfit.headers()["x-should-retry"], "false");
 }

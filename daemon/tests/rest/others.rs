@@ -89,6 +89,25 @@ async fn embeddings_are_unit_vectors_in_either_form() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn embeddings_do_not_pile_up() {
+    // A node of its own, for nobody else's must be turned away.
+    let node = start(&[], &[]).await;
+    let client = client_of(&node);
+    let (_, models) = client.get("/v1/models").await;
+    // Texts of their own, for the encoder remembers what it has seen.
+    let texts = |n: u32| (0..32).map(move |i| format!("How far is it from {n} to {i}?")).collect::<Vec<_>>();
+    let bodies = (0..60).map(|n| json!({"model": models["data"][1]["id"], "input": texts(n)}));
+    let all = bodies.map(|body| {
+        let client = client.clone();
+        async move { client.send("/v1/embeddings", &body).await }
+    });
+    let replies = futures::future::join_all(all).await;
+    let busy: Vec<_> = replies.iter().filter(|reply| reply.status() == 503).collect();
+    assert!(!busy.is_empty() && busy.iter().all(|reply| reply.headers().contains_key("retry-after")));
+    assert!(replies.iter().filter(|reply| reply.status() == 200).count() >= 16);
+}
+
 /// Base64 of the vector's bytes, written out plainly.
 fn base64_of(vector: &[f32]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -1,13 +1,13 @@
 //! `/v1/responses`.
 
-use crate::client::client;
+use crate::client::{client, cut_short, long};
 use serde_json::{Value, json};
 
 const PATH: &str = "/v1/responses";
 const GOLD: &str = "What is the chemical symbol for gold?";
 
 fn kinds(events: &[Value]) -> Vec<&str> {
-    events.iter().filter_map(|e| e["type"].as_str()).filter(|k| *k != "response.polymath").collect()
+    events.iter().filter_map(|e| e["type"].as_str()).filter(|k| *k != "polymath:event").collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,4 +122,117 @@ async fn limits_formats_and_faults_are_told() {
         let (found, error) = client.fail(PATH, &body).await;
         assert_eq!((found, error["param"].as_str()), (status, Some(param)), "{error}");
     }
+}
+
+/// What Open Responses wants of every response, by its schema `ResponseResource`.
+const REQUIRED: [&str; 32] = [
+    "id",
+    "object",
+    "created_at",
+    "completed_at",
+    "status",
+    "incomplete_details",
+    "model",
+    "previous_response_id",
+    "instructions",
+    "output",
+    "error",
+    "tools",
+    "tool_choice",
+    "truncation",
+    "parallel_tool_calls",
+    "text",
+    "top_p",
+    "presence_penalty",
+    "frequency_penalty",
+    "top_logprobs",
+    "temperature",
+    "reasoning",
+    "user",
+    "usage",
+    "max_output_tokens",
+    "max_tool_calls",
+    "store",
+    "background",
+    "service_tier",
+    "metadata",
+    "safety_identifier",
+    "prompt_cache_key",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_response_has_every_field_and_repeats_what_was_asked() {
+    let client = client();
+    let bare = client.post(PATH, &json!({"model": "chemistry", "input": GOLD})).await;
+    for field in REQUIRED {
+        assert!(bare.get(field).is_some(), "{field} is not in {bare}");
+    }
+    for number in ["temperature", "top_p", "presence_penalty", "frequency_penalty", "top_logprobs"] {
+        assert!(bare[number].is_number(), "{number}: {}", bare[number]);
+    }
+    assert_eq!(bare["text"], json!({"format": {"type": "text"}}));
+    assert_eq!((&bare["tool_choice"], &bare["metadata"]), (&json!("auto"), &json!({})));
+
+    let schema = json!({"type": "object", "properties": {"metal": {"type": "boolean"}}, "required": ["metal"],
+        "additionalProperties": false});
+    let tool = json!({"type": "function", "name": "clock", "parameters": {"type": "object"}, "strict": null,
+        "description": null});
+    let asked = json!({
+        "metadata": {"case": "7"}, "user": "me", "safety_identifier": "s", "prompt_cache_key": "k",
+        "max_tool_calls": 3, "truncation": "disabled", "temperature": 0.5, "top_p": 0.5,
+        "presence_penalty": 0.5, "frequency_penalty": 0.25, "top_logprobs": 2, "max_output_tokens": 60,
+        "tools": [tool], "tool_choice": {"type": "function", "name": "clock"}, "parallel_tool_calls": false,
+        "text": {"format": {"type": "json_schema", "name": "x", "description": "y", "schema": schema,
+            "strict": true}, "verbosity": "low"},
+    });
+    let mut body = asked.clone();
+    (body["model"], body["input"]) = (json!("chemistry"), json!(GOLD));
+    let reply = client.post(PATH, &body).await;
+    for (field, value) in asked.as_object().unwrap() {
+        assert_eq!(&reply[field], value, "{field}");
+    }
+    let keys: serde_json::Map<String, Value> = (0..17).map(|i| (i.to_string(), json!("x"))).collect();
+    for (field, value) in [
+        ("metadata", json!(keys)),
+        ("metadata", json!({"k": "x".repeat(513)})),
+        ("metadata.k", json!({"k": 1})),
+        ("truncation", json!("some")),
+    ] {
+        let name = field.split('.').next().unwrap();
+        let (status, error) = client.fail(PATH, &json!({"model": "swarm", "input": GOLD, name: value})).await;
+        assert_eq!((status, error["param"].as_str()), (400, Some(field)), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_that_is_too_long_is_shortened_openly_or_refused_as_asked() {
+    let client = client();
+    let mut input = Vec::new();
+    for _ in 0..40 {
+        input.push(json!({"role": "user", "content": "What is the chemical symbol for iron, tell me?"}));
+        input.push(json!({"role": "assistant", "content": "The chemical symbol for iron is Fe."}));
+    }
+    input.push(json!({"role": "user", "content": GOLD}));
+    let mut body = json!({"model": "chemistry", "input": input});
+    let reply = client.post(PATH, &body).await;
+    assert!(reply["polymath"]["plan"]["tasks"][0]["dropped_messages"].as_u64().unwrap() > 0, "{reply}");
+    body["truncation"] = json!("disabled");
+    let (status, error) = client.fail(PATH, &body).await;
+    assert_eq!((status, &error["code"], &error["param"]), (400, &json!("too_long"), &json!("input")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_in_mid_stream_is_a_failed_response() {
+    let schema = long("chemistry")["response_format"]["json_schema"]["schema"].clone();
+    let format = json!({"type": "json_schema", "name": "x", "schema": schema});
+    let events =
+        cut_short(PATH, json!({"model": "chemistry", "input": GOLD, "text": {"format": format}})).await;
+    let [.., failed, done] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((&failed["type"], done), (&json!("response.failed"), &json!("[DONE]")));
+    assert_eq!(
+        (&failed["response"]["status"], &failed["response"]["error"]["code"]),
+        (&json!("failed"), &json!("unavailable"))
+    );
+    let items = failed["response"]["output"].as_array().unwrap();
+    assert!(items.iter().all(|item| item["status"] == "incomplete"), "{failed}");
 }

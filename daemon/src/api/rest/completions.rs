@@ -33,30 +33,38 @@ const ALTERNATIVES_MAX: u32 = 20;
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub(super) struct CompletionRequest {
     /// `swarm`, `swarm:N`, `expert:<id>` or an expert's id.
+    #[schema(min_length = 1, max_length = 128)]
     model: String,
     /// One prompt or up to 16; as text, not as token ids.
     prompt: OneOrMany,
     /// Texts for each prompt, 1 to 8, at most 16 in all.
+    #[schema(minimum = 1, maximum = 8)]
     n: Option<u32>,
     /// Whether the texts come as they are made.
     stream: Option<bool>,
     /// What a stream tells beside them.
     stream_options: Option<StreamOptions>,
     /// Tokens each task may generate; the node's default if absent.
+    #[schema(minimum = 1, maximum = 32768)]
     max_tokens: Option<u32>,
     /// 0 to 2; the expert's own recommendation if absent.
+    #[schema(minimum = 0, maximum = 2)]
     temperature: Option<f32>,
     /// Above 0, at most 1.
+    #[schema(exclusive_minimum = 0, maximum = 1)]
     top_p: Option<f32>,
     /// -2 to 2.
+    #[schema(minimum = -2, maximum = 2)]
     frequency_penalty: Option<f32>,
     /// -2 to 2.
+    #[schema(minimum = -2, maximum = 2)]
     presence_penalty: Option<f32>,
     /// Text i has the seed plus i.
     seed: Option<i64>,
     /// A text ends before any of these, at most 16.
     stop: Option<OneOrMany>,
     /// Log-probabilities, with so many alternatives, 0 to 20.
+    #[schema(minimum = 0, maximum = 20)]
     logprobs: Option<u32>,
     /// Must be n or absent.
     best_of: Option<u32>,

@@ -4,10 +4,11 @@
 //! result a user turn; results that follow each other share one, for templates want the roles to alternate.
 //! What is not text is refused by name.
 
-use super::tools;
+use super::{tools, wishes};
 use crate::api::table::Fault;
 use polymath_swarm::task::{MESSAGES_MAX, Message};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 /// Parts of one message: far more than any client makes.
@@ -27,6 +28,12 @@ pub(super) struct ChatMessage {
     tool_calls: Option<Vec<ToolCall>>,
     /// Which call a tool's message answers.
     tool_call_id: Option<String>,
+    /// What the assistant said instead of an answer, where it has no content.
+    refusal: Option<String>,
+    /// The assistant's earlier call, by the older name.
+    function_call: Option<CalledFunction>,
+    /// Refused: nothing that was said is kept.
+    audio: Option<Value>,
 }
 
 /// Who speaks.
@@ -43,6 +50,8 @@ pub(super) enum Role {
     Assistant,
     /// What a called function gave.
     Tool,
+    /// The same, by its older name.
+    Function,
 }
 
 /// What is said.
@@ -154,10 +163,18 @@ pub(super) fn turns(messages: Vec<ChatMessage>) -> Result<Turns, Fault> {
     let mut turns = Turns::default();
     for (index, message) in messages.into_iter().enumerate() {
         let at = format!("messages[{index}]");
-        let calls = message.tool_calls.unwrap_or_default();
+        wishes::refuse(&[(
+            &format!("{at}.audio"),
+            &message.audio,
+            "nothing is kept between requests: send what was said as content",
+        )])?;
+        let called = message.tool_calls.into_iter().flatten().map(|call| call.function);
+        let calls: Vec<CalledFunction> = called.chain(message.function_call).collect();
         let content = match message.content {
             Some(content) => content.text(&format!("{at}.content"))?,
-            None if message.role == Role::Assistant && !calls.is_empty() => String::new(),
+            None if message.role == Role::Assistant && (message.refusal.is_some() || !calls.is_empty()) => {
+                message.refusal.unwrap_or_default()
+            }
             None => return Err(Fault::field(format!("{at}.content"), "a message needs its content")),
         };
         if !calls.is_empty() && message.role != Role::Assistant {
@@ -172,14 +189,14 @@ pub(super) fn turns(messages: Vec<ChatMessage>) -> Result<Turns, Fault> {
             Role::Assistant => {
                 turns.say("assistant", content);
                 for call in &calls {
-                    turns.call(&call.function.name, &call.function.arguments);
+                    turns.call(&call.name, &call.arguments);
                 }
             }
             Role::Tool if message.tool_call_id.is_none() => {
                 let field = format!("{at}.tool_call_id");
                 return Err(Fault::field(field, "a tool's message says which call it answers"));
             }
-            Role::Tool => turns.result(&content),
+            Role::Tool | Role::Function => turns.result(&content),
         }
     }
     Ok(turns)
@@ -238,6 +255,23 @@ mod tests {
         assert_eq!(messages[2].content.matches("<tool_call>").count(), 2);
         assert!(messages[3].content.contains("one") && messages[3].content.contains("two"));
         assert_eq!(topic.as_deref(), Some("What now?"));
+    }
+
+    #[test]
+    fn older_calls_and_refusals_are_read_too() {
+        let (messages, topic) = of(serde_json::json!([
+            {"role": "user", "content": "Shout."},
+            {"role": "assistant", "content": null, "refusal": "I will not."},
+            {"role": "user", "content": "What time is it?"},
+            {"role": "assistant", "content": null, "function_call": {"name": "clock", "arguments": "{}"}},
+            {"role": "function", "name": "clock", "content": "12:00"},
+        ]))
+        .unwrap();
+        assert_eq!(messages[1].content, "I will not.");
+        assert!(messages[3].content.contains("\"clock\"") && messages[4].content.contains("12:00"));
+        assert_eq!(topic.as_deref(), Some("What time is it?"));
+        let spoken = serde_json::json!([{"role": "assistant", "content": "x", "audio": {"id": "a"}}]);
+        assert_eq!(of(spoken).unwrap_err().field.as_deref(), Some("messages[0].audio"));
     }
 
     #[test]

@@ -5,16 +5,24 @@ use super::body::Body;
 use super::wishes::OneOrMany;
 use crate::api::table::Fault;
 use crate::coordinator;
+use crate::embedding::Encoder;
 use axum::Json;
 use axum::extract::State;
 use base64::Engine as _;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 use utoipa::ToSchema;
 
 /// Texts of one request: some three seconds of work on a slow machine.
 const INPUTS_MAX: usize = 256;
 /// Texts given to the encoder at once, so that questions get their turn in between.
 const BATCH_TEXTS: usize = 32;
+/// Requests at once; more are told `busy`. The encoder has one thread, and questions wait for it too.
+pub(super) const AT_ONCE_MAX: usize = 16;
+/// Time a request may take: as many of the largest, one after the other, on a slow machine.
+const TIME_MAX: Duration = Duration::from_secs(60);
+/// When to come back after `busy`: most requests take less.
+const RETRY_MS: u32 = 500;
 
 /// Texts to be embedded.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -98,9 +106,30 @@ pub(super) async fn embeddings(
     if !(1..=INPUTS_MAX).contains(&inputs.len()) || inputs.iter().any(|text| text.trim().is_empty()) {
         return Err(Fault::field("input", "1 to 256 texts, none of them empty"));
     }
+    let _place = api.embedding.try_acquire().map_err(|_| Fault {
+        retry_after_ms: Some(RETRY_MS),
+        ..Fault::new("busy", format!("{AT_ONCE_MAX} requests for embeddings are under way"))
+    })?;
+    let late = |_| Fault::new("deadline", format!("not done within {} s", TIME_MAX.as_secs()));
+    let (data, tokens) =
+        tokio::time::timeout(TIME_MAX, all(encoder, inputs, encoded)).await.map_err(late)??;
+    api.metrics.tokens(tokens, 0);
+    let usage = EmbeddingUsage { prompt_tokens: tokens, total_tokens: tokens };
+    Ok(Json(EmbeddingList { object: "list", data, model, usage }))
+}
+
+/// The vectors of all texts, and the tokens that were read.
+async fn all(
+    encoder: &Encoder,
+    inputs: Vec<String>,
+    encoded: bool,
+) -> Result<(Vec<EmbeddingItem>, u32), Fault> {
     let (mut data, mut tokens) = (Vec::with_capacity(inputs.len()), 0_u32);
     for batch in inputs.chunks(BATCH_TEXTS) {
-        let read: u32 = batch.iter().map(|text| encoder.count_tokens(text)).sum();
+        let (counter, texts) = (encoder.clone(), batch.to_vec());
+        // Tokenising long texts takes milliseconds, which others on this thread should not wait.
+        let count = tokio::task::spawn_blocking(move || texts.iter().map(|t| counter.count_tokens(t)).sum());
+        let read: u32 = count.await.map_err(|_| Fault::new("failed", "counting the tokens broke off"))?;
         tokens = tokens.saturating_add(read);
         let vectors = encoder.embed(batch.to_vec()).await.map_err(coordinator::Error::from);
         let vectors = vectors.map_err(|error| Fault::from(&error))?;
@@ -115,7 +144,5 @@ pub(super) async fn embeddings(
             data.push(EmbeddingItem { object: "embedding", index: data.len(), embedding });
         }
     }
-    api.metrics.tokens(tokens, 0);
-    let usage = EmbeddingUsage { prompt_tokens: tokens, total_tokens: tokens };
-    Ok(Json(EmbeddingList { object: "list", data, model, usage }))
+    Ok((data, tokens))
 }

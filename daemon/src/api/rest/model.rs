@@ -80,6 +80,14 @@ pub(super) fn target(name: &str) -> Result<(Target, Option<u32>), Fault> {
     Ok((Target::Expert(name.strip_prefix(EXPERT).unwrap_or(name).to_owned()), None))
 }
 
+/// The temperature that the named expert recommends; the swarm's experts each have their own, and those that are
+/// bundled want none.
+pub(super) fn temperature(api: &Api, name: &str) -> f32 {
+    let Ok((Target::Expert(id), _)) = target(name) else { return 0.0 };
+    let experts = api.app.coordinator.experts();
+    experts.iter().find(|advert| advert.card.id == id).map_or(0.0, |advert| advert.card.temperature)
+}
+
 fn unknown(message: &str) -> Fault {
     Fault { field: Some("model".to_owned()), ..Fault::new("unknown_expert", message) }
 }

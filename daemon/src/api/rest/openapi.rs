@@ -5,8 +5,12 @@ use super::{chat, completions, embeddings, health, metrics, model, responses, sw
 use crate::api::table::ErrorBody;
 use crate::api::table::ROWS;
 use std::collections::BTreeMap;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, path::Operation};
 use utoipa::{Modify, OpenApi};
+
+/// What the document calls an API key.
+const KEY: &str = "key";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -27,7 +31,7 @@ use utoipa::{Modify, OpenApi};
         metrics::metrics,
     ),
     components(schemas(ErrorBody)),
-    modifiers(&Errors)
+    modifiers(&Errors, &Keys)
 )]
 struct Document;
 
@@ -50,6 +54,22 @@ impl Modify for Errors {
                 add(operation, &codes);
             }
         }
+    }
+}
+
+/// Says how a key is shown, where the node wants one.
+struct Keys;
+
+impl Modify for Keys {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("`pmk_...`, wanted as soon as the node has keys, but for /health"));
+        if let Some(components) = &mut document.components {
+            components.add_security_scheme(KEY, SecurityScheme::Http(bearer.build()));
+        }
+        let none = SecurityRequirement::default();
+        document.security = Some(vec![none, SecurityRequirement::new(KEY, [""; 0])]);
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) async fn responses(
     Body(request): Body<ResponseRequest>,
 ) -> Result<axum::response::Response, Fault> {
     let (streamed, notes) = request.delivery();
-    let response = request.blank();
+    let response = request.blank(&api);
     let wanted = request.wanted()?;
     let mut writer = Writer::new(response);
     let mut course = Course::begin(&api, wanted);
@@ -58,7 +58,8 @@ pub(super) async fn responses(
             .filter(|numbered| notes || !numbered.is_note())
             .map(|numbered| super::data(&numbered).event(numbered.name()))
             .collect();
-        if course.is_over() && !writer.has_failed() {
+        // Open Responses ends every stream so, also one that failed.
+        if course.is_over() {
             events.push(Event::default().data("[DONE]"));
         }
         Some((futures::stream::iter(events), (course, writer, false)))

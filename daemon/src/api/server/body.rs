@@ -39,14 +39,20 @@ pub(in crate::api) async fn read(State(room): State<Room>, request: Request, nex
     if said.is_some_and(|bytes| bytes > BYTES_MAX) {
         return too_large().into_response();
     }
-    match tokio::time::timeout(READ_MAX, whole(&room.0, body)).await {
-        Ok(Ok((bytes, _memory))) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
-        Ok(Err(fault)) => fault.into_response(),
-        Err(_) => {
-            let seconds = READ_MAX.as_secs();
-            Fault::new("slow_request", format!("the body did not arrive within {seconds} s")).into_response()
-        }
+    match in_time(&room.0, body, READ_MAX).await {
+        Ok((bytes, _memory)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Err(fault) => fault.into_response(),
     }
+}
+
+/// The body, and the memory that it holds, if it arrives in time.
+async fn in_time(
+    room: &Semaphore,
+    body: Body,
+    limit: Duration,
+) -> Result<(Bytes, Option<SemaphorePermit<'_>>), Fault> {
+    let late = |_| Fault::new("slow_request", format!("the body did not arrive within {limit:?}"));
+    tokio::time::timeout(limit, whole(room, body)).await.map_err(late)?
 }
 
 /// The body, and the memory that it holds.
@@ -81,4 +87,49 @@ fn busy() -> Fault {
 
 fn too_large() -> Fault {
     Fault::new("too_large", format!("the body has more than {BYTES_MAX} bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::stream;
+
+    type Piece = Result<Vec<u8>, std::io::Error>;
+
+    fn pieces(count: usize, bytes: usize) -> Body {
+        Body::from_stream(stream::iter((0..count).map(move |_| Piece::Ok(vec![b'x'; bytes]))))
+    }
+
+    async fn refused(room: &Semaphore, body: Body) -> (&'static str, u16) {
+        let fault = in_time(room, body, Duration::from_millis(200)).await.unwrap_err();
+        (fault.row.code, fault.row.http)
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_whole_and_gives_its_memory_back() {
+        let room = Semaphore::new(8);
+        let (bytes, memory) = in_time(&room, pieces(3, 1_000), READ_MAX).await.unwrap();
+        assert_eq!((bytes.len(), room.available_permits()), (3_000, 5));
+        drop(memory);
+        assert_eq!(room.available_permits(), 8);
+        assert!(in_time(&room, Body::empty(), READ_MAX).await.unwrap().0.is_empty());
+    }
+
+    #[tokio::test]
+    async fn slow_large_broken_and_too_many_bodies_are_refused_and_hold_nothing() {
+        let room = Semaphore::new(KIB_AT_ONCE_MAX);
+        let begun = stream::iter([Piece::Ok(vec![b'x'; 10_000])]);
+        let slow = Body::from_stream(begun.chain(stream::pending()));
+        assert_eq!(refused(&room, slow).await, ("slow_request", 408));
+        // Nothing said how long it would be.
+        assert_eq!(refused(&room, pieces(17, 1024 * 1024)).await, ("too_large", 413));
+        let broken = Body::from_stream(stream::iter([Piece::Err(std::io::Error::other("gone"))]));
+        assert_eq!(refused(&room, broken).await, ("invalid", 400));
+        assert_eq!(room.available_permits(), KIB_AT_ONCE_MAX);
+
+        let small = Semaphore::new(4);
+        let fault = in_time(&small, pieces(8, 1024), READ_MAX).await.unwrap_err();
+        assert_eq!((fault.row.code, fault.retry_after_ms), ("busy", Some(RETRY_MS)));
+        assert_eq!(small.available_permits(), 4);
+    }
 }

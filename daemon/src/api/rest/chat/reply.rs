@@ -116,9 +116,10 @@ pub(in crate::api::rest) struct ChatChunk {
     model: String,
     /// What is new: nothing in chunks about the swarm; empty in the one about the usage.
     choices: Vec<ChunkChoice>,
-    /// Tokens used: in the last chunk, if asked for.
+    /// Tokens used, if asked for: in the last chunk; null in the others.
     #[serde(skip_serializing_if = "Option::is_none")]
-    usage: Option<Usage>,
+    #[schema(value_type = Option<Usage>)]
+    usage: Option<Option<Usage>>,
     /// Something the swarm did.
     #[serde(skip_serializing_if = "Option::is_none")]
     polymath: Option<Note>,
@@ -293,7 +294,12 @@ impl ChatChunk {
 
     /// About the usage.
     pub(super) fn usage(head: &Head, usage: coordinator::Usage) -> Self {
-        Self { usage: Some(usage.into()), ..Self::new(head) }
+        Self { usage: Some(Some(usage.into())), ..Self::new(head) }
+    }
+
+    /// One of a stream that ends with its usage.
+    pub(super) fn before_usage(self) -> Self {
+        Self { usage: Some(None), ..self }
     }
 
     /// About one step.

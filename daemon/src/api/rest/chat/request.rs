@@ -22,26 +22,35 @@ const CHOICES_MAX: u32 = 8;
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub(in crate::api::rest) struct ChatRequest {
     /// `swarm`, `swarm:N`, `expert:<id>` or an expert's id.
+    #[schema(min_length = 1, max_length = 128)]
     pub(super) model: String,
     /// The conversation; the last message is the user's or a tool's.
+    #[schema(min_items = 1, max_items = 256)]
     messages: Vec<ChatMessage>,
     /// Choices to make of the answer, 1 to 8.
+    #[schema(minimum = 1, maximum = 8)]
     n: Option<u32>,
     /// Whether the answer comes as it is made.
     stream: Option<bool>,
     /// What a stream tells beside the answer.
     stream_options: Option<StreamOptions>,
     /// Tokens each task may generate.
+    #[schema(minimum = 1, maximum = 32768)]
     max_tokens: Option<u32>,
     /// The same by its newer name, which counts if both are given.
+    #[schema(minimum = 1, maximum = 32768)]
     max_completion_tokens: Option<u32>,
     /// 0 to 2; the expert's own recommendation if absent.
+    #[schema(minimum = 0, maximum = 2)]
     temperature: Option<f32>,
     /// Above 0, at most 1.
+    #[schema(exclusive_minimum = 0, maximum = 1)]
     top_p: Option<f32>,
     /// -2 to 2.
+    #[schema(minimum = -2, maximum = 2)]
     frequency_penalty: Option<f32>,
     /// -2 to 2.
+    #[schema(minimum = -2, maximum = 2)]
     presence_penalty: Option<f32>,
     /// The same seed, model and request give the same answer; choice i has the seed plus i.
     seed: Option<i64>,
@@ -50,10 +59,12 @@ pub(in crate::api::rest) struct ChatRequest {
     /// Whether the log-probabilities of the tokens are told.
     logprobs: Option<bool>,
     /// Alternatives told with them, 0 to 20.
+    #[schema(minimum = 0, maximum = 20)]
     top_logprobs: Option<u32>,
     /// What the answer must look like.
     response_format: Option<ResponseFormat>,
     /// Functions the expert may call.
+    #[schema(max_items = 128)]
     tools: Option<Vec<Tool>>,
     /// Whether it may, must or must not.
     tool_choice: Option<ToolChoice>,
@@ -141,6 +152,17 @@ pub(in crate::api::rest) struct NamedFunction {
 }
 
 impl ToolChoice {
+    /// As the reply of a response repeats it.
+    pub(in crate::api::rest) fn shown(&self) -> Value {
+        match self {
+            Self::Mode(mode) => json!(mode),
+            Self::Named(named) => {
+                let name = named.function.as_ref().map(|f| &f.name).or(named.name.as_ref());
+                json!({ "type": named.r#type, "name": name })
+            }
+        }
+    }
+
     /// What it comes to.
     pub(in crate::api::rest) fn choice(given: Option<Self>) -> Result<Choice, Fault> {
         let fault = || Fault::field("tool_choice", "none, auto, required or a function by its name");

@@ -27,8 +27,10 @@ pub(super) fn stream(
     options: StreamOptions,
     logprobs: bool,
 ) -> impl Stream<Item = Event> + Send + 'static {
-    let ready = (0..course.choices()).map(|index| data(&ChatChunk::opening(&head, index))).collect();
-    let state = State { course, head, options, logprobs, ready, ended: false };
+    let mut state = State { course, head, options, logprobs, ready: VecDeque::new(), ended: false };
+    for index in 0..state.course.choices() {
+        state.push(ChatChunk::opening(&state.head, index));
+    }
     futures::stream::unfold(state, |mut state| async move {
         loop {
             if let Some(event) = state.ready.pop_front() {
@@ -43,11 +45,16 @@ pub(super) fn stream(
 }
 
 impl State {
+    fn push(&mut self, chunk: ChatChunk) {
+        let chunk = if self.options.usage() { chunk.before_usage() } else { chunk };
+        self.ready.push_back(data(&chunk));
+    }
+
     async fn advance(&mut self) {
         match self.course.next().await {
             Some(Ok(Step::Note(_))) if !self.options.polymath() => {}
             Some(Ok(step)) => {
-                self.ready.push_back(data(&ChatChunk::step(&self.head, step, self.logprobs)));
+                self.push(ChatChunk::step(&self.head, step, self.logprobs));
             }
             Some(Err(fault)) => {
                 self.ready.push_back(data(&ErrorBody::of(&fault)));

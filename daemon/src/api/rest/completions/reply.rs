@@ -27,9 +27,10 @@ pub(in crate::api::rest) struct Completion {
     model: String,
     /// The texts.
     choices: Vec<CompletionChoice>,
-    /// Tokens used; in a stream in the last chunk, if asked for.
+    /// Tokens used; in a stream, if asked for, in the last chunk, and null in the others.
     #[serde(skip_serializing_if = "Option::is_none")]
-    usage: Option<chat::Usage>,
+    #[schema(value_type = Option<chat::Usage>)]
+    usage: Option<Option<chat::Usage>>,
     /// What the swarm did: a report, or in a stream a note.
     #[serde(skip_serializing_if = "Option::is_none")]
     polymath: Option<Told>,
@@ -131,7 +132,7 @@ impl Writer {
 
     /// The chunk of a step, if there is one.
     pub(super) fn chunk(&mut self, step: Step, options: StreamOptions) -> Option<Completion> {
-        match step {
+        let chunk = match step {
             Step::Text { choice, text, tokens } => {
                 let mut choice = self.choice(choice);
                 choice.text = text;
@@ -151,12 +152,13 @@ impl Writer {
                 Some(Completion { polymath: Some(Told::Note(note)), ..self.reply(vec![choice]) })
             }
             Step::Note(_) | Step::Call { .. } | Step::Arguments { .. } => None,
-        }
+        }?;
+        Some(if options.usage() { Completion { usage: Some(None), ..chunk } } else { chunk })
     }
 
     /// The last chunk, about the usage.
     pub(super) fn usage(&self, usage: coordinator::Usage) -> Completion {
-        Completion { usage: Some(usage.into()), ..self.reply(Vec::new()) }
+        Completion { usage: Some(Some(usage.into())), ..self.reply(Vec::new()) }
     }
 
     /// The whole reply, once it is there.
@@ -179,6 +181,6 @@ impl Writer {
             }
         }
         let report = Some(Told::Report(course.report().clone()));
-        Ok(Completion { usage: Some(course.usage().into()), polymath: report, ..self.reply(choices) })
+        Ok(Completion { usage: Some(Some(course.usage().into())), polymath: report, ..self.reply(choices) })
     }
 }

@@ -5,7 +5,8 @@ use crate::api::rest::extension::{Note, Report};
 use crate::api::table::Fault;
 use crate::coordinator;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// A response.
@@ -41,20 +42,39 @@ pub(in crate::api::rest) struct Response {
     pub(super) store: bool,
     /// Always false.
     pub(super) background: bool,
+    /// As asked; else what the named expert recommends, or the bundled ones do.
+    pub(super) temperature: f32,
+    /// As asked, else 1.
+    pub(super) top_p: f32,
+    /// As asked, else 0.
+    pub(super) presence_penalty: f32,
+    /// As asked, else 0.
+    pub(super) frequency_penalty: f32,
+    /// As asked, else 0.
+    pub(super) top_logprobs: u32,
     /// As asked.
-    pub(super) temperature: Option<f32>,
-    /// As asked.
-    pub(super) top_p: Option<f32>,
-    /// As asked.
-    pub(super) text: TextConfig,
+    pub(super) text: ShownText,
     /// As asked.
     pub(super) tools: Vec<Value>,
     /// As asked.
     pub(super) tool_choice: Value,
-    /// `auto`: what does not fit a context is left out oldest turn first, and `polymath` says how much.
+    /// `auto`: what does not fit a context is left out oldest turn first, and `polymath` says how much; or
+    /// `disabled`, if that was asked for.
     pub(super) truncation: &'static str,
-    /// Always empty.
-    pub(super) metadata: Map<String, Value>,
+    /// As asked.
+    pub(super) metadata: BTreeMap<String, String>,
+    /// Always null: working is not told apart.
+    pub(super) reasoning: Option<Value>,
+    /// As asked.
+    pub(super) max_tool_calls: Option<u32>,
+    /// Always `default`: there is but one.
+    pub(super) service_tier: &'static str,
+    /// As asked.
+    pub(super) user: Option<String>,
+    /// As asked.
+    pub(super) safety_identifier: Option<String>,
+    /// As asked.
+    pub(super) prompt_cache_key: Option<String>,
     /// Tokens used, at the end.
     pub(super) usage: Option<ResponseUsage>,
     /// What the swarm did, at the end.
@@ -125,24 +145,60 @@ impl From<coordinator::Usage> for ResponseUsage {
 }
 
 /// What the text must look like.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 pub(super) struct TextConfig {
     /// Text if absent.
     #[serde(default)]
     format: Option<TextFormat>,
+    /// Repeated in the reply, of no effect.
+    #[serde(default)]
+    verbosity: Option<String>,
 }
 
 /// A format of text.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 pub(super) struct TextFormat {
     /// `text`, `json_object` or `json_schema`.
     r#type: String,
     /// With `json_schema`: for people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
+    /// The same.
+    description: Option<String>,
     /// With `json_schema`: followed to the letter, strict or not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     schema: Option<Value>,
+    /// With `json_schema`: of no effect.
+    strict: Option<bool>,
+}
+
+/// What the text was to look like.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct ShownText {
+    /// `text` if nothing was asked for.
+    format: ShownFormat,
+    /// As asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verbosity: Option<String>,
+}
+
+/// A format of text.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum ShownFormat {
+    /// Free.
+    Text,
+    /// Some object.
+    JsonObject,
+    /// By a schema.
+    JsonSchema {
+        /// As asked.
+        name: String,
+        /// As asked.
+        description: Option<String>,
+        /// As asked.
+        schema: Value,
+        /// As asked, else true: it is followed to the letter.
+        strict: bool,
+    },
 }
 
 impl TextConfig {
@@ -156,6 +212,21 @@ impl TextConfig {
             ("json_schema", _) => Err(Fault::field("text.format.schema", "a JSON Schema is wanted here")),
             _ => Err(Fault::field("text.format.type", "text, json_object or json_schema")),
         }
+    }
+
+    /// As the reply repeats it.
+    pub(super) fn shown(self) -> ShownText {
+        let format = match self.format {
+            Some(format) if format.r#type == "json_object" => ShownFormat::JsonObject,
+            Some(format) if format.r#type == "json_schema" => ShownFormat::JsonSchema {
+                name: format.name.unwrap_or_default(),
+                description: format.description,
+                schema: format.schema.unwrap_or_default(),
+                strict: format.strict.unwrap_or(true),
+            },
+            _ => ShownFormat::Text,
+        };
+        ShownText { format, verbosity: self.verbosity }
     }
 }
 
@@ -337,7 +408,7 @@ pub(super) enum EventBody {
         response: Box<Response>,
     },
     /// Something the swarm did.
-    #[serde(rename = "response.polymath")]
+    #[serde(rename = "polymath:event")]
     Polymath {
         /// What.
         polymath: Note,
@@ -361,7 +432,7 @@ impl ResponseEvent {
             EventBody::Completed { .. } => "response.completed",
             EventBody::Incomplete { .. } => "response.incomplete",
             EventBody::Failed { .. } => "response.failed",
-            EventBody::Polymath { .. } => "response.polymath",
+            EventBody::Polymath { .. } => "polymath:event",
         }
     }
 

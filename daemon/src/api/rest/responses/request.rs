@@ -1,9 +1,10 @@
 //! The request of a response, and what is asked of the coordinator for it.
 //!
-//! Fields that are not here are of no effect on an answer and are passed over: `metadata`, `user`, `reasoning`,
-//! `service_tier`, `truncation`, `safety_identifier`, `prompt_cache_key`, `max_tool_calls`.
+//! Fields that are not here are of no effect on an answer and are passed over: `reasoning`, `service_tier`,
+//! `prompt_cache_options` and the like. Some that have none either are here, for the reply repeats them.
 
 use super::reply::{Response, TextConfig};
+use crate::api::rest::Api;
 use crate::api::rest::chat::ToolChoice;
 use crate::api::rest::conversation::{Content, Role, Turns};
 use crate::api::rest::course::Wanted;
@@ -15,8 +16,13 @@ use crate::coordinator::Question;
 use polymath_swarm::task::{MESSAGES_MAX, TOP_LOGPROBS_MAX};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
+/// Entries of `metadata`; OpenAI's limit.
+const METADATA_MAX: usize = 16;
+/// Characters of a key and of a value of it; OpenAI's limits.
+const METADATA_CHARS_MAX: (usize, usize) = (64, 512);
 /// What `include` says to have log-probabilities.
 const WITH_LOGPROBS: &str = "message.output_text.logprobs";
 
@@ -24,6 +30,7 @@ const WITH_LOGPROBS: &str = "message.output_text.logprobs";
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub(in crate::api::rest) struct ResponseRequest {
     /// `swarm`, `swarm:N`, `expert:<id>` or an expert's id.
+    #[schema(min_length = 1, max_length = 128)]
     model: String,
     /// What is asked, or the conversation so far.
     input: Input,
@@ -34,20 +41,26 @@ pub(in crate::api::rest) struct ResponseRequest {
     /// What a stream tells beside the answer.
     stream_options: Option<StreamOptions>,
     /// Tokens each task may generate.
+    #[schema(minimum = 1, maximum = 32768)]
     max_output_tokens: Option<u32>,
     /// 0 to 2; the expert's own recommendation if absent.
+    #[schema(minimum = 0, maximum = 2)]
     temperature: Option<f32>,
     /// Above 0, at most 1.
+    #[schema(exclusive_minimum = 0, maximum = 1)]
     top_p: Option<f32>,
     /// -2 to 2.
+    #[schema(minimum = -2, maximum = 2)]
     frequency_penalty: Option<f32>,
     /// -2 to 2.
+    #[schema(minimum = -2, maximum = 2)]
     presence_penalty: Option<f32>,
     /// The same seed, model and request give the same answer.
     seed: Option<i64>,
     /// What the text must look like.
     text: Option<TextConfig>,
     /// Functions the expert may call.
+    #[schema(max_items = 128)]
     tools: Option<Vec<ResponseTool>>,
     /// Whether it may, must or must not.
     tool_choice: Option<ToolChoice>,
@@ -56,6 +69,7 @@ pub(in crate::api::rest) struct ResponseRequest {
     /// `message.output_text.logprobs` for log-probabilities; other values are of no effect.
     include: Option<Vec<String>>,
     /// Alternatives told with log-probabilities, 0 to 20.
+    #[schema(minimum = 0, maximum = 20)]
     top_logprobs: Option<u32>,
     /// Accepted; nothing is kept, and the reply says so.
     #[expect(dead_code, reason = "accepted and of no effect")]
@@ -68,6 +82,19 @@ pub(in crate::api::rest) struct ResponseRequest {
     background: Option<Value>,
     /// Refused: no prompts are kept.
     prompt: Option<Value>,
+    /// `auto` (the default): the oldest turns that do not fit an expert's context are left out, and `polymath`
+    /// says how many. `disabled`: such a conversation is refused as `too_long`.
+    truncation: Option<String>,
+    /// Up to 16 texts, which the reply repeats.
+    metadata: Option<BTreeMap<String, String>>,
+    /// Repeated in the reply.
+    max_tool_calls: Option<u32>,
+    /// Repeated in the reply.
+    user: Option<String>,
+    /// Repeated in the reply.
+    safety_identifier: Option<String>,
+    /// Repeated in the reply.
+    prompt_cache_key: Option<String>,
 }
 
 /// What is asked.
@@ -119,13 +146,9 @@ impl ResponseRequest {
     }
 
     /// The reply before anything is in it.
-    pub(super) fn blank(&self) -> Response {
+    pub(super) fn blank(&self, api: &Api) -> Response {
         let tools = self.tools.iter().flatten().map(|tool| json!(tool)).collect();
-        let choice = match &self.tool_choice {
-            Some(ToolChoice::Mode(mode)) => json!(mode),
-            Some(ToolChoice::Named(_)) => json!("required"),
-            None => json!("auto"),
-        };
+        let choice = self.tool_choice.as_ref().map_or(json!("auto"), ToolChoice::shown);
         Response {
             id: unique("resp_"),
             object: "response",
@@ -142,13 +165,22 @@ impl ResponseRequest {
             previous_response_id: None,
             store: false,
             background: false,
-            temperature: self.temperature,
-            top_p: self.top_p,
-            text: self.text.clone().unwrap_or_default(),
+            temperature: self.temperature.unwrap_or_else(|| model::temperature(api, &self.model)),
+            top_p: self.top_p.unwrap_or(1.0),
+            presence_penalty: self.presence_penalty.unwrap_or(0.0),
+            frequency_penalty: self.frequency_penalty.unwrap_or(0.0),
+            top_logprobs: self.top_logprobs.unwrap_or(0),
+            text: self.text.clone().unwrap_or_default().shown(),
             tools,
             tool_choice: choice,
-            truncation: "auto",
-            metadata: serde_json::Map::new(),
+            truncation: if self.keeps_all() { "disabled" } else { "auto" },
+            metadata: self.metadata.clone().unwrap_or_default(),
+            reasoning: None,
+            max_tool_calls: self.max_tool_calls,
+            service_tier: "default",
+            user: self.user.clone(),
+            safety_identifier: self.safety_identifier.clone(),
+            prompt_cache_key: self.prompt_cache_key.clone(),
             usage: None,
             polymath: None,
         }
@@ -163,6 +195,8 @@ impl ResponseRequest {
             ("prompt", &self.prompt, "no prompts are kept here"),
             ("background", &self.background, "a response is made while its client waits"),
         ])?;
+        self.check_what_is_repeated()?;
+        let complete = self.keeps_all();
         let (target, experts) = model::target(&self.model)?;
         let alternatives = self.alternatives()?;
         let format = self.text.as_ref().map(TextConfig::schema).transpose()?.flatten();
@@ -184,6 +218,7 @@ impl ResponseRequest {
         let question = Question {
             target,
             whole: topic.is_some(),
+            complete,
             messages,
             topic,
             experts,
@@ -207,6 +242,25 @@ impl ResponseRequest {
         ];
         let alternatives = alternatives.unwrap_or(0) as usize;
         Ok(Wanted { questions: vec![question], copies: 1, tools, alternatives, names })
+    }
+
+    /// Whether a conversation that does not fit is refused rather than shortened.
+    fn keeps_all(&self) -> bool {
+        self.truncation.as_deref() == Some("disabled")
+    }
+
+    fn check_what_is_repeated(&self) -> Result<(), Fault> {
+        if !matches!(self.truncation.as_deref(), None | Some("auto" | "disabled")) {
+            return Err(Fault::field("truncation", "auto or disabled"));
+        }
+        let (key_max, value_max) = METADATA_CHARS_MAX;
+        let fits = |(key, value): (&String, &String)| {
+            key.chars().count() <= key_max && value.chars().count() <= value_max
+        };
+        if self.metadata.as_ref().is_some_and(|m| m.len() > METADATA_MAX || !m.iter().all(fits)) {
+            return Err(Fault::field("metadata", "at most 16 texts of 512 characters, keys of 64"));
+        }
+        Ok(())
     }
 
     fn alternatives(&self) -> Result<Option<u32>, Fault> {
@@ -265,7 +319,7 @@ impl InputItem {
                     Role::System | Role::Developer => turns.say("system", content),
                     Role::User => turns.say("user", content),
                     Role::Assistant => turns.say("assistant", content),
-                    Role::Tool => {
+                    Role::Tool | Role::Function => {
                         let message = "what a function gave is an item of type function_call_output";
                         return Err(Fault::field(format!("{at}.role"), message));
                     }

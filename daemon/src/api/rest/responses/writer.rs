@@ -31,10 +31,6 @@ impl Writer {
         self.response
     }
 
-    pub(super) fn has_failed(&self) -> bool {
-        self.response.error.is_some()
-    }
-
     /// The first events.
     pub(super) fn opening(&mut self) -> Vec<ResponseEvent> {
         self.events.push(EventBody::Created { response: self.snapshot() });
@@ -70,6 +66,7 @@ impl Writer {
 
     /// The last event of a response that fails.
     pub(super) fn fail(&mut self, fault: &Fault, course: &Course) -> Vec<ResponseEvent> {
+        self.close("incomplete");
         self.response.status = "failed";
         self.response.error = Some(ResponseError::of(fault));
         self.account(course);
