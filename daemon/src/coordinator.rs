@@ -17,6 +17,7 @@ mod dispatch;
 mod error;
 mod event;
 mod host;
+mod pace;
 mod planner;
 mod question;
 mod route;

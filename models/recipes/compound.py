@@ -7,9 +7,10 @@ writes `models/cases/compound_dev.jsonl`, `compound_trained.jsonl` and `compound
 In the first and the last every part is in a held-out phrasing of its domain;
 the two share neither those phrasings (each domain's are halved) nor the ways of
 joining them. The second joins trained phrasings in the ways of the first: ten
-times the variety, to tune planner and router on. About a tenth are single questions that must not be split, and three in twenty have
-a part that needs an earlier one's answer: there only the end of the chain is
-expected. Parts of several sentences appear as single questions only.
+times the variety, to tune planner and router on. About a tenth are single
+questions that must not be split, and three in twenty have a part that needs an
+earlier one's answer: there only the end of the chain is expected. Parts of
+several sentences appear as single questions only.
 """
 
 import importlib

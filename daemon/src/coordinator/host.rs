@@ -1,9 +1,10 @@
 //! The experts hosted here: hands offers from the network (or from this node itself) to their workers.
 
+use super::pace;
 use crate::inference::{self, Worker};
 use crate::network::task::{Job, Service};
 use futures::future::BoxFuture;
-use futures::stream::{BoxStream, StreamExt as _};
+use futures::stream::BoxStream;
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use polymath_swarm::task::{Offer, TaskError, TaskEvent};
 use std::collections::HashMap;
@@ -95,11 +96,10 @@ async fn request_of(worker: &Worker, offer: Offer) -> Result<inference::Request,
 }
 
 fn events_of(generation: inference::Generation) -> BoxStream<'static, Result<TaskEvent, TaskError>> {
-    futures::stream::unfold(generation, |mut generation| async move {
+    pace::paced(Box::pin(futures::stream::unfold(generation, |mut generation| async move {
         let event = generation.next().await?;
         Some((event.map_err(to_task_error), generation))
-    })
-    .boxed()
+    })))
 }
 
 fn to_task_error(error: inference::Error) -> TaskError {
