@@ -104,7 +104,8 @@ def build_vocabulary(domain, held_out: HeldOut, seed: int) -> Vocabulary:
     if domain.TOKENIZER == "bytes":
         return Vocabulary.bytes()
     rng = Random(seed)
-    pairs = (domain.example(rng) for _ in range(BPE_EXAMPLES))
+    example = getattr(domain, "vocabulary_example", domain.example)
+    pairs = (example(rng) for _ in range(BPE_EXAMPLES))
     texts = (f"user\n{p}\nassistant\n{a}" for p, a in pairs if not held_out.matches(p))
     return Vocabulary.train(islice(texts, BPE_EXAMPLES))
 
