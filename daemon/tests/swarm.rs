@@ -99,6 +99,26 @@ async fn what_nobody_can_do_is_said_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn parts_that_form_does_not_show_are_cut_by_fit_and_by_a_planner() {
+    let node = start(&["geography", "units", "arithmetic"], &[]).await;
+    let texts = async |prompt: &str| -> Vec<String> {
+        let planned = node.node.coordinator().plan(&Question::new(prompt)).await.unwrap();
+        planned.tasks.into_iter().map(|t| t.task.text).collect()
+    };
+    // No question mark, no verb; but one is for units and one for geography.
+    assert_eq!(texts("96 pints to gallons. Madagascar, capital city.").await.len(), 2);
+    // Both for arithmetic, and the first is no order that form knows: only a planner can tell.
+    let both = "Start with 97 and subtract 61. Add 46 to it.";
+    assert_eq!(texts(both).await, [both]);
+    let planner = start(&["planner"], &node.addresses()).await;
+    node.knows(&["planner"]).await;
+    assert_eq!(texts(both).await, ["Start with 97 and subtract 61.", "Add 46 to {{1}}."]);
+    let single = "A train leaves Lima and reaches Quito; which city is the capital of Peru?";
+    assert_eq!(texts(single).await, [single]);
+    drop(planner);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_question_that_is_dropped_is_cancelled() {
     let node = start(&["chemistry"], &[]).await;
     let coordinator = node.node.coordinator().clone();

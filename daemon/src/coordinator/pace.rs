@@ -85,7 +85,7 @@ mod tests {
     async fn nothing_is_lost_or_reordered_and_the_end_waits_for_nobody() {
         let events = (0..40).map(token).chain([done()]);
         let all: Vec<Event> = paced(futures::stream::iter(events)).collect().await;
-        let mut ids = Vec::new();
+        let mut ids: Vec<u32> = Vec::new();
         let mut said = String::new();
         for event in &all[..all.len() - 1] {
             let Ok(TaskEvent::Tokens { sequence, ids: more, text, .. }) = event else { panic!("{event:?}") };

@@ -70,12 +70,16 @@ impl Inner {
         Ok(None)
     }
 
-    /// Whether some expert fits each part: what nobody can do alone is not cut out of what somebody can.
+    /// Whether some expert fits each part: what nobody can do alone is not cut out of what somebody can. Where all
+    /// parts are one expert's, as the whole was, nothing but the planner speaks for the cut; then the parts' form
+    /// must bear it out too.
     async fn have_experts(&self, parts: &[&str]) -> Result<bool, Error> {
         let texts = parts.iter().map(|part| route::without_placeholders(part)).collect();
         let queries = self.encoder.embed(texts).await?.into_iter().map(Query::by_meaning);
-        let best = |query: Query| self.router.fits(&query).first().map_or(0.0, |fit| fit.1);
-        Ok(queries.map(best).all(score::fits))
+        let best: Vec<_> = queries.filter_map(|query| self.router.fits(&query).into_iter().next()).collect();
+        let fit = best.len() == parts.len() && best.iter().all(|(_, competence)| score::fits(*competence));
+        let different = best.windows(2).any(|pair| pair[0].0 != pair[1].0);
+        Ok(fit && (different || proposal::is_evident(parts)))
     }
 
     async fn propose(&self, planner: &Candidate, text: &str, attempt: usize) -> Result<String, TaskError> {

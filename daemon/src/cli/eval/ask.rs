@@ -116,6 +116,10 @@ async fn each_alone(
     }
     for card in cards {
         let entry = catalog::resolve(&catalog::Config { card: Some(card), ..catalog::Config::default() })?;
+        // A planner answers no questions.
+        if !entry.abilities.iter().any(|ability| ability == "chat") {
+            continue;
+        }
         let expert = Lone::load(&entry).await?;
         let bar = terminal::progress(cases.len() as u64, &entry.id);
         let hits = expert.hits(cases, || bar.inc(1)).await?;

@@ -49,6 +49,14 @@ pub fn parts<'a>(task: &'a str, answer: &str) -> Option<Vec<&'a str>> {
     (stand && follow).then_some(texts)
 }
 
+/// Whether each part asks by its form and follows one that does, or orders something to be done with what the one
+/// before it leaves ("Start with 97 and subtract 61. Add 46 to it.").
+pub fn is_evident(parts: &[&str]) -> bool {
+    parts
+        .windows(2)
+        .all(|pair| structural::asks(pair[1]) && (structural::asks(pair[0]) || structural::refers(pair[1])))
+}
+
 /// `plan` with the task `id` in these parts of its text.
 pub fn apply(plan: &Plan, id: u32, parts: &[&str]) -> Option<Plan> {
     if plan.len() + parts.len() - 1 > TASKS_MAX {

@@ -20,7 +20,9 @@ mod seam;
 mod segment;
 mod words;
 
-pub(in crate::plan) use seam::{Seam, atoms, content_words, follows, part, stands_alone, without_connector};
+pub(in crate::plan) use seam::{
+    Seam, asks, atoms, content_words, follows, part, refers, stands_alone, without_connector,
+};
 
 use super::{Plan, TASKS_MAX, Task};
 use connector::Strength;

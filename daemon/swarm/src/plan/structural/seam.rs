@@ -5,10 +5,10 @@ use super::clause;
 use super::connector::connector;
 use super::join;
 use super::kind::request::PRONOUNS;
-use super::kind::{Kind, is_question_mark_last, kind};
+use super::kind::{Kind, is_question_mark_last, kind, skip_polite};
 use super::mask::protected;
 use super::reference::{Link, link, link_to_answer};
-use super::words::{INTERROGATIVES, PREPOSITIONS, is_content, words};
+use super::words::{INTERROGATIVES, PREPOSITIONS, VERBS, is_content, words};
 use std::ops::Range;
 
 /// Words on either side: "spell cat" is the shortest thing people ask.
@@ -169,17 +169,29 @@ pub(in crate::plan) fn stands_alone(text: &str) -> bool {
     }
 }
 
-/// Whether `right` can follow as a task of its own: where it speaks of "it", `left` must be what gives an answer.
+/// Whether `text` asks or orders by its form.
+pub(in crate::plan) fn asks(text: &str) -> bool {
+    kind(without_connector(text)).asks()
+}
+
+/// Whether `text` speaks of an answer before it.
+pub(in crate::plan) fn refers(text: &str) -> bool {
+    link_to_answer(without_connector(text), 1) != Link::Free
+}
+
+/// Whether `right` can follow as a task of its own: where it speaks of "it", `left` must ask for something, or
+/// `right` order what to do with it ("Berg in German means. Spell it backwards.").
 pub(in crate::plan) fn follows(left: &str, right: &str) -> bool {
     let (left, right) = (without_connector(left), without_connector(right));
+    let found = words(right, STANDING_WORDS_MAX);
+    let head = skip_polite(&found);
     // "Begin with 559 and subtract 8."
-    if clause::works_on(super::kind::skip_polite(&words(right, STANDING_WORDS_MAX))) {
+    if clause::works_on(head) {
         return false;
     }
-    match link(right, left, 1) {
-        Link::Free | Link::Needs(..) => true,
-        Link::Topic => kind(left).asks(),
-    }
+    link(right, left, 1) == Link::Free
+        || kind(left).asks()
+        || head.first().is_some_and(|verb| verb.is_in(VERBS))
 }
 
 /// Words of `text` that say something; connectors, numbering, greetings and introductions say nothing.
