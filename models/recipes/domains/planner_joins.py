@@ -108,7 +108,7 @@ def _with_end(rng: Random, text: str) -> str:
         return text
     if roll < 0.84:
         return bare(text) + rng.choice(("?", ".", ".", "!", "..", "??", "...", "?!", "!!"))
-    return bare(text) + (" ?" if roll < 0.87 else "") if roll < 0.87 else text
+    return bare(text) + " ?" if roll < 0.87 else text
 
 
 def _sentences(rng: Random, parts: list[str]) -> tuple[str, list[str]]:
