@@ -52,6 +52,11 @@ pub struct Doubts {
     tasks: Vec<Doubt>,
 }
 
+/// The first and the last of neighbouring atoms.
+type Run = (usize, usize);
+/// The value of having cut up to the end of a run, and the run before it.
+type Way = (f32, Option<Run>);
+
 #[derive(Clone, Debug)]
 struct Doubt {
     task: u32,
@@ -135,14 +140,13 @@ impl Doubt {
     }
 
     /// The best segmentation, as runs of atoms (first, last); a single run where nothing is cut.
-    fn segments<K: PartialEq>(&self, fits: &[Vec<Fit<K>>], demands: Demands) -> Vec<(usize, usize)> {
+    fn segments<K: PartialEq>(&self, fits: &[Vec<Fit<K>>], demands: Demands) -> Vec<Run> {
         let count = self.atoms.len();
-        let index: HashMap<(usize, usize), &Vec<Fit<K>>> =
+        let index: HashMap<Run, &Vec<Fit<K>>> =
             (0..count).flat_map(|first| (first..count).map(move |last| (first, last))).zip(fits).collect();
-        let best =
-            |run: (usize, usize)| index.get(&run).and_then(|fits| fits.first()).map_or(0.0, |fit| fit.1);
+        let best = |run: Run| index.get(&run).and_then(|fits| fits.first()).map_or(0.0, |fit| fit.1);
         // For each run, the best way to have cut everything up to its end with it as the last: value, run before.
-        let mut ways: HashMap<(usize, usize), (f32, Option<(usize, usize)>)> = HashMap::new();
+        let mut ways: HashMap<Run, Way> = HashMap::new();
         for last in 0..count {
             for first in 0..=last {
                 let run = (first, last);
@@ -181,9 +185,9 @@ impl Doubt {
     /// Whether two neighbouring runs are clearly different experts' work.
     fn differ<K: PartialEq>(
         &self,
-        index: &HashMap<(usize, usize), &Vec<Fit<K>>>,
-        left: (usize, usize),
-        right: (usize, usize),
+        index: &HashMap<Run, &Vec<Fit<K>>>,
+        left: Run,
+        right: Run,
         demands: Demands,
     ) -> bool {
         let (Some(left_fits), Some(right_fits)) = (index.get(&left), index.get(&right)) else {

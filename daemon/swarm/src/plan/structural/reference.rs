@@ -240,7 +240,7 @@ fn place(found: &[Word]) -> Option<Range<usize>> {
     let exists = before.is_in(AUXILIARIES) || before.is_in(&["over", "up", "down", "out", "in", "from"]);
     let own = head.iter().skip(1).any(|w| w.capital);
     (last.lower == "there" && asks && !exists && !own && found.len() < WORDS_MAX)
-        .then(|| last.start..last.end)
+        .then_some(last.start..last.end)
 }
 
 fn transforms(found: &[Word]) -> bool {

@@ -37,14 +37,18 @@ pub(in crate::plan) enum Seam {
 pub(in crate::plan) fn atoms(text: &str, most: usize) -> (Vec<Range<usize>>, Vec<Seam>) {
     // A text with gaps to fill in is one task, however many sentences they stand in.
     if text.contains("__") {
-        return (vec![0..text.len()], Vec::new());
+        return whole(text);
     }
     let mask = protected(text);
     let mut found = split(text, &mask, true);
     if found.0.len() > most {
         found = split(text, &mask, false);
     }
-    if found.0.len() > most { (vec![0..text.len()], Vec::new()) } else { found }
+    if found.0.len() > most { whole(text) } else { found }
+}
+
+fn whole(text: &str) -> (Vec<Range<usize>>, Vec<Seam>) {
+    (std::iter::once(0..text.len()).collect(), Vec::new())
 }
 
 fn split(text: &str, mask: &[bool], inside: bool) -> (Vec<Range<usize>>, Vec<Seam>) {
