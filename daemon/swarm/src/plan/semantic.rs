@@ -101,7 +101,7 @@ impl Doubts {
         self.tasks.iter().filter(stands).map(|doubt| doubt.task).collect()
     }
 
-    /// The texts whose experts decide, at most [`SPANS_MAX`]; [`Self::settle`] takes the fits in this order.
+    /// The texts whose experts decide, at most `SPANS_MAX`; [`Self::settle`] takes the fits in this order.
     pub fn spans(&self) -> Vec<&str> {
         self.tasks.iter().flat_map(Doubt::spans).collect()
     }
