@@ -11,7 +11,7 @@ use polymath_swarm::plan::{Demands, Doubts, Plan, proposal};
 use polymath_swarm::sampling::Settings;
 use polymath_swarm::score::{self, Query};
 use polymath_swarm::task::{Message, Offer, TaskError, TaskEvent};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The ability of experts that cut prompts.
 pub(super) const PLANNER: &str = "planner";
@@ -20,7 +20,9 @@ const ASKED_MAX: usize = 2;
 /// Attempts: the second is drawn with another seed, and by another planner if there is one.
 const ATTEMPTS: usize = 2;
 /// How long one attempt may take: longer than a small planner needs, shorter than people wait for a plan.
-const ATTEMPT_MS_MAX: u32 = 2_000;
+const ATTEMPT_MS_MAX: u32 = 1_500;
+/// How long all attempts for one question may take together: a slow planner costs no more, however many doubts.
+const PROPOSALS_TIME_MAX: Duration = Duration::from_secs(3);
 /// Tokens of a proposal: the task again, and its numbering.
 const TOKENS_MAX: u32 = 512;
 /// Temperature of the second attempt; the first takes the likeliest token each time.
@@ -33,15 +35,22 @@ impl Inner {
         if doubts.is_empty() {
             return Ok(plan);
         }
-        let texts = doubts.spans().into_iter().map(route::without_placeholders).collect();
-        let queries = self.encoder.embed(texts).await?.into_iter().map(Query::by_meaning);
-        let fits: Vec<_> = queries.map(|query| self.router.fits(&query)).collect();
-        let mut plan = doubts.settle(&plan, &fits, Demands::default());
+        // A single expert fits all parts alike: nothing to embed them for.
+        let mut plan = if self.router.has_choice() {
+            let texts = doubts.spans().into_iter().map(route::without_placeholders).collect();
+            let queries = self.encoder.embed(texts).await?.into_iter().map(Query::by_meaning);
+            let fits: Vec<_> = queries.map(|query| self.router.fits(&query)).collect();
+            doubts.settle(&plan, &fits, Demands::default())
+        } else {
+            plan
+        };
         // From the last to the first: a cut moves the ids behind it.
         let open = Doubts::of(&plan).open();
+        let until = Instant::now() + PROPOSALS_TIME_MAX;
         for id in open.into_iter().rev().take(ASKED_MAX) {
-            if let Some(proposed) = self.proposed(&plan, id).await? {
-                plan = proposed;
+            match tokio::time::timeout_at(until.into(), self.proposed(&plan, id)).await {
+                Ok(proposed) => plan = proposed?.unwrap_or(plan),
+                Err(_) => break,
             }
         }
         Ok(plan)

@@ -79,6 +79,14 @@ impl Router {
         }
     }
 
+    /// Whether there is more than one kind of expert to choose from.
+    pub(super) fn has_choice(&self) -> bool {
+        let adverts = self.network.directory().adverts();
+        let mut ids = adverts.iter().filter(|a| a.card.has_ability(CHAT)).map(|a| &a.card.id);
+        let first = ids.next();
+        ids.any(|id| Some(id) != first)
+    }
+
     /// How well the known experts fit a text, best first, by their cards' ids: who runs one matters as little here
     /// as whether it is busy.
     pub(super) fn fits(&self, query: &Query) -> Vec<plan::Fit<String>> {
