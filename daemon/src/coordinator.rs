@@ -106,7 +106,7 @@ impl Coordinator {
         Self { inner: Arc::new(Inner { config, encoder, network, host, router, questions, tracker, stop }) }
     }
 
-    /// Cuts the question and ranks the experts for each task, without asking anyone.
+    /// Cuts the question and ranks the experts for each task. Nobody is asked to answer; a planner may be asked to cut.
     pub async fn plan(&self, question: &Question) -> Result<Planned, Error> {
         let limits = run::Limits::of(question, &self.inner.config)?;
         let question = conversation::checked(question.clone())?;

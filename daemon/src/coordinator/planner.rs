@@ -7,7 +7,7 @@
 
 use super::{Candidate, Error, Inner, dispatch, route};
 use futures::StreamExt as _;
-use polymath_swarm::plan::{Demands, Doubts, Plan, proposal};
+use polymath_swarm::plan::{Demands, Doubts, Fit, Plan, proposal};
 use polymath_swarm::sampling::Settings;
 use polymath_swarm::score::{self, Query};
 use polymath_swarm::task::{Message, Offer, TaskError, TaskEvent};
@@ -25,6 +25,8 @@ const ATTEMPT_MS_MAX: u32 = 1_500;
 const PROPOSALS_TIME_MAX: Duration = Duration::from_secs(3);
 /// Tokens of a proposal: the task again, and its numbering.
 const TOKENS_MAX: u32 = 512;
+/// Bytes of a proposal that are kept: the task once, with a number before each of at most sixteen parts.
+const ANSWER_BYTES_MAX: usize = proposal::PROPOSED_BYTES_MAX + 16 * 8;
 /// Temperature of the second attempt; the first takes the likeliest token each time.
 const RETRY_TEMPERATURE: f32 = 0.5;
 
@@ -37,9 +39,7 @@ impl Inner {
         }
         // A single expert fits all parts alike: nothing to embed them for.
         let mut plan = if self.router.has_choice() {
-            let texts = doubts.spans().into_iter().map(route::without_placeholders).collect();
-            let queries = self.encoder.embed(texts).await?.into_iter().map(Query::by_meaning);
-            let fits: Vec<_> = queries.map(|query| self.router.fits(&query)).collect();
+            let fits = self.fits(doubts.spans()).await?;
             doubts.settle(&plan, &fits, Demands::default())
         } else {
             plan
@@ -83,12 +83,19 @@ impl Inner {
     /// parts are one expert's, as the whole was, nothing but the planner speaks for the cut; then the parts' form
     /// must bear it out too.
     async fn have_experts(&self, parts: &[&str]) -> Result<bool, Error> {
-        let texts = parts.iter().map(|part| route::without_placeholders(part)).collect();
-        let queries = self.encoder.embed(texts).await?.into_iter().map(Query::by_meaning);
-        let best: Vec<_> = queries.filter_map(|query| self.router.fits(&query).into_iter().next()).collect();
+        let best: Vec<_> =
+            self.fits(parts.to_vec()).await?.into_iter().filter_map(|fits| fits.into_iter().next()).collect();
         let fit = best.len() == parts.len() && best.iter().all(|(_, competence)| score::fits(*competence));
         let different = best.windows(2).any(|pair| pair[0].0 != pair[1].0);
         Ok(fit && (different || proposal::is_evident(parts)))
+    }
+
+    /// How well the known experts fit each text, by meaning alone.
+    async fn fits(&self, texts: Vec<&str>) -> Result<Vec<Vec<Fit<String>>>, Error> {
+        let texts = texts.into_iter().map(route::without_placeholders).collect();
+        let queries: Vec<Query> =
+            self.encoder.embed(texts).await?.into_iter().map(Query::by_meaning).collect();
+        Ok(self.router.fits(&queries))
     }
 
     async fn propose(&self, planner: &Candidate, text: &str, attempt: usize) -> Result<String, TaskError> {
@@ -110,6 +117,10 @@ impl Inner {
             let mut events = dispatch::open(self, planner, offer).await?;
             let mut answer = String::new();
             while let Some(event) = events.next().await {
+                // Its pieces are the text's own, so a longer answer is none.
+                if answer.len() > ANSWER_BYTES_MAX {
+                    return Ok(String::new());
+                }
                 match event? {
                     TaskEvent::Tokens { text, .. } => answer.push_str(&text),
                     TaskEvent::Done { .. } => return Ok(answer),

@@ -87,17 +87,11 @@ impl Router {
         ids.any(|id| Some(id) != first)
     }
 
-    /// How well the known experts fit a text, best first, by their cards' ids: who runs one matters as little here
-    /// as whether it is busy.
-    pub(super) fn fits(&self, query: &Query) -> Vec<plan::Fit<String>> {
-        let mut best: HashMap<String, f32> = HashMap::new();
-        for candidate in self.rank_known(query) {
-            let held = best.entry(candidate.advert.card.id.clone()).or_default();
-            *held = held.max(candidate.factors.competence);
-        }
-        let mut fits: Vec<_> = best.into_iter().collect();
-        fits.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        fits
+    /// How well the known experts fit each text, best first, by their cards' ids: who runs one matters as little here
+    /// as whether it is busy. The directory is read once for all texts.
+    pub(super) fn fits(&self, queries: &[Query]) -> Vec<Vec<plan::Fit<String>>> {
+        let (adverts, profiles) = self.known();
+        queries.iter().map(|query| best_by_id(self.ranked(query, &adverts, &profiles))).collect()
     }
 
     /// The experts with this card id, wherever they run, the most available first.
@@ -135,6 +129,12 @@ impl Router {
     }
 
     fn rank_known(&self, query: &Query) -> Vec<Candidate> {
+        let (adverts, profiles) = self.known();
+        self.ranked(query, &adverts, &profiles)
+    }
+
+    /// The experts that take ordinary questions, and what ranking needs of them, keyed by their place.
+    fn known(&self) -> (Vec<Arc<Advert>>, Vec<Profile<usize>>) {
         let adverts: Vec<Arc<Advert>> =
             self.network.directory().adverts().into_iter().filter(|a| a.card.has_ability(CHAT)).collect();
         let profiles: Vec<Profile<usize>> = adverts
@@ -153,8 +153,12 @@ impl Router {
                 })
             })
             .collect();
+        (adverts, profiles)
+    }
+
+    fn ranked(&self, query: &Query, adverts: &[Arc<Advert>], profiles: &[Profile<usize>]) -> Vec<Candidate> {
         let mut of_peer: HashMap<PeerKey, usize> = HashMap::new();
-        score::rank(query, &profiles)
+        score::rank(query, profiles)
             .into_iter()
             .filter_map(|ranked| {
                 let advert = adverts.get(ranked.key)?.clone();
@@ -181,6 +185,18 @@ impl Router {
         cache.put(advert.card_hash, vectors.clone());
         Some(vectors)
     }
+}
+
+/// The best competence of each card id, best first.
+fn best_by_id(candidates: Vec<Candidate>) -> Vec<plan::Fit<String>> {
+    let mut best: HashMap<String, f32> = HashMap::new();
+    for candidate in candidates {
+        let held = best.entry(candidate.advert.card.id.clone()).or_default();
+        *held = held.max(candidate.factors.competence);
+    }
+    let mut fits: Vec<_> = best.into_iter().collect();
+    fits.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    fits
 }
 
 /// A task's text with its placeholders read as "it": what can be embedded before the results are there.
