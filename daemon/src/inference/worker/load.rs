@@ -117,7 +117,8 @@ impl Loaded {
             let reason = format!("its chat template does not compile: {why}");
             Error::Malformed { path: config.model_path.clone(), reason }
         })?;
-        let mut engine = Engine::new(context, prompter, self.checked.context_tokens, slot_use, gauges);
+        let sizes = (self.checked.context_tokens, self.checked.file_bytes);
+        let mut engine = Engine::new(context, prompter, sizes, slot_use, gauges);
         let (probed, _) = Said::during(|| engine.probe());
         probed?;
         Ok((engine, self.ready(config)))
