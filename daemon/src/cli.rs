@@ -16,6 +16,7 @@ mod demo;
 mod eval;
 mod exit;
 mod experts;
+mod feedback;
 mod identity;
 mod keys;
 mod mcp;
@@ -89,6 +90,8 @@ enum Command {
     Ask(ask::Arguments),
     /// Talk to the swarm
     Chat(chat::Arguments),
+    /// Say whether an answer was good
+    Feedback(feedback::Arguments),
     /// Show how a question would be cut and who could answer, without asking anyone
     Plan(plan::Arguments),
     /// Serve the swarm to assistants as tools (Model Context Protocol on stdio)
@@ -176,6 +179,7 @@ async fn dispatch(command: Command, context: Context) -> anyhow::Result<()> {
         Command::Ask(arguments) => ask::run(arguments, context).await,
         Command::Chat(arguments) => chat::run(arguments, context).await,
         Command::Mcp(arguments) => mcp::run(&arguments, context).await,
+        Command::Feedback(arguments) => feedback::run(arguments, context).await,
         Command::Plan(arguments) => plan::run(arguments, context).await,
         Command::Demo(arguments) => demo::run(arguments, context).await,
         Command::Eval(command) => eval::run(command, context).await,

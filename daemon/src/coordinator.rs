@@ -16,6 +16,7 @@ mod conversation;
 mod dispatch;
 mod error;
 mod event;
+mod experience;
 mod host;
 mod pace;
 mod planner;
@@ -26,15 +27,17 @@ mod run;
 pub use claims::ReEmbedding;
 pub use error::Error;
 pub use event::{Answer, Event, Fault, Planned, PlannedTask, TaskResult, TaskStatus, Usage};
+pub use experience::{Judged, TaskId, Verdict};
 pub use host::{Host, Hosted};
 pub use question::{Question, Target};
 pub use route::Candidate;
 
 use crate::embedding::Encoder;
 use crate::network::{Network, PeerInfo};
+use crate::store::Store;
 use polymath_swarm::capability::Advert;
 use polymath_swarm::plan::Plan;
-use polymath_swarm::score::Query;
+use polymath_swarm::score::{Filter, Query};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -64,13 +67,21 @@ pub struct Config {
     pub deadline_ms: u32,
     /// Questions in flight at once; more are told `busy`.
     pub questions: u32,
+    /// What every expert must be, whatever a question says.
+    pub filter: Filter,
 }
 
 impl Default for Config {
     fn default() -> Self {
         // Eight experts cover any question people ask in one breath; two minutes let a slow machine finish a long
         // answer.
-        Self { experts: 8, max_tokens: 1_024, deadline_ms: 120_000, questions: QUESTIONS }
+        Self {
+            experts: 8,
+            max_tokens: 1_024,
+            deadline_ms: 120_000,
+            questions: QUESTIONS,
+            filter: Filter::default(),
+        }
     }
 }
 
@@ -85,7 +96,8 @@ struct Inner {
     encoder: Encoder,
     network: Network,
     host: Host,
-    router: route::Router,
+    router: Arc<route::Router>,
+    experience: Arc<experience::Experience>,
     questions: Arc<tokio::sync::Semaphore>,
     tracker: TaskTracker,
     stop: CancellationToken,
@@ -98,12 +110,18 @@ impl Coordinator {
         encoder: Encoder,
         network: Network,
         host: Host,
+        store: Store,
         stop: CancellationToken,
-    ) -> Self {
-        let router = route::Router::new(encoder.clone(), network.clone());
+    ) -> Result<Self, crate::store::Error> {
+        let experience = Arc::new(experience::Experience::load(store)?);
+        let router = Arc::new(route::Router::new(encoder.clone(), network.clone(), experience.clone()));
         let questions = Arc::new(tokio::sync::Semaphore::new(config.questions as usize));
         let tracker = TaskTracker::new();
-        Self { inner: Arc::new(Inner { config, encoder, network, host, router, questions, tracker, stop }) }
+        let sorting = router.clone().keep_sorted();
+        let stopped = stop.clone();
+        tokio::spawn(async move { stopped.run_until_cancelled(sorting).await });
+        let inner = Inner { config, encoder, network, host, router, experience, questions, tracker, stop };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Cuts the question and ranks the experts for each task. Nobody is asked to answer; a planner may be asked to cut.
@@ -111,7 +129,7 @@ impl Coordinator {
         let limits = run::Limits::of(question, &self.inner.config)?;
         let question = conversation::checked(question.clone())?;
         let _permit = self.permit()?;
-        let planning = tokio::time::timeout(limits.deadline(), self.prepare(&question));
+        let planning = tokio::time::timeout(limits.deadline(), self.prepare(&question, &limits));
         let late = |_| Error::Deadline { deadline_ms: limits.deadline_ms };
         Ok(planning.await.map_err(late)??.1)
     }
@@ -136,6 +154,21 @@ impl Coordinator {
         };
         self.inner.tracker.spawn(tracing::Instrument::instrument(answering, tracing::info_span!("question")));
         receiver
+    }
+
+    /// Takes a verdict on the answer to a task that was asked of this node. It is stored when this returns, and a later
+    /// one takes its place.
+    pub async fn feedback(&self, task: TaskId, verdict: Verdict) -> Result<Judged, Error> {
+        let (text, advert) = self.inner.experience.task(task)?;
+        let mut queries = self.queries(vec![text]).await?;
+        let query = queries.pop().ok_or(Error::UnknownTask)?;
+        let nearest = self.inner.encoder.codebook().nearest(&query.embedding, 1);
+        let cell = nearest.first().ok_or(Error::UnknownTask)?.index;
+        let claim = self.inner.router.claim(&query, &advert);
+        let inner = self.inner.clone();
+        let judging =
+            tokio::task::spawn_blocking(move || inner.experience.judge(task, verdict, (cell, claim)));
+        judging.await.map_err(|error| Error::Failed(error.to_string()))?
     }
 
     /// The sentence encoder.
@@ -173,13 +206,13 @@ impl Coordinator {
         self.inner.questions.try_acquire().map_err(|_| Error::Busy { retry_after_ms: BUSY_RETRY_MS })
     }
 
-    async fn prepare(&self, question: &Question) -> Result<(Plan, Planned), Error> {
+    async fn prepare(&self, question: &Question, limits: &run::Limits) -> Result<(Plan, Planned), Error> {
         let started = Instant::now();
         let plan = conversation::plan(question);
         if let Target::Expert(name) = &question.target {
-            return self.named(name, plan, started.elapsed());
+            return self.named(name, plan, &limits.filter, started.elapsed());
         }
-        let plan = if question.is_whole() { plan } else { self.inner.settled(plan).await? };
+        let plan = if question.is_whole() { plan } else { self.inner.settled(plan, &limits.filter).await? };
         let plan_time = started.elapsed();
         let texts: Vec<String> = match &question.topic {
             Some(topic) if question.is_whole() => vec![topic.clone()],
@@ -191,7 +224,10 @@ impl Coordinator {
         let routing_started = Instant::now();
         let mut tasks = Vec::with_capacity(queries.len());
         // All at once: each may have to ask the DHT.
-        let ranked = futures::future::join_all(queries.iter().map(|q| self.inner.router.rank(q))).await;
+        let ranked = futures::future::join_all(
+            queries.iter().map(|q| self.inner.router.rank(q, &limits.filter, limits.seed)),
+        )
+        .await;
         for (task, candidates) in plan.tasks().zip(ranked) {
             tasks.push(PlannedTask { task: task.clone(), candidates });
         }
@@ -205,14 +241,22 @@ impl Coordinator {
         Ok(texts.iter().zip(embeddings).map(|(text, embedding)| Query::new(text, embedding)).collect())
     }
 
-    fn named(&self, name: &str, plan: Plan, plan_time: Duration) -> Result<(Plan, Planned), Error> {
+    fn named(
+        &self,
+        name: &str,
+        plan: Plan,
+        filter: &Filter,
+        plan_time: Duration,
+    ) -> Result<(Plan, Planned), Error> {
         let started = Instant::now();
-        let candidates = self.inner.router.named(name);
+        let candidates = self.inner.router.named(name, filter);
         if candidates.is_empty() {
             let mut ids: Vec<String> = self.experts().iter().map(|e| e.card.id.clone()).collect();
             ids.sort();
             ids.dedup();
-            let known = if ids.is_empty() {
+            let known = if ids.contains(&name.to_owned()) {
+                "the ones of that name do not meet the conditions".to_owned()
+            } else if ids.is_empty() {
                 "no expert is known at all".to_owned()
             } else {
                 format!("there are {}", ids.join(", "))
@@ -238,7 +282,7 @@ impl Coordinator {
         let _permit = self.permit()?;
         let deadline = arrived + limits.deadline();
         let answering = async {
-            let (plan, planned) = self.prepare(&question).await?;
+            let (plan, planned) = self.prepare(&question, &limits).await?;
             // A closed channel is noticed by `ask`, which drops this future.
             let _ = events.send(Ok(Event::Planned(planned.clone()))).await;
             let run = run::Run {
@@ -247,7 +291,7 @@ impl Coordinator {
                 composer: compose::Composer::new(&plan, question.is_verbatim()),
                 plan: &plan,
                 planned: &planned,
-                limits,
+                limits: limits.clone(),
                 events,
                 arrived,
                 deadline,

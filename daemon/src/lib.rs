@@ -13,4 +13,5 @@ pub mod embedding;
 pub mod inference;
 pub mod network;
 pub mod node;
+pub mod store;
 pub mod telemetry;

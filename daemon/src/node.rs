@@ -14,7 +14,8 @@ use crate::coordinator::{Coordinator, Host, Hosted, ReEmbedding};
 use crate::embedding::Encoder;
 use crate::inference::Worker;
 use crate::network::{self, Identity, Network};
-use crate::{catalog, embedding, inference};
+use crate::store::Store;
+use crate::{catalog, embedding, inference, store};
 use polymath_swarm::capability::Card;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -57,6 +58,9 @@ pub enum Error {
         #[source]
         source: inference::Error,
     },
+    /// What it must remember cannot be read.
+    #[error(transparent)]
+    Store(#[from] store::Error),
     /// The local API cannot be served.
     #[error(transparent)]
     Api(#[from] api::Error),
@@ -108,6 +112,7 @@ impl Node {
         let ports = api::Ports::bind(&config.api.ports()).await?;
         let listener = Listener::bind(&config.api.socket).await?;
         let encoder = Encoder::open(config.embedding.clone()).await?;
+        let store = Store::open(&config.node.state_dir, encoder.space())?;
         let (experts, left_out) = load_experts(&config.experts, &encoder).await?;
 
         let stop = CancellationToken::new();
@@ -128,7 +133,8 @@ impl Node {
             announce(loaded, &network, &host, &tracker, &stop).await?;
         }
 
-        let coordinator = Coordinator::new(config.ask.clone(), encoder, network.clone(), host, stop.clone());
+        let coordinator =
+            Coordinator::new(config.ask.clone(), encoder, network.clone(), host, store, stop.clone())?;
         let app = App {
             coordinator: coordinator.clone(),
             name: config.node.name.clone(),

@@ -12,6 +12,8 @@ mod sandbox;
 mod chat;
 #[path = "rest/errors.rs"]
 mod errors;
+#[path = "rest/feedback.rs"]
+mod feedback;
 #[path = "rest/others.rs"]
 mod others;
 #[path = "rest/responses.rs"]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 500;
 
 /// Each vendor and the only place that may name it.
-const VENDORS: [(&str, &str); 18] = [
+const VENDORS: [(&str, &str); 19] = [
     ("libp2p", "src/network"),
     ("libp2p_stream", "src/network"),
     ("llama_cpp_2", "src/inference"),
@@ -28,14 +28,19 @@ const VENDORS: [(&str, &str); 18] = [
     ("rmcp", "src/cli"),
     ("utoipa", "src/api"),
     ("prometheus_client", "src/api"),
+    ("redb", "src/store"),
 ];
 
 /// Each capability and what it must not import.
-const FORBIDDEN_IMPORTS: [(&str, &[&str]); 8] = [
+const FORBIDDEN_IMPORTS: [(&str, &[&str]); 9] = [
     ("network", &["inference", "embedding", "catalog", "coordinator", "api", "node", "cli", "config"]),
     ("inference", &["network", "embedding", "catalog", "coordinator", "api", "node", "cli", "config"]),
     ("embedding", &["network", "inference", "catalog", "coordinator", "api", "node", "cli", "config"]),
     ("catalog", &["network", "inference", "embedding", "coordinator", "api", "node", "cli", "config"]),
+    (
+        "store",
+        &["network", "inference", "embedding", "catalog", "coordinator", "api", "node", "cli", "config"],
+    ),
     ("coordinator", &["api", "node", "cli", "config"]),
     ("api", &["node", "cli", "config"]),
     ("node", &["cli"]),

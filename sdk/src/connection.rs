@@ -118,7 +118,22 @@ impl Connection {
 
     /// How `prompt` would be cut, and who could answer.
     pub async fn plan(&self, prompt: impl Into<String>) -> Result<wire::PlanReply, Error> {
-        let reply = self.node().await?.plan(wire::PlanRequest { prompt: prompt.into() }).await;
+        self.plan_with(prompt, None).await
+    }
+
+    /// The same among the experts that meet these conditions.
+    pub async fn plan_with(
+        &self,
+        prompt: impl Into<String>,
+        filter: Option<wire::Filter>,
+    ) -> Result<wire::PlanReply, Error> {
+        let reply = self.node().await?.plan(wire::PlanRequest { prompt: prompt.into(), filter }).await;
+        Ok(reply.map_err(|s| refused(&s))?.into_inner())
+    }
+
+    /// Says whether the answer to a task was good; where its expert stands then.
+    pub async fn feedback(&self, request: wire::FeedbackRequest) -> Result<wire::FeedbackReply, Error> {
+        let reply = self.node().await?.feedback(request).await;
         Ok(reply.map_err(|s| refused(&s))?.into_inner())
     }
 

@@ -1,11 +1,14 @@
 //! The coordinator's types as protobuf.
 
 use super::table::Fault;
-use crate::coordinator::{self, Answer, Candidate, Event, Planned, Question, Target, TaskResult, TaskStatus};
+use crate::coordinator::{
+    self, Answer, Candidate, Event, Judged, Planned, Question, Target, TaskResult, TaskStatus,
+};
 use crate::network::{self, PeerInfo};
 use polymath_proto::v1;
 use polymath_swarm::capability::Advert;
 use polymath_swarm::identity::PeerKey;
+use polymath_swarm::score::Filter;
 use polymath_swarm::task::{FinishReason, Message, TokenLogprobs};
 use std::time::Duration;
 
@@ -37,8 +40,31 @@ pub(super) fn question(request: v1::ChatRequest) -> Result<Question, Fault> {
         stop: request.stop,
         top_logprobs: request.top_logprobs,
         grammar: (!request.grammar.is_empty()).then_some(request.grammar),
+        filter: filter(request.filter),
         ..asked
     })
+}
+
+pub(super) fn filter(filter: Option<v1::Filter>) -> Filter {
+    filter.map_or_else(Filter::default, |f| Filter {
+        model: f.model,
+        abilities: f.abilities,
+        languages: f.languages,
+        context_tokens: f.context_tokens,
+        trust: f.trust,
+        latency_ms: f.latency_ms,
+        price_micro: f.price_micro,
+        private: f.private,
+    })
+}
+
+pub(super) fn judged(judged: &Judged) -> v1::FeedbackReply {
+    v1::FeedbackReply {
+        expert: judged.expert.clone(),
+        peer_id: network::peer_id_text(judged.peer),
+        good: judged.outcomes.good,
+        bad: judged.outcomes.bad,
+    }
 }
 
 pub(super) fn planned(planned: &Planned) -> v1::PlanReply {
@@ -65,6 +91,10 @@ fn candidate(candidate: &Candidate) -> v1::Candidate {
         competence: candidate.factors.competence,
         trust: candidate.factors.trust,
         availability: candidate.factors.availability,
+        claim: candidate.factors.claim,
+        coverage: candidate.factors.coverage,
+        good: candidate.factors.outcomes.good,
+        bad: candidate.factors.outcomes.bad,
     }
 }
 
@@ -131,6 +161,7 @@ fn finished(result: TaskResult) -> v1::TaskFinished {
         total_ms: ms(result.total),
         finish_reason: result.finish_reason.map(reason).unwrap_or_default(),
         dropped_messages: result.dropped_messages,
+        task_id: result.task_id.map_or_else(Vec::new, |id| id.to_vec()),
     }
 }
 

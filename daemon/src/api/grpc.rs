@@ -7,7 +7,7 @@
 
 use super::table::Fault;
 use super::{App, convert};
-use crate::coordinator::{self, Event, Question};
+use crate::coordinator::{self, Event, Question, Verdict};
 use futures::Stream;
 use polymath_proto::v1;
 use polymath_proto::v1::control_server::{Control, ControlServer};
@@ -168,8 +168,21 @@ impl Node for Service {
     }
 
     async fn plan(&self, request: Request<v1::PlanRequest>) -> Result<Response<v1::PlanReply>, Status> {
-        let planned = self.app.coordinator.plan(&Question::new(request.into_inner().prompt)).await;
+        let request = request.into_inner();
+        let filter = convert::filter(request.filter);
+        let planned = self.app.coordinator.plan(&Question { filter, ..Question::new(request.prompt) }).await;
         planned.map(|p| Response::new(convert::planned(&p))).map_err(|e| Fault::from(&e).status())
+    }
+
+    async fn feedback(
+        &self,
+        request: Request<v1::FeedbackRequest>,
+    ) -> Result<Response<v1::FeedbackReply>, Status> {
+        let request = request.into_inner();
+        let task = request.task_id.try_into().map_err(|_| Fault::field("task_id", "16 bytes").status())?;
+        let verdict = if request.good { Verdict::Good } else { Verdict::Bad };
+        let judged = self.app.coordinator.feedback(task, verdict).await;
+        judged.map(|j| Response::new(convert::judged(&j))).map_err(|e| Fault::from(&e).status())
     }
 
     async fn list_peers(

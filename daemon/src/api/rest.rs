@@ -15,6 +15,7 @@ mod course;
 mod embeddings;
 mod extension;
 mod failure;
+mod feedback;
 mod health;
 mod metrics;
 mod model;
@@ -69,6 +70,7 @@ pub(super) fn router(app: App) -> Router {
         .route("/v1/embeddings", post(embeddings::embeddings))
         .route("/v1/models", get(model::models))
         .route("/v1/models/{id}", get(model::model))
+        .route("/v1/feedback", post(feedback::feedback))
         .route("/v1/swarm/peers", get(swarm::peers))
         .route("/v1/swarm/experts", get(swarm::experts))
         .route("/v1/swarm/plan", post(swarm::plan))

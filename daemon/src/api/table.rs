@@ -32,6 +32,7 @@ pub const ROWS: &[Row] = &[
     row("unauthorized", 401, "authentication_error", tonic::Code::Unauthenticated),
     row("forbidden", 403, "permission_error", tonic::Code::PermissionDenied),
     row("unknown_expert", 404, "invalid_request_error", tonic::Code::NotFound),
+    row("unknown_task", 404, "invalid_request_error", tonic::Code::NotFound),
     row("not_found", 404, "invalid_request_error", tonic::Code::NotFound),
     row("method_not_allowed", 405, "invalid_request_error", tonic::Code::Unimplemented),
     row("slow_request", 408, "invalid_request_error", tonic::Code::DeadlineExceeded),
@@ -159,6 +160,13 @@ impl From<&coordinator::Error> for Fault {
             E::Invalid { field, .. } => Self::field(*field, message),
             E::UnknownExpert { .. } => {
                 Self { field: Some("model".to_owned()), ..Self::new("unknown_expert", message) }
+            }
+            E::UnknownTask => {
+                Self { field: Some("task_id".to_owned()), ..Self::new("unknown_task", message) }
+            }
+            E::Store(source) => {
+                tracing::error!(%source, "a verdict could not be stored");
+                Self::new("failed", message)
             }
             E::TooLong(_) => Self { field: Some("messages".to_owned()), ..Self::new("too_long", message) },
             E::Refused(_) => Self::new("refused", message),

@@ -1,5 +1,6 @@
 //! `ask`: a question in, one answer out, with who said what.
 
+mod conditions;
 mod human;
 mod json;
 mod prompt;
@@ -11,8 +12,9 @@ use futures::StreamExt as _;
 use super::session::{Session, wire};
 use super::{Context, Json, terminal};
 use crate::config::file::File;
+pub(super) use conditions::Conditions;
 pub(super) use human::{Human, plan_text};
-pub(super) use json::{hex, rounded};
+pub(super) use json::{factors, hex, rounded};
 pub(super) use prompt::Prompt;
 pub(super) use transcript::Transcript;
 
@@ -56,6 +58,8 @@ pub(super) struct Wishes {
     /// Repeats the same draw
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    #[command(flatten)]
+    conditions: Conditions,
 }
 
 fn temperature(text: &str) -> Result<f32, String> {
@@ -83,6 +87,7 @@ impl Wishes {
             max_tokens: self.max_tokens.unwrap_or_default(),
             temperature: self.temperature,
             seed: self.seed,
+            filter: self.conditions.filter(),
             ..Default::default()
         }
     }

@@ -100,7 +100,7 @@ impl Exit {
             "no_expert" => Self::NoExpert,
             "busy" | "rate_limited" => Self::Busy,
             "deadline" => Self::Timeout,
-            "invalid" | "too_long" | "refused" | "unknown_expert" => Self::Usage,
+            "invalid" | "too_long" | "refused" | "unknown_expert" | "unknown_task" => Self::Usage,
             _ => Self::Failed,
         }
     }

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::ask::{Prompt, Transcript, plan_text, rounded};
+use super::ask::{Conditions, Prompt, Transcript, factors, plan_text, rounded};
 use super::session::{Session, wire};
 use super::{Context, Json, terminal};
 use crate::config::file::File;
@@ -20,6 +20,8 @@ pub(super) struct Arguments {
     #[command(flatten)]
     prompt: Prompt,
     #[command(flatten)]
+    conditions: Conditions,
+    #[command(flatten)]
     json: Json,
 }
 
@@ -27,7 +29,8 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
     let prompt = context.unless_cancelled(arguments.prompt.read()).await??;
     let loaded = context.load(File::default())?;
     let session = Session::open(&context, &loaded).await?;
-    let reply = context.unless_cancelled(session.node().plan(prompt)).await;
+    let reply =
+        context.unless_cancelled(session.node().plan_with(prompt, arguments.conditions.filter())).await;
     session.close().await;
     let plan = reply??;
     if arguments.json.json {
@@ -40,7 +43,14 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
 
 /// The keys that scripts depend on.
 fn object(plan: &wire::PlanReply) -> Value {
-    let candidate = |c: &wire::Candidate| json!({ "expert": c.expert, "score": rounded(c.score) });
+    let candidate = |c: &wire::Candidate| {
+        json!({
+            "expert": c.expert,
+            "peer_id": c.peer_id,
+            "score": rounded(c.score),
+            "factors": factors(c),
+        })
+    };
     let task = |t: &wire::PlannedTask| {
         json!({
             "id": t.id,
@@ -61,7 +71,9 @@ mod tests {
         let candidates = vec![wire::Candidate { expert: "words".into(), score: 0.5, ..Default::default() }];
         let tasks = vec![wire::PlannedTask { id: 2, text: "t".into(), depends_on: vec![1], candidates }];
         let expected = json!({ "tasks": [{
-            "id": 2, "text": "t", "depends_on": [1], "candidates": [{ "expert": "words", "score": 0.5 }],
+            "id": 2, "text": "t", "depends_on": [1], "candidates": [{ "expert": "words", "peer_id": "", "score": 0.5, "factors": {
+                "claim": 0.0, "good": 0.0, "bad": 0.0, "competence": 0.0, "coverage": 0.0, "trust": 0.0, "availability": 0.0,
+            } }],
         }]});
         assert_eq!(object(&wire::PlanReply { tasks, ..Default::default() }), expected);
     }

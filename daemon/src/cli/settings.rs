@@ -91,6 +91,7 @@ fn object(config: &Config) -> Value {
             "max_tokens": config.ask.max_tokens,
             "deadline_ms": config.ask.deadline_ms,
             "questions": config.ask.questions,
+            "filter": config.ask.filter,
         },
     });
     if let (Some(sections), false) = (sections.as_object_mut(), config.experts.is_empty()) {

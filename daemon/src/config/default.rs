@@ -83,6 +83,7 @@ pub(super) fn resolve(
             max_tokens: file.ask.max_tokens.unwrap_or(asking.max_tokens),
             deadline_ms: file.ask.deadline_ms.unwrap_or(asking.deadline_ms),
             questions: file.ask.questions.unwrap_or(asking.questions),
+            filter: file.ask.filter,
         },
         api: ApiConfig {
             socket,

@@ -143,6 +143,8 @@ pub struct AskSection {
     pub deadline_ms: Option<u32>,
     /// Questions at once.
     pub questions: Option<u32>,
+    /// `[ask.filter]`: what every expert must be.
+    pub filter: polymath_swarm::score::Filter,
 }
 
 /// A value, or a list of them.
@@ -265,6 +267,7 @@ impl File {
                 max_tokens: self.ask.max_tokens.or(lower.ask.max_tokens),
                 deadline_ms: self.ask.deadline_ms.or(lower.ask.deadline_ms),
                 questions: self.ask.questions.or(lower.ask.questions),
+                filter: self.ask.filter.and(&lower.ask.filter),
             },
         }
     }

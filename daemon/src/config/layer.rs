@@ -62,6 +62,7 @@ const EXPERTS: Names = names("ask.experts", "POLYMATH_EXPERTS", "--experts");
 const MAX_TOKENS: Names = names("ask.max_tokens", "POLYMATH_MAX_TOKENS", "--max-tokens");
 const DEADLINE: Names = names("ask.deadline_ms", "POLYMATH_DEADLINE_MS", "");
 const QUESTIONS: Names = names("ask.questions", "", "");
+const FILTER: Names = names("ask.filter", "", "");
 const QUEUE: Names = names("expert.queue", "", "");
 const SLOTS: Names = names("expert.slots", "", "--slots");
 const THREADS: Names = names("expert.threads", "", "--threads");
@@ -193,6 +194,8 @@ impl Layer {
         self.check_range(&MAX_TOKENS, file.ask.max_tokens, 1, 32_768)?;
         self.check_range(&DEADLINE, file.ask.deadline_ms, 1, 86_400_000)?;
         self.check_range(&QUESTIONS, file.ask.questions, 1, crate::coordinator::QUESTIONS_MAX)?;
+        let filter = file.ask.filter.check();
+        filter.map_err(|(field, takes)| self.invalid(&FILTER, format!("{field}: write {takes}")))?;
         file.expert.iter().flat_map(|l| &l.0).try_for_each(|expert| self.check_expert(expert))
     }
 

@@ -175,8 +175,13 @@ pub(super) fn answer(
 fn nothing_answered(results: &[TaskResult], planned: &Planned, deadline_ms: u32) -> Error {
     let failed: Vec<&TaskResult> = results.iter().filter(|r| r.status == TaskStatus::Failed).collect();
     if failed.is_empty() {
-        let nearest =
-            planned.tasks.first().map(|t| super::route::nearest_cards(&t.candidates)).unwrap_or_default();
+        let refused = results.iter().find(|r| r.status == TaskStatus::NoExpert && !r.detail.is_empty());
+        let nearest = match refused {
+            Some(refused) => refused.detail.clone(),
+            None => {
+                planned.tasks.first().map(|t| super::route::nearest_cards(&t.candidates)).unwrap_or_default()
+            }
+        };
         return Error::NoExpert { nearest };
     }
     let details = || failed.iter().map(|r| r.detail.as_str()).collect::<Vec<_>>().join("; ");
@@ -208,6 +213,7 @@ mod tests {
     fn ended(id: u32, result: &str, status: TaskStatus) -> TaskResult {
         TaskResult {
             id,
+            task_id: None,
             text: String::new(),
             expert: None,
             answer: String::new(),

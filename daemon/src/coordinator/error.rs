@@ -25,6 +25,14 @@ pub enum Error {
         /// Which there are, for people.
         known: String,
     },
+    /// No answer with this id is remembered.
+    #[error(
+        "no answered task has this id: a running node remembers the last 4,096, until it stops; `ask --json` shows the ids"
+    )]
+    UnknownTask,
+    /// What must be remembered could not be stored.
+    #[error(transparent)]
+    Store(#[from] crate::store::Error),
     /// The last turn alone does not fit the expert's context.
     #[error("too long for the expert: {0}")]
     TooLong(String),

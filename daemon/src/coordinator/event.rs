@@ -1,6 +1,7 @@
 //! What happens to a question, from its plan to its answer.
 
 use super::Candidate;
+use super::experience::TaskId;
 use polymath_swarm::plan;
 use polymath_swarm::task::{FinishReason, TokenLogprobs};
 use std::time::Duration;
@@ -67,6 +68,8 @@ pub struct Usage {
 pub struct TaskResult {
     /// The task's id.
     pub id: u32,
+    /// Names it beyond this question, once it was offered to an expert: feedback goes by it.
+    pub task_id: Option<TaskId>,
     /// The text it was asked with, results of others put in.
     pub text: String,
     /// Who answered.

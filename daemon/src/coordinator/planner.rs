@@ -9,7 +9,7 @@ use super::{Candidate, Error, Inner, dispatch, route};
 use futures::StreamExt as _;
 use polymath_swarm::plan::{Demands, Doubts, Fit, Plan, proposal};
 use polymath_swarm::sampling::Settings;
-use polymath_swarm::score::{self, Query};
+use polymath_swarm::score::{self, Filter, Query};
 use polymath_swarm::task::{Message, Offer, TaskError, TaskEvent};
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,7 @@ const RETRY_TEMPERATURE: f32 = 0.5;
 
 impl Inner {
     /// The plan by all means there are, starting from the one by form.
-    pub(super) async fn settled(&self, plan: Plan) -> Result<Plan, Error> {
+    pub(super) async fn settled(&self, plan: Plan, filter: &Filter) -> Result<Plan, Error> {
         let doubts = Doubts::of(&plan);
         if doubts.is_empty() {
             return Ok(plan);
@@ -48,7 +48,7 @@ impl Inner {
         let open = Doubts::of(&plan).open();
         let until = Instant::now() + PROPOSALS_TIME_MAX;
         for id in open.into_iter().rev().take(ASKED_MAX) {
-            match tokio::time::timeout_at(until.into(), self.proposed(&plan, id)).await {
+            match tokio::time::timeout_at(until.into(), self.proposed(&plan, id, filter)).await {
                 Ok(proposed) => plan = proposed?.unwrap_or(plan),
                 Err(_) => break,
             }
@@ -57,12 +57,12 @@ impl Inner {
     }
 
     /// The plan with the task cut as a planner proposes; None where there is none or nobody believes it.
-    async fn proposed(&self, plan: &Plan, id: u32) -> Result<Option<Plan>, Error> {
+    async fn proposed(&self, plan: &Plan, id: u32, filter: &Filter) -> Result<Option<Plan>, Error> {
         let Some(text) = plan.task(id).map(|task| &task.text) else { return Ok(None) };
         if text.len() > proposal::PROPOSED_BYTES_MAX {
             return Ok(None);
         }
-        let planners = self.router.with_ability(PLANNER);
+        let planners = self.router.with_ability(PLANNER, filter);
         for attempt in 0..ATTEMPTS.min(planners.len() * ATTEMPTS) {
             let planner = &planners[attempt % planners.len()];
             let answer = match self.propose(planner, text, attempt).await {

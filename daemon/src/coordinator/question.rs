@@ -1,5 +1,6 @@
 //! What is asked, of whom, and with which wishes.
 
+use polymath_swarm::score::Filter;
 use polymath_swarm::task::Message;
 
 /// Whom a question is for.
@@ -30,6 +31,8 @@ pub struct Question {
     pub verbatim: bool,
     /// Whether a conversation that an expert's context does not hold is refused, and not shortened.
     pub complete: bool,
+    /// What an expert must be to get any of it.
+    pub filter: Filter,
     /// Different experts it may use.
     pub experts: Option<u32>,
     /// Tokens a task may generate.

@@ -1,19 +1,23 @@
 //! Which expert for which task: the known adverts, scored by the policy crate.
 //!
 //! The router reads the verified directory. A node that knows few experts asks the DHT first, for the cells
-//! nearest to the query; a node that knows many answers from its own directory.
+//! nearest to the query; a node that knows many answers from its own directory. Cards are found on a [`Shelf`], then
+//! the experts that serve the best of them are scored, with what this node has seen of each.
 
+use super::experience::Experience;
 use crate::embedding::Encoder;
 use crate::network::Network;
 use lru::LruCache;
-use polymath_swarm::capability::Advert;
+use polymath_swarm::capability::{Advert, Card};
 use polymath_swarm::embedding::Embedding;
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use polymath_swarm::plan;
-use polymath_swarm::score::{self, Factors, Profile, Query, Terms};
-use std::collections::HashMap;
+use polymath_swarm::score::{
+    self, Factors, Filter, NEAR_CELLS, Outcomes, Profile, Query, Shelf, Terms, Traits,
+};
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// Candidates kept for a task: enough for retries and for people to see the runners-up.
 const CANDIDATES_MAX: usize = 8;
@@ -21,6 +25,10 @@ const CANDIDATES_MAX: usize = 8;
 const CANDIDATES_OF_PEER_MAX: usize = 2;
 /// Cards whose restored embeddings are kept (17 vectors of 384 floats, 26 KB each): 100 MB at the worst.
 const PROFILES_MAX: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
+/// Cards that a question sorts into cells itself (half a millisecond each); the rest is done in the background.
+const SORTED_MAX: usize = 4;
+/// Cards sorted in the background before others may look again.
+const SORTED_AT_ONCE: usize = 64;
 /// Abilities without which an expert is never asked a question.
 const CHAT: &str = "chat";
 
@@ -41,37 +49,51 @@ impl Candidate {
 
     /// Whether it may be given the task at all.
     pub fn fits(&self) -> bool {
-        score::fits(self.factors.competence)
+        self.factors.fits()
     }
 }
 
 /// What of a card ranking needs, restored once.
 type Vectors = Arc<(Embedding, Vec<Embedding>, Terms)>;
 
+/// The cards that take ordinary questions, as of one moment of the directory.
+#[derive(Default)]
+struct Known {
+    membership: Option<u64>,
+    shelf: Shelf<Sha256Hash>,
+    /// Whether the cards have more than one id.
+    has_choice: bool,
+}
+
 /// Ranks the directory's experts.
 pub(super) struct Router {
     encoder: Encoder,
     network: Network,
+    experience: Arc<Experience>,
+    known: RwLock<Known>,
     // Restoring 17 int8 vectors for each advert and question would dominate routing; the lock is held for a
     // look-up only.
     vectors: Mutex<LruCache<Sha256Hash, Vectors>>,
 }
 
 impl Router {
-    pub(super) fn new(encoder: Encoder, network: Network) -> Self {
-        Self { encoder, network, vectors: Mutex::new(LruCache::new(PROFILES_MAX)) }
+    pub(super) fn new(encoder: Encoder, network: Network, experience: Arc<Experience>) -> Self {
+        let vectors = Mutex::new(LruCache::new(PROFILES_MAX));
+        Self { encoder, network, experience, known: RwLock::default(), vectors }
     }
 
-    /// The best experts for `query`, best first; asks the DHT if nobody known fits.
-    pub(super) async fn rank(&self, query: &Query) -> Vec<Candidate> {
-        let known = self.rank_known(query);
-        if known.first().is_some_and(Candidate::fits) {
+    /// The best experts for `query` that meet the conditions, best first; asks the DHT if nobody known fits. `seed` draws
+    /// among equals.
+    pub(super) async fn rank(&self, query: &Query, filter: &Filter, seed: u64) -> Vec<Candidate> {
+        let known = self.rank_known(query, filter, seed);
+        // Even the cells looked up would tell others something of a private question.
+        if known.first().is_some_and(Candidate::fits) || filter.private {
             return known;
         }
         let cells = self.encoder.codebook().nearest(&query.embedding, polymath_swarm::cells::LOOKUPS_MAX);
         match self.network.find(cells).await {
             Ok(0) => known,
-            Ok(_) => self.rank_known(query),
+            Ok(_) => self.rank_known(query, filter, seed),
             Err(error) => {
                 tracing::debug!(%error, "the DHT could not be asked");
                 known
@@ -81,27 +103,63 @@ impl Router {
 
     /// Whether there is more than one kind of expert to choose from.
     pub(super) fn has_choice(&self) -> bool {
-        let adverts = self.network.directory().adverts();
-        let mut ids = adverts.iter().filter(|a| a.card.has_ability(CHAT)).map(|a| &a.card.id);
-        let first = ids.next();
-        ids.any(|id| Some(id) != first)
+        self.update(SORTED_MAX);
+        self.known.read().unwrap_or_else(PoisonError::into_inner).has_choice
     }
 
     /// How well the known experts fit each text, best first, by their cards' ids: who runs one matters as little here
-    /// as whether it is busy. The directory is read once for all texts.
+    /// as whether it is busy, or how it did.
     pub(super) fn fits(&self, queries: &[Query]) -> Vec<Vec<plan::Fit<String>>> {
-        let (adverts, profiles) = self.known();
-        queries.iter().map(|query| best_by_id(self.ranked(query, &adverts, &profiles))).collect()
+        queries.iter().map(|query| best_by_id(self.ranked(query, &Filter::default(), None))).collect()
     }
 
-    /// The experts with this card id, wherever they run, the most available first.
-    pub(super) fn named(&self, id: &str) -> Vec<Candidate> {
-        self.chosen(|advert| advert.card.id == id)
+    /// The experts with this card id that meet the conditions, wherever they run, the most available first.
+    pub(super) fn named(&self, id: &str, filter: &Filter) -> Vec<Candidate> {
+        self.chosen(|advert| advert.card.id == id && self.unmet(advert, filter).is_none())
     }
 
-    /// The experts with this ability, the most available first.
-    pub(super) fn with_ability(&self, ability: &str) -> Vec<Candidate> {
-        self.chosen(|advert| advert.card.has_ability(ability))
+    /// The experts with this ability that the asker's text may go to, the most available first.
+    pub(super) fn with_ability(&self, ability: &str, filter: &Filter) -> Vec<Candidate> {
+        let conditions = filter.for_helpers();
+        self.chosen(|advert| advert.card.has_ability(ability) && self.unmet(advert, &conditions).is_none())
+    }
+
+    /// What the expert's card claims for `query`.
+    pub(super) fn claim(&self, query: &Query, advert: &Advert) -> f32 {
+        let Some(vectors) = self.vectors_of(advert) else { return 0.0 };
+        score::competence(score::similarity(&query.embedding, &vectors.0, &vectors.1))
+    }
+
+    /// The conditions that known experts do not meet, for people; None if there are none to meet or somebody meets all.
+    pub(super) fn conditions_unmet(&self, filter: &Filter) -> Option<String> {
+        if filter.is_empty() {
+            return None;
+        }
+        let adverts = self.network.directory().adverts();
+        let takes = adverts.iter().filter(|advert| advert.card.has_ability(CHAT));
+        let unmet = takes.map(|advert| self.unmet(advert, filter)).collect::<Option<Vec<_>>>()?;
+        let mut names: Vec<&str> = unmet.clone();
+        names.sort_unstable();
+        names.dedup();
+        let names = if names.is_empty() { "any".to_owned() } else { names.join(", ") };
+        Some(format!("none of the {} experts known meets the conditions ({names})", unmet.len()))
+    }
+
+    /// Keeps the shelf in step with the directory until the node stops, so that questions find it sorted.
+    pub(super) async fn keep_sorted(self: Arc<Self>) {
+        let mut changed = self.network.directory().changed();
+        loop {
+            let router = self.clone();
+            let sorting = tokio::task::spawn_blocking(move || router.update(SORTED_AT_ONCE));
+            match sorting.await {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => tracing::error!(%error, "the directory could not be sorted"),
+            }
+            if changed.changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     fn chosen(&self, which: impl Fn(&Advert) -> bool) -> Vec<Candidate> {
@@ -111,9 +169,7 @@ impl Router {
             .filter(|advert| which(advert))
             .map(|advert| {
                 let availability = score::availability(advert.status.free_slots, advert.status.slots);
-                // Whoever names an expert has judged its competence himself.
-                let factors = Factors { competence: 1.0, trust: score::TRUST_NEUTRAL, availability };
-                Candidate { advert, factors }
+                Candidate { advert, factors: Factors::named(score::TRUST_NEUTRAL, availability) }
             })
             .collect();
         let own = self.network.peer();
@@ -128,37 +184,29 @@ impl Router {
         candidates
     }
 
-    fn rank_known(&self, query: &Query) -> Vec<Candidate> {
-        let (adverts, profiles) = self.known();
-        self.ranked(query, &adverts, &profiles)
+    fn rank_known(&self, query: &Query, filter: &Filter, seed: u64) -> Vec<Candidate> {
+        self.ranked(query, filter, Some(seed))
     }
 
-    /// The experts that take ordinary questions, and what ranking needs of them, keyed by their place.
-    fn known(&self) -> (Vec<Arc<Advert>>, Vec<Profile<usize>>) {
-        let adverts: Vec<Arc<Advert>> =
-            self.network.directory().adverts().into_iter().filter(|a| a.card.has_ability(CHAT)).collect();
-        let profiles: Vec<Profile<usize>> = adverts
-            .iter()
-            .enumerate()
-            .filter_map(|(index, advert)| {
-                let vectors = self.vectors_of(advert)?;
-                Some(Profile {
-                    key: index,
-                    description: vectors.0.clone(),
-                    exemplars: vectors.1.clone(),
-                    terms: vectors.2.clone(),
-                    trust: score::TRUST_NEUTRAL,
-                    slots: advert.status.slots,
-                    free_slots: advert.status.free_slots,
-                })
-            })
-            .collect();
-        (adverts, profiles)
-    }
-
-    fn ranked(&self, query: &Query, adverts: &[Arc<Advert>], profiles: &[Profile<usize>]) -> Vec<Candidate> {
+    /// The experts for `query`, best first. With a seed, outcomes count and the first among equals is drawn.
+    fn ranked(&self, query: &Query, filter: &Filter, seed: Option<u64>) -> Vec<Candidate> {
+        self.update(SORTED_MAX);
+        let survey = self.encoder.codebook().survey(&query.embedding);
+        let (cells, background) = survey.map_or((Vec::new(), None), |(cells, b)| (cells, Some(b)));
+        let cells: Vec<u32> = cells.iter().map(|cell| cell.index).collect();
+        let (adverts, profiles) = self.profiles(query, filter, &cells, seed.is_some());
+        let mut ranked = match background {
+            Some(background) if seed.is_some() => score::rank(&query.clone().against(background), &profiles),
+            _ => score::rank(query, &profiles),
+        };
+        if let Some(seed) = seed
+            && ranked.len() > 1
+            && score::explore(&mut ranked, seed, self.experience.may_try_strangers())
+        {
+            self.experience.tried_stranger();
+        }
         let mut of_peer: HashMap<PeerKey, usize> = HashMap::new();
-        score::rank(query, profiles)
+        ranked
             .into_iter()
             .filter_map(|ranked| {
                 let advert = adverts.get(ranked.key)?.clone();
@@ -170,6 +218,105 @@ impl Router {
             })
             .take(CANDIDATES_MAX)
             .collect()
+    }
+
+    /// The experts worth ranking for `query`, and what ranking needs of them, keyed by their place.
+    fn profiles(
+        &self,
+        query: &Query,
+        filter: &Filter,
+        cells: &[u32],
+        with_outcomes: bool,
+    ) -> (Vec<Arc<Advert>>, Vec<Profile<usize>>) {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let probed = &cells[..cells.len().min(Shelf::<Sha256Hash>::PROBED)];
+        let near: Vec<Sha256Hash> = known
+            .shelf
+            .near(&query.embedding, probed, |card| filter.admits(card))
+            .into_iter()
+            .map(|(k, _)| *k)
+            .collect();
+        drop(known);
+        let directory = self.network.directory();
+        let mut adverts: Vec<Arc<Advert>> = Vec::with_capacity(near.len());
+        for card in near {
+            let mut serving = directory.with_card(card);
+            serving.retain(|advert| self.unmet(advert, filter).is_none());
+            // A card that everybody serves would crowd out the others: its freest few will do.
+            if serving.len() > CANDIDATES_MAX {
+                let freeness = |a: &Advert| score::availability(a.status.free_slots, a.status.slots);
+                serving.sort_by(|a, b| freeness(b).total_cmp(&freeness(a)).then(a.peer.cmp(&b.peer)));
+                serving.truncate(CANDIDATES_MAX);
+            }
+            adverts.extend(serving);
+        }
+        // Equal scores go by key: by peer, so that every node with the same directory ranks the same.
+        adverts.sort_by(|a, b| (a.peer, a.card_hash).cmp(&(b.peer, b.card_hash)));
+        let nearest = &cells[..cells.len().min(NEAR_CELLS)];
+        let profiles = adverts.iter().enumerate().filter_map(|(index, advert)| {
+            let vectors = self.vectors_of(advert)?;
+            let outcomes = if with_outcomes {
+                self.experience.near((advert.peer, advert.card.model.sha256), nearest)
+            } else {
+                Outcomes::default()
+            };
+            Some(Profile {
+                key: index,
+                description: vectors.0.clone(),
+                exemplars: vectors.1.clone(),
+                terms: vectors.2.clone(),
+                trust: score::TRUST_NEUTRAL,
+                slots: advert.status.slots,
+                free_slots: advert.status.free_slots,
+                outcomes,
+            })
+        });
+        let profiles = profiles.collect();
+        (adverts, profiles)
+    }
+
+    fn unmet(&self, advert: &Advert, filter: &Filter) -> Option<&'static str> {
+        if filter.is_empty() {
+            return None;
+        }
+        filter.unmet(&Traits {
+            card: &advert.card,
+            status: &advert.status,
+            trust: score::TRUST_NEUTRAL,
+            latency_ms: self.experience.latency_ms(advert.peer, advert.card_hash),
+            is_local: advert.peer == self.network.peer(),
+        })
+    }
+
+    /// Takes what came and went since the last look, and sorts up to `most` cards into cells; says whether any is left.
+    fn update(&self, most: usize) -> bool {
+        let directory = self.network.directory();
+        {
+            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+            if known.membership == Some(directory.membership()) && !known.shelf.is_unsorted() {
+                return false;
+            }
+        }
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.membership != Some(directory.membership()) {
+            let (membership, cards) = directory.cards();
+            let takes = |card: &Card| card.has_ability(CHAT);
+            let now: HashSet<Sha256Hash> =
+                cards.iter().filter(|(_, c)| takes(c)).map(|(hash, _)| *hash).collect();
+            let gone: Vec<Sha256Hash> =
+                known.shelf.keys().filter(|hash| !now.contains(hash)).copied().collect();
+            gone.iter().for_each(|hash| known.shelf.remove(hash));
+            let mut ids = HashSet::new();
+            for (hash, card) in cards.into_iter().filter(|(_, card)| takes(card)) {
+                if ids.len() < 2 {
+                    ids.insert(card.id.clone());
+                }
+                known.shelf.insert(hash, card);
+            }
+            known.has_choice = ids.len() > 1;
+            known.membership = Some(membership);
+        }
+        known.shelf.sort(&self.encoder.codebook(), most)
     }
 
     fn vectors_of(&self, advert: &Advert) -> Option<Vectors> {

@@ -13,7 +13,7 @@ use futures::stream::FuturesUnordered;
 use polymath_swarm::plan::{Plan, Task};
 use polymath_swarm::sampling::Settings;
 use polymath_swarm::sanitise;
-use polymath_swarm::score::Query;
+use polymath_swarm::score::{Filter, Query};
 use polymath_swarm::task::{
     FinishReason, GRAMMAR_BYTES_MAX, Message, Offer, STOP_BYTES_MAX, STOP_MAX, TOP_LOGPROBS_MAX, TaskError,
     TaskEvent,
@@ -40,12 +40,13 @@ const BUSY_ROUNDS_MAX: u32 = 20;
 const BUSY_PAUSE_MS_MAX: u32 = 1_000;
 
 /// A question's limits, checked.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Limits {
     pub(super) experts: usize,
     pub(super) max_tokens: u32,
     pub(super) seed: u64,
     pub(super) deadline_ms: u32,
+    pub(super) filter: Filter,
 }
 
 impl Limits {
@@ -91,8 +92,10 @@ impl Limits {
         if question.grammar.as_ref().is_some_and(|g| g.is_empty() || g.len() > GRAMMAR_BYTES_MAX) {
             return invalid("grammar", "1 to 65,536 bytes");
         }
+        question.filter.check().map_err(|(field, reason)| Error::Invalid { field, reason })?;
+        let filter = question.filter.clone().and(&config.filter);
         let seed = question.seed.unwrap_or_else(rand::random);
-        Ok(Self { experts: experts as usize, max_tokens, seed, deadline_ms })
+        Ok(Self { experts: experts as usize, max_tokens, seed, deadline_ms, filter })
     }
 }
 
@@ -184,6 +187,7 @@ impl Run<'_> {
         let started = Instant::now();
         let mut result = TaskResult {
             id: task.id,
+            task_id: None,
             text: task.text.clone(),
             expert: None,
             answer: String::new(),
@@ -222,7 +226,11 @@ impl Run<'_> {
             return Ok(planned.candidates.clone());
         }
         match self.inner.encoder.embed(vec![text.to_owned()]).await?.pop() {
-            Some(embedding) => Ok(self.inner.router.rank(&Query::new(text, embedding)).await),
+            Some(embedding) => Ok(self
+                .inner
+                .router
+                .rank(&Query::new(text, embedding), &self.limits.filter, self.limits.seed)
+                .await),
             None => Ok(Vec::new()),
         }
     }
@@ -231,7 +239,9 @@ impl Run<'_> {
         let fitting = peers_of_the_best(candidates);
         if fitting.is_empty() {
             result.status = TaskStatus::NoExpert;
-            result.detail = super::route::nearest_cards(candidates);
+            let unmet =
+                candidates.is_empty().then(|| self.inner.router.conditions_unmet(&self.limits.filter));
+            result.detail = unmet.flatten().unwrap_or_else(|| super::route::nearest_cards(candidates));
             return;
         }
         for _ in 0..BUSY_ROUNDS_MAX {
@@ -290,7 +300,10 @@ impl Run<'_> {
         candidate: &Candidate,
         messages: Vec<Message>,
     ) -> Result<(), TaskError> {
-        let mut stream = dispatch::open(self.inner, candidate, self.offer(messages, candidate)).await?;
+        let offer = self.offer(messages, candidate);
+        let (task_id, offered) = (offer.task_id, Instant::now());
+        result.task_id = Some(task_id);
+        let mut stream = dispatch::open(self.inner, candidate, offer).await?;
         let scratchpad =
             candidate.advert.card.has_ability(compose::SCRATCHPAD) && !self.question.is_verbatim();
         let started = Event::Started { id: result.id, text: result.text.clone(), expert: candidate.clone() };
@@ -299,6 +312,9 @@ impl Run<'_> {
             match event? {
                 TaskEvent::Accepted { .. } => {}
                 TaskEvent::Tokens { text, logprobs, .. } => {
+                    if result.answer.is_empty() {
+                        self.inner.experience.began(candidate, offered.elapsed());
+                    }
                     result.first_token.get_or_insert_with(|| self.arrived.elapsed());
                     let text = sanitise::output(&text);
                     result.answer.push_str(&text);
@@ -322,6 +338,7 @@ impl Run<'_> {
                     if result.result.is_empty() && !self.question.is_whole() {
                         return Err(failed("empty", "the expert said nothing"));
                     }
+                    self.inner.experience.answered(task_id, candidate, &result.text);
                     result.expert = Some(candidate.clone());
                     result.status = TaskStatus::Done;
                     result.detail.clear();

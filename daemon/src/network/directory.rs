@@ -8,7 +8,7 @@ mod table;
 
 pub(super) use table::{ADVERTS_PER_PEER_MAX, Insert, Table};
 
-use polymath_swarm::capability::Advert;
+use polymath_swarm::capability::{Advert, Card};
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use tokio::sync::watch;
@@ -33,7 +33,18 @@ impl Directory {
 
     /// All nodes' experts with this card: one card may be served by many nodes.
     pub fn with_card(&self, card: Sha256Hash) -> Vec<Arc<Advert>> {
-        self.read().adverts().filter(|advert| advert.card_hash == card).collect()
+        self.read().with_card(card).collect()
+    }
+
+    /// A number that grows with every card that comes or goes; statuses leave it as it is.
+    pub fn membership(&self) -> u64 {
+        self.read().membership()
+    }
+
+    /// Every card that some node serves, with the number that [`Self::membership`] had at that moment.
+    pub fn cards(&self) -> (u64, Vec<(Sha256Hash, Arc<Card>)>) {
+        let table = self.read();
+        (table.membership(), table.cards().collect())
     }
 
     /// How many experts are known.

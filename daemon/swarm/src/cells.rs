@@ -35,6 +35,9 @@ pub const DIMENSION_MAX: usize = 4_096;
 /// Cells that a codebook may have: a lookup compares with all of them, and 1,024 of 384 components take 0.1 ms.
 pub const CELLS_MAX: usize = 16_384;
 
+/// Cells that a text's surroundings are judged by.
+pub const SURVEYED: usize = 32;
+
 /// One cell of a codebook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CellId {
@@ -94,6 +97,21 @@ impl Codebook {
 
     /// The `n` nearest cells, nearest first; equally near ones by index. Empty if the dimension differs.
     pub fn nearest(&self, embedding: &Embedding, n: usize) -> Vec<CellId> {
+        let scored = self.scored(embedding, n);
+        scored.into_iter().map(|(_, index)| CellId { level: self.level, index }).collect()
+    }
+
+    /// The nearest cells, nearest first, [`SURVEYED`] at the most, and the mean similarity to them: how near the text is to
+    /// ordinary text. None if the dimension differs.
+    pub fn survey(&self, embedding: &Embedding) -> Option<(Vec<CellId>, f32)> {
+        let scored = self.scored(embedding, SURVEYED);
+        let mean = scored.iter().map(|(similarity, _)| similarity).sum::<f32>() / scored.len() as f32;
+        let cells = scored.into_iter().map(|(_, index)| CellId { level: self.level, index }).collect();
+        mean.is_finite().then_some((cells, mean))
+    }
+
+    /// Similarity and index of the `n` nearest cells, nearest first.
+    fn scored(&self, embedding: &Embedding, n: usize) -> Vec<(f32, u32)> {
         let query = embedding.as_slice();
         if query.len() != self.dimension || n == 0 {
             return Vec::new();
@@ -107,7 +125,7 @@ impl Codebook {
             scored.truncate(n);
         }
         scored.sort_unstable_by(nearer);
-        scored.into_iter().map(|(_, index)| CellId { level: self.level, index }).collect()
+        scored
     }
 
     /// The cells an expert is announced in, each once: the nearest of each of its embeddings (description, then

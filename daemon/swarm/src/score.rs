@@ -6,10 +6,18 @@
 //! description alone by 14 points, and centroids of the exemplars as well. The experts that come first by it are
 //! compared once more by the prompt's own words ([`Terms`]). What a node learns of an expert, and what it thinks of
 //! the peer, come in as arguments.
+//!
+//! Whether any expert fits at all is another question than who fits best. Some prompts are near to everything, others
+//! to nothing; so the best similarity is held against the prompt's similarity to the nearest cells of the codebook,
+//! that is to ordinary text (cohort normalisation, as speakers are verified: Auckenthaler et al. 2000).
 
+mod experience;
+mod filter;
 mod lexical;
 mod shelf;
 
+pub use experience::{NEAR_CELLS, Outcomes, Record, explore};
+pub use filter::{Filter, Traits};
 pub use lexical::Terms;
 pub use shelf::Shelf;
 
@@ -35,6 +43,11 @@ const LEXICAL_RANKED: usize = 8;
 /// Competence below which an expert is not asked at all: similarity of about 0.26, above what
 /// unrelated cards reach by chance. Better to say that no expert fits than to be wrong with confidence.
 pub const NO_EXPERT: f32 = 0.25;
+/// What of a prompt's similarity to ordinary text is taken from its similarity to a card before asking whether the card
+/// covers it. Of 0, 0.25, 0.5, 0.75 and 1, the best on the bundled experts' prompts in trained phrasings.
+const BACKGROUND_WEIGHT: f32 = 0.5;
+/// The similarity to ordinary text that prompts have in the middle.
+const BACKGROUND_MIDDLE: f32 = 0.3;
 /// Availability of an expert with no free slot: busy is not failed, it will be free in a moment, and a
 /// somewhat worse one that is free now is not worth more than a factor of two.
 const AVAILABILITY_BUSY: f32 = 0.5;
@@ -61,9 +74,16 @@ pub fn competence(similarity: f32) -> f32 {
     1.0 / (1.0 + (-SIMILARITY_SLOPE * (similarity - SIMILARITY_MIDDLE)).exp())
 }
 
-/// Whether an expert of this competence may be asked.
-pub fn fits(competence: f32) -> bool {
-    competence >= NO_EXPERT
+/// Belief in [0, 1] that a prompt is within what a card of this raw similarity is for, given the prompt's similarity to
+/// ordinary text.
+pub fn coverage(similarity: f32, background: f32) -> f32 {
+    // Shifted so that a prompt with an ordinary background is judged as by its similarity alone.
+    competence(similarity - BACKGROUND_WEIGHT * (background - BACKGROUND_MIDDLE))
+}
+
+/// Whether an expert of this coverage (or, where the background is not known, competence) may be asked.
+pub fn fits(coverage: f32) -> bool {
+    coverage >= NO_EXPERT
 }
 
 /// Availability in (0, 1]: 1 with every slot free, down to a half with none. Never 0.
@@ -73,11 +93,17 @@ pub fn availability(free_slots: u32, slots: u32) -> f32 {
     AVAILABILITY_BUSY + (1.0 - AVAILABILITY_BUSY) * free.sqrt()
 }
 
-/// What the score is made of; each in [0, 1].
+/// What the score is made of; each in [0, 1] but for the outcomes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Factors {
     /// Fit of the card to the task.
+    pub claim: f32,
+    /// What is known of the expert's answers to prompts like this.
+    pub outcomes: Outcomes,
+    /// The claim, corrected by the outcomes.
     pub competence: f32,
+    /// Belief that the task is within what the expert is for; [`fits`] tells whether that is enough.
+    pub coverage: f32,
     /// Belief in the peer.
     pub trust: f32,
     /// Free slots.
@@ -89,6 +115,17 @@ impl Factors {
     pub fn score(&self) -> f32 {
         self.competence * self.trust * self.availability
     }
+
+    /// Of an expert that the asker has named, and so judged himself.
+    pub fn named(trust: f32, availability: f32) -> Self {
+        let outcomes = Outcomes::default();
+        Self { claim: 1.0, outcomes, competence: 1.0, coverage: 1.0, trust, availability }
+    }
+
+    /// Whether the expert may be asked.
+    pub fn fits(&self) -> bool {
+        fits(self.coverage)
+    }
 }
 
 /// What is asked, as ranking sees it.
@@ -98,17 +135,24 @@ pub struct Query {
     pub embedding: Embedding,
     /// Its words.
     pub terms: Terms,
+    /// Its similarity to ordinary text ([`crate::cells::Codebook::survey`]); without it, coverage is the claim.
+    pub background: Option<f32>,
 }
 
 impl Query {
     /// Of `text`, whose embedding is at hand.
     pub fn new(text: &str, embedding: Embedding) -> Self {
-        Self { embedding, terms: Terms::of([text]) }
+        Self { embedding, terms: Terms::of([text]), background: None }
+    }
+
+    /// The same with its similarity to ordinary text.
+    pub fn against(self, background: f32) -> Self {
+        Self { background: Some(background), ..self }
     }
 
     /// Of a text whose words shall not count: in a fragment few words weigh too much.
     pub fn by_meaning(embedding: Embedding) -> Self {
-        Self { embedding, terms: Terms::default() }
+        Self { embedding, terms: Terms::default(), background: None }
     }
 }
 
@@ -129,6 +173,8 @@ pub struct Profile<K> {
     pub free_slots: u32,
     /// In [0, 1]; [`TRUST_NEUTRAL`] for a stranger.
     pub trust: f32,
+    /// How it did on prompts like the one asked.
+    pub outcomes: Outcomes,
 }
 
 /// One expert's place.
@@ -164,13 +210,22 @@ struct Place<'a, K> {
 
 fn place<'a, K>(at: usize, query: &Query, profile: &'a Profile<K>) -> Place<'a, K> {
     let similarity = similarity(&query.embedding, &profile.description, &profile.exemplars);
-    Place { at, key: &profile.key, similarity, factors: factors(profile, similarity) }
+    Place { at, key: &profile.key, similarity, factors: factors(query, profile, similarity) }
 }
 
-fn factors<K>(profile: &Profile<K>, similarity: f32) -> Factors {
+fn factors<K>(query: &Query, profile: &Profile<K>, similarity: f32) -> Factors {
     let trust = if profile.trust.is_nan() { 0.0 } else { profile.trust.clamp(0.0, 1.0) };
     let availability = availability(profile.free_slots, profile.slots);
-    Factors { competence: competence(similarity), trust, availability }
+    let (claim, outcomes) = (competence(similarity), profile.outcomes);
+    let coverage = query.background.map_or(claim, |background| coverage(similarity, background));
+    Factors {
+        claim,
+        outcomes,
+        competence: outcomes.corrected(claim),
+        coverage: outcomes.corrected(coverage),
+        trust,
+        availability,
+    }
 }
 
 /// Compares the first by their words, and gives everyone his key.
@@ -182,7 +237,8 @@ fn finish<K: Ord + Clone>(
     let finalists = places.len().min(LEXICAL_RANKED);
     let cards: Vec<&Terms> = places[..finalists].iter().map(|place| &profiles[place.at].terms).collect();
     for (place, share) in places.iter_mut().zip(query.terms.shares(&cards)) {
-        place.factors = factors(profiles[place.at], place.similarity + LEXICAL_WEIGHT * share);
+        let similarity = place.similarity + LEXICAL_WEIGHT * share;
+        place.factors = factors(query, profiles[place.at], similarity);
     }
     places.sort_unstable_by(better_first);
     places

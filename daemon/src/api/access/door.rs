@@ -151,7 +151,8 @@ pub(in crate::api) async fn guarded_grpc(
 
 /// What a request to REST wants.
 pub(in crate::api) fn need_rest(method: &Method, path: &str) -> Need {
-    const ASKING: [&str; 4] = ["/v1/chat/", "/v1/completions", "/v1/responses", "/v1/embeddings"];
+    const ASKING: [&str; 5] =
+        ["/v1/chat/", "/v1/completions", "/v1/responses", "/v1/embeddings", "/v1/feedback"];
     if path == "/health" {
         return Need::Nothing;
     }
@@ -174,7 +175,8 @@ pub(in crate::api) fn need_grpc(_: &Method, path: &str) -> Need {
     if path.starts_with("/grpc.health.v1.Health/") {
         return Need::Nothing;
     }
-    Need::Scope(if path == "/polymath.v1.Node/Chat" { Scope::Chat } else { Scope::Read })
+    const ASKING: [&str; 2] = ["/polymath.v1.Node/Chat", "/polymath.v1.Node/Feedback"];
+    Need::Scope(if ASKING.contains(&path) { Scope::Chat } else { Scope::Read })
 }
 
 #[cfg(test)]
@@ -190,6 +192,7 @@ mod tests {
             (Method::POST, "/v1/chat/completions", scope(Scope::Chat)),
             (Method::POST, "/v1/completions", scope(Scope::Chat)),
             (Method::POST, "/v1/embeddings", scope(Scope::Chat)),
+            (Method::POST, "/v1/feedback", scope(Scope::Chat)),
             (Method::DELETE, "/v1/responses/r", scope(Scope::Chat)),
             (Method::GET, "/v1/models", scope(Scope::Read)),
             (Method::GET, "/metrics", scope(Scope::Read)),

@@ -61,6 +61,8 @@ pub(super) struct CompletionRequest {
     presence_penalty: Option<f32>,
     /// Text i has the seed plus i.
     seed: Option<i64>,
+    /// What is wished of the swarm beyond OpenAI's fields.
+    polymath: Option<wishes::Polymath>,
     /// A text ends before any of these, at most 16.
     stop: Option<OneOrMany>,
     /// Log-probabilities, with so many alternatives, 0 to 20.
@@ -100,6 +102,7 @@ impl CompletionRequest {
             return Err(Fault::field("prompt", "1 to 16 prompts, and with n at most 16 texts in all"));
         }
         let stop = self.stop.map(OneOrMany::into_vec).unwrap_or_default();
+        let filter = wishes::filter(self.polymath);
         let mut questions = Vec::new();
         for prompt in prompts {
             for _ in 0..copies {
@@ -115,6 +118,7 @@ impl CompletionRequest {
                     presence_penalty: self.presence_penalty,
                     seed: wishes::seed(self.seed, index),
                     stop: stop.clone(),
+                    filter: filter.clone(),
                     top_logprobs: self.logprobs.map_or(0, |n| n.max(1)),
                     ..Question::new(prompt.clone())
                 });

@@ -4,6 +4,7 @@
 //! ordinary clients pass over. (A chunk without choices would do for OpenAI's own libraries, but not for the many
 //! programs that take the first choice of every chunk.)
 
+use super::feedback;
 use crate::coordinator::{self, Answer, Candidate, Planned, TaskResult, TaskStatus};
 use crate::network;
 use serde::Serialize;
@@ -51,6 +52,8 @@ pub(super) struct Task {
     detail: String,
     /// Oldest turns left out, because the conversation is longer than the expert's context.
     dropped_messages: u32,
+    /// Names it for `/v1/feedback`, once an expert was asked.
+    task_id: Option<String>,
 }
 
 /// An expert on a node.
@@ -64,11 +67,19 @@ pub(super) struct Expert {
     model_sha256: String,
 }
 
-/// What a score is made of, each 0 to 1.
+/// What a score is made of, each 0 to 1 but for the outcomes.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub(super) struct Factors {
     /// How near the card is to the task.
+    claim: f32,
+    /// Good outcomes of its answers to prompts like this one, weighted.
+    good: f32,
+    /// Bad ones.
+    bad: f32,
+    /// The claim, corrected by the outcomes.
     competence: f32,
+    /// Belief that the task is within what the expert is for.
+    coverage: f32,
     /// How far the node is trusted.
     trust: f32,
     /// How free it is.
@@ -156,7 +167,11 @@ impl Task {
         self.expert = Some(Expert::of(candidate));
         self.score = Some(candidate.score());
         self.factors = Some(Factors {
+            claim: factors.claim,
+            good: factors.outcomes.good,
+            bad: factors.outcomes.bad,
             competence: factors.competence,
+            coverage: factors.coverage,
             trust: factors.trust,
             availability: factors.availability,
         });
@@ -178,6 +193,7 @@ pub(super) fn plan(choice: u32, planned: &Planned) -> Plan {
             answer: String::new(),
             detail: String::new(),
             dropped_messages: 0,
+            task_id: None,
         };
         if let Some(best) = p.candidates.first().filter(|c| c.fits()) {
             task.take(best);
@@ -217,6 +233,7 @@ impl Report {
         task.answer.clone_from(&result.result);
         task.detail.clone_from(&result.detail);
         task.dropped_messages = result.dropped_messages;
+        task.task_id = result.task_id.map(feedback::hex);
         Some(task.clone())
     }
 

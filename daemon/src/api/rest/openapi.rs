@@ -1,7 +1,7 @@
 //! The OpenAPI document, made of the handlers and types themselves. What every route may answer beside its own
 //! reply is in the table of errors, so that is where it is taken from.
 
-use super::{chat, completions, embeddings, health, metrics, model, responses, swarm};
+use super::{chat, completions, embeddings, feedback, health, metrics, model, responses, swarm};
 use crate::api::table::ErrorBody;
 use crate::api::table::ROWS;
 use std::collections::BTreeMap;
@@ -22,6 +22,7 @@ const KEY: &str = "key";
         embeddings::embeddings,
         model::models,
         model::model,
+        feedback::feedback,
         swarm::peers,
         swarm::experts,
         swarm::plan,

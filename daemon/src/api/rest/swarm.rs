@@ -1,7 +1,7 @@
 //! `/v1/swarm`: who is there and what a question would become, for consoles and scripts.
 
 use super::body::Body;
-use super::{Api, data, extension};
+use super::{Api, data, extension, wishes};
 use crate::api::table::Fault;
 use crate::coordinator::Question;
 use crate::network;
@@ -90,6 +90,8 @@ pub(super) struct ExpertList {
 pub(super) struct PlanRequest {
     /// The question.
     prompt: String,
+    /// What is wished of the swarm.
+    polymath: Option<wishes::Polymath>,
 }
 
 /// Something changed in the directory.
@@ -168,9 +170,9 @@ pub(super) async fn plan(
     let planned = api
         .app
         .coordinator
-        .plan(&Question::new(request.prompt))
+        .plan(&Question { filter: wishes::filter(request.polymath), ..Question::new(request.prompt) })
         .await
-        .map_err(|error| super::wishes::renamed((&error).into(), &[("messages", "prompt")]))?;
+        .map_err(|error| wishes::renamed((&error).into(), &[("messages", "prompt")]))?;
     let mut report = extension::Report::default();
     report.planned(0, &planned);
     Ok(Json(report))

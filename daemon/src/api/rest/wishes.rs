@@ -1,6 +1,7 @@
 //! What chat, completions and responses share of their requests: small types, and checks with the field's name.
 
 use crate::api::table::Fault;
+use polymath_swarm::score;
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -41,6 +42,48 @@ impl StreamOptions {
     pub(super) fn polymath(self) -> bool {
         self.include_polymath.unwrap_or(true)
     }
+}
+
+/// What a request may wish of the swarm, beyond OpenAI's fields.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Polymath {
+    /// What an expert must be to get any of it.
+    #[serde(default)]
+    filter: Filter,
+}
+
+/// Conditions on experts; what is absent or empty is none.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Filter {
+    /// The card's id, or eight or more hexadecimal digits of the model file's SHA-256.
+    #[schema(min_length = 1, max_length = 128)]
+    model: Option<String>,
+    /// Abilities that the card must list, all of them.
+    #[schema(max_items = 16)]
+    abilities: Vec<String>,
+    /// Languages (BCP 47) that the card must list, all of them.
+    #[schema(max_items = 16)]
+    languages: Vec<String>,
+    /// Tokens of context at the least.
+    context_tokens: Option<u32>,
+    /// Trust at the least, 0 to 1.
+    #[schema(minimum = 0, maximum = 1)]
+    trust: Option<f32>,
+    /// Milliseconds to the first token at the most.
+    latency_ms: Option<u32>,
+    /// Price of a generated token at the most, millionths of a credit.
+    price_micro: Option<u64>,
+    /// Only experts on this node.
+    private: bool,
+}
+
+/// The conditions of a request.
+pub(super) fn filter(wishes: Option<Polymath>) -> score::Filter {
+    let Filter { model, abilities, languages, context_tokens, trust, latency_ms, price_micro, private } =
+        wishes.unwrap_or_default().filter;
+    score::Filter { model, abilities, languages, context_tokens, trust, latency_ms, price_micro, private }
 }
 
 /// Refuses fields that would change the answer and that nothing here can honour. Null, false, zero and empty ask

@@ -2,9 +2,10 @@
 
 use crate::api::convert;
 use crate::api::table::Fault;
-use crate::coordinator::{Candidate, Event, PlannedTask, Question, TaskStatus, Usage};
+use crate::coordinator::{Candidate, Event, PlannedTask, Question, TaskId, TaskStatus, Usage};
 use crate::network;
 use polymath_proto::v1;
+use polymath_swarm::score::Filter;
 use polymath_swarm::task::FinishReason;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -79,6 +80,7 @@ struct Options {
     whole: bool,
     verbatim: bool,
     grammar: Option<String>,
+    filter: Filter,
 }
 
 /// A message as a request, or the chat it spoke of (if it named one) and what is wrong.
@@ -114,9 +116,9 @@ impl Chat {
     /// As the coordinator takes it.
     pub(super) fn question(self) -> Result<Question, Fault> {
         let (experts, expert) = target(self.model.as_deref().unwrap_or("swarm"))?;
-        let Options { max_tokens, deadline_ms, grammar, .. } = self.options;
+        let Options { max_tokens, deadline_ms, grammar, filter, .. } = self.options;
         let turn = |turn: Turn| v1::ChatMessage { role: turn.role, content: turn.content };
-        convert::question(v1::ChatRequest {
+        let question = convert::question(v1::ChatRequest {
             prompt: self.prompt,
             messages: self.messages.into_iter().map(turn).collect(),
             experts,
@@ -133,7 +135,8 @@ impl Chat {
             verbatim: self.options.verbatim,
             grammar: grammar.unwrap_or_default(),
             ..v1::ChatRequest::default()
-        })
+        })?;
+        Ok(Question { filter, ..question })
     }
 }
 
@@ -199,7 +202,7 @@ pub(super) fn event(id: &str, seq: u64, event: &Event) -> Option<String> {
             "task": result.id, "status": status(result.status), "answer": result.result,
             "detail": result.detail, "expert": result.expert.as_ref().map(candidate),
             "finish_reason": result.finish_reason.map(reason), "usage": usage(result.usage),
-            "dropped_messages": result.dropped_messages,
+            "dropped_messages": result.dropped_messages, "task_id": result.task_id.map(hex),
             "first_token_ms": result.first_token.map(ms), "total_ms": ms(result.total),
         }),
         Event::Answer(answer) => json!({
@@ -223,7 +226,13 @@ fn candidate(candidate: &Candidate) -> Value {
         "expert": candidate.advert.card.id, "peer_id": network::peer_id_text(candidate.advert.peer),
         "score": candidate.score(), "competence": candidate.factors.competence,
         "trust": candidate.factors.trust, "availability": candidate.factors.availability,
+        "claim": candidate.factors.claim, "coverage": candidate.factors.coverage,
+        "good": candidate.factors.outcomes.good, "bad": candidate.factors.outcomes.bad,
     })
+}
+
+fn hex(id: TaskId) -> String {
+    id.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn usage(usage: Usage) -> Value {

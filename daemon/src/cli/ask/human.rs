@@ -191,8 +191,13 @@ pub(in crate::cli) fn plan_text(style: Style, tasks: &[Task]) -> String {
 }
 
 fn factors(style: Style, candidate: &wire::Candidate) -> String {
+    let seen = if candidate.good + candidate.bad > 0.0 {
+        format!(" (claimed {:.2}; {:.1} good, {:.1} bad)", candidate.claim, candidate.good, candidate.bad)
+    } else {
+        String::new()
+    };
     let sum = format!(
-        "= competence {:.2} × trust {:.2} × availability {:.2}  {}",
+        "= competence {:.2}{seen} × trust {:.2} × availability {:.2}  {}",
         candidate.competence,
         candidate.trust,
         candidate.availability,

@@ -37,8 +37,23 @@ fn task(task: &Task) -> Value {
         "depends_on": task.depends_on,
         "expert": task.expert.as_ref().map(expert),
         "score": task.expert.as_ref().map(|e| rounded(e.score)),
+        "factors": task.expert.as_ref().map(factors),
+        "task_id": task.finished.as_ref().filter(|f| !f.task_id.is_empty()).map(|f| hex(&f.task_id)),
         "answer": task.finished.as_ref().filter(|f| f.status == "done").map(|f| f.answer.clone()),
         "status": task.status(),
+    })
+}
+
+/// What a score is made of.
+pub(in crate::cli) fn factors(candidate: &wire::Candidate) -> Value {
+    json!({
+        "claim": rounded(candidate.claim),
+        "good": rounded(candidate.good),
+        "bad": rounded(candidate.bad),
+        "competence": rounded(candidate.competence),
+        "coverage": rounded(candidate.coverage),
+        "trust": rounded(candidate.trust),
+        "availability": rounded(candidate.availability),
     })
 }
 
@@ -83,8 +98,13 @@ mod tests {
             text: "t".into(),
             expert: Some(candidate),
         }));
-        let finished =
-            wire::TaskFinished { id: 1, answer: "Paris".into(), status: "done".into(), ..Default::default() };
+        let finished = wire::TaskFinished {
+            id: 1,
+            answer: "Paris".into(),
+            status: "done".into(),
+            task_id: vec![1, 2],
+            ..Default::default()
+        };
         transcript.note(&Body::Finished(finished));
         transcript.note(&Body::Answer(wire::Answer {
             text: "Paris".into(),
@@ -96,7 +116,11 @@ mod tests {
             "plan": { "tasks": [{
                 "id": 1, "text": "t", "depends_on": [],
                 "expert": { "id": "geography", "peer_id": "12D3", "model_sha256": "ab01" },
-                "score": 0.9, "answer": "Paris", "status": "done",
+                "score": 0.9, "answer": "Paris", "status": "done", "task_id": "0102",
+                "factors": {
+                    "claim": 0.0, "good": 0.0, "bad": 0.0, "competence": 0.0, "coverage": 0.0, "trust": 0.0,
+                    "availability": 0.0,
+                },
             }]},
             "usage": { "prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0 },
             "timings_ms": { "embed": 2.5, "plan": 0.0, "route": 0.0, "first_token": 0.0, "total": 0.0 },

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use polymath_swarm::score::{Profile, TRUST_NEUTRAL, Terms};
+use polymath_swarm::score::{Outcomes, Profile, TRUST_NEUTRAL, Terms};
 use serde::Deserialize;
 
 use crate::catalog;
@@ -75,6 +75,7 @@ pub(super) async fn profiles(encoder: &Encoder, cards: &[Card]) -> anyhow::Resul
             slots: 1,
             free_slots: 1,
             trust: TRUST_NEUTRAL,
+            outcomes: Outcomes::default(),
         });
     }
     Ok(profiles)

@@ -1,16 +1,21 @@
 //! `eval route`: cards and prompts of anyone's making, embedded by the configured encoder and ranked by the
-//! policy that nodes route by.
+//! policy that nodes route by, beside the simple method: similarity to the description and the three best exemplars.
+//!
+//! Prompts fall into two halves by their hash. The constants of the score were chosen on the first half of the
+//! public prompts and on the bundled experts' trained phrasings; the second half is the one to look at.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use clap::Args;
 use polymath_swarm::evaluation::{RouteCase, RouteReport};
-use polymath_swarm::score::{Query, rank};
+use polymath_swarm::identity::Sha256Hash;
+use polymath_swarm::score::{NEAR_CELLS, Outcomes, Profile, Query, Record, rank};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::{Context, Json, terminal};
-use super::cards::{self, BATCH, Card};
+use super::cards::{self, BATCH};
 use super::{cases, percent};
 use crate::config::file::File;
 use crate::embedding::Encoder;
@@ -20,11 +25,13 @@ use crate::embedding::Encoder;
 #[command(after_help = "\
 Examples:
   daemon eval route --cards cards.json --prompts prompts.jsonl
-  daemon eval route --cards cards.json --prompts prompts.jsonl --json | jq .top1
+  daemon eval route --cards cards.json --prompts prompts.jsonl --feedback
+  daemon eval route --cards cards.json --prompts prompts.jsonl --json | jq .halves[1].top1
 
 Cards are {\"experts\": [{\"id\", \"description\", \"exemplars\": [...]}]}, or a folder of
 experts such as models/experts; a prompt is a line
-{\"prompt\": \"...\", \"expert\": \"id\"}, with null for one that no expert fits.")]
+{\"prompt\": \"...\", \"expert\": \"id\"}, with null for one that no expert fits. Without such
+prompts each is asked once more with its expert left out.")]
 pub(in crate::cli) struct Arguments {
     /// The cards: JSON, or a folder of experts
     #[arg(long, value_name = "FILE.json|DIR")]
@@ -32,6 +39,9 @@ pub(in crate::cli) struct Arguments {
     /// The prompts, JSON lines
     #[arg(long, value_name = "FILE.jsonl")]
     prompts: PathBuf,
+    /// Also tell the router of each answer to the first half, and see what that does to the second
+    #[arg(long)]
+    feedback: bool,
     #[command(flatten)]
     json: Json,
 }
@@ -40,6 +50,21 @@ pub(in crate::cli) struct Arguments {
 struct Prompt {
     prompt: String,
     expert: Option<String>,
+}
+
+/// A prompt with what ranking needs of it.
+struct Asked {
+    query: Query,
+    cells: Vec<u32>,
+    expert: Option<String>,
+    half: usize,
+}
+
+/// Figures of some prompts: as routed, and by the simple method.
+struct Figures {
+    name: &'static str,
+    routed: RouteReport,
+    simple: RouteReport,
 }
 
 pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Result<()> {
@@ -51,39 +76,152 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
     }
     let loaded = context.load(File::default())?;
     let encoder = context.unless_cancelled(Encoder::open(loaded.config.embedding)).await??;
-    let report = context.unless_cancelled(measure(&encoder, &cards, prompts)).await??;
+    let profiles = context.unless_cancelled(cards::profiles(&encoder, &cards)).await??;
+    let asked = context.unless_cancelled(embedded(&encoder, prompts)).await??;
+    let figures = [("all", None), ("first half", Some(0)), ("second half", Some(1))].map(|(name, half)| {
+        let of_half: Vec<&Asked> = asked.iter().filter(|a| half.is_none_or(|h| a.half == h)).collect();
+        Figures {
+            name,
+            routed: routed(&of_half, &profiles, false),
+            simple: routed(&of_half, &profiles, true),
+        }
+    });
+    let learned = arguments.feedback.then(|| learned(&asked, &profiles));
     if arguments.json.json {
-        return terminal::json(&json!({
-            "top1": report.top1,
-            "top3": report.top3,
-            "no_expert_auroc": report.no_expert_auroc,
-            "cases": report.cases,
-        }));
+        return terminal::json(&object(&figures, learned.as_ref()));
     }
-    let auroc = report.no_expert_auroc.map_or_else(|| "-".to_owned(), |a| format!("{a:.3}"));
-    let rows = [
-        vec!["right expert first".to_owned(), percent(report.top1)],
-        vec!["among the first three".to_owned(), percent(report.top3)],
-        vec!["no-expert AUROC".to_owned(), auroc],
-    ];
-    let table = terminal::table(terminal::Style::detect(), &["ROUTING", "FIGURE"], &rows);
-    Ok(terminal::say(&format!("{} prompts, {} cards\n{table}", report.cases, cards.len()))?)
+    let auroc = |r: &RouteReport| r.no_expert_auroc.map_or_else(|| "-".to_owned(), |a| format!("{a:.3}"));
+    let mut rows = Vec::new();
+    let mut row = |name: &str, cell: &dyn Fn(&Figures) -> String| {
+        rows.push(std::iter::once(name.to_owned()).chain(figures.iter().map(cell)).collect::<Vec<_>>());
+    };
+    row("right expert first", &|f| percent(f.routed.top1));
+    row("  by the simple method", &|f| percent(f.simple.top1));
+    row("among the first three", &|f| percent(f.routed.top3));
+    row("  by the simple method", &|f| percent(f.simple.top3));
+    row("no-expert AUROC", &|f| auroc(&f.routed));
+    row("  by similarity alone", &|f| auroc(&f.simple));
+    row("refused, its expert there", &|f| percent(f.routed.refused_with_expert));
+    row("refused, its expert not there", &|f| percent(f.routed.refused_without));
+    let heads = ["ROUTING", "ALL", "FIRST HALF", "SECOND HALF"];
+    let mut text = format!("{} prompts, {} cards\n", figures[0].routed.cases, cards.len());
+    text.push_str(&terminal::table(terminal::Style::detect(), &heads, &rows));
+    if let Some(learned) = &learned {
+        text.push_str(&format!(
+            "after {} verdicts on the first half, right expert first on the second: {} (before {})\n",
+            learned.verdicts,
+            percent(learned.after),
+            percent(learned.before)
+        ));
+    }
+    Ok(terminal::say(&text)?)
 }
 
-async fn measure(encoder: &Encoder, cards: &[Card], prompts: Vec<Prompt>) -> anyhow::Result<RouteReport> {
+/// The keys that scripts depend on; those of all prompts stand at the top.
+fn object(figures: &[Figures; 3], learned: Option<&Learned>) -> Value {
+    let one = |f: &Figures| {
+        json!({
+            "name": f.name,
+            "cases": f.routed.cases,
+            "top1": f.routed.top1,
+            "top3": f.routed.top3,
+            "top1_simple": f.simple.top1,
+            "top3_simple": f.simple.top3,
+            "no_expert_auroc": f.routed.no_expert_auroc,
+            "no_expert_auroc_simple": f.simple.no_expert_auroc,
+            "refused_with_expert": f.routed.refused_with_expert,
+            "refused_without_expert": f.routed.refused_without,
+        })
+    };
+    let mut object = one(&figures[0]);
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert("halves".into(), json!([one(&figures[1]), one(&figures[2])]));
+        if let Some(learned) = learned {
+            let learned = json!({ "verdicts": learned.verdicts, "top1_before": learned.before, "top1_after": learned.after });
+            fields.insert("feedback".into(), learned);
+        }
+    }
+    object
+}
+
+async fn embedded(encoder: &Encoder, prompts: Vec<Prompt>) -> anyhow::Result<Vec<Asked>> {
     let bar = terminal::progress(prompts.len() as u64, "route");
-    let profiles = cards::profiles(encoder, cards).await?;
-    let mut cases = Vec::with_capacity(prompts.len());
+    let codebook = encoder.codebook();
+    let mut asked = Vec::with_capacity(prompts.len());
     for batch in prompts.chunks(BATCH) {
-        let queries = encoder.embed(batch.iter().map(|p| p.prompt.clone()).collect()).await?;
-        for (prompt, embedding) in batch.iter().zip(queries) {
-            let ranked = rank(&Query::new(&prompt.prompt, embedding), &profiles);
-            let competence = ranked.first().map_or(0.0, |r| r.factors.competence);
-            let ranked = ranked.into_iter().map(|r| r.key).collect();
-            cases.push(RouteCase { expert: prompt.expert.clone(), ranked, competence });
+        let embeddings = encoder.embed(batch.iter().map(|p| p.prompt.clone()).collect()).await?;
+        for (prompt, embedding) in batch.iter().zip(embeddings) {
+            let half = usize::from(Sha256Hash::of(prompt.prompt.as_bytes()).0[0] & 1);
+            let (cells, background) = codebook.survey(&embedding).unwrap_or_default();
+            let cells = cells.iter().take(NEAR_CELLS).map(|cell| cell.index).collect();
+            let query = Query::new(&prompt.prompt, embedding).against(background);
+            asked.push(Asked { query, cells, expert: prompt.expert.clone(), half });
             bar.inc(1);
         }
     }
     bar.finish_and_clear();
-    Ok(RouteReport::of(&cases))
+    Ok(asked)
+}
+
+/// Ranks each prompt; if all have an expert, once more without it.
+fn routed(asked: &[&Asked], profiles: &[Profile<String>], simply: bool) -> RouteReport {
+    let leave_out = asked.iter().all(|a| a.expert.is_some());
+    let mut cases = Vec::with_capacity(2 * asked.len());
+    for one in asked {
+        let plain = Query::by_meaning(one.query.embedding.clone());
+        let query = if simply { &plain } else { &one.query };
+        cases.push(case(query, profiles, one.expert.clone()));
+        if leave_out {
+            let others = profiles.iter().filter(|profile| Some(&profile.key) != one.expert.as_ref());
+            cases.push(case(query, others, None));
+        }
+    }
+    RouteReport::of(&cases)
+}
+
+fn case<'a>(
+    query: &Query,
+    profiles: impl IntoIterator<Item = &'a Profile<String>>,
+    expert: Option<String>,
+) -> RouteCase {
+    let ranked = rank(query, profiles);
+    let coverage = ranked.first().map_or(0.0, |r| r.factors.coverage);
+    RouteCase { expert, ranked: ranked.into_iter().map(|r| r.key).collect(), coverage }
+}
+
+/// What verdicts on the first half did to the second.
+struct Learned {
+    verdicts: usize,
+    before: f64,
+    after: f64,
+}
+
+/// Asks the first half in order, with a verdict on whoever came first, good if it was the right one.
+fn learned(asked: &[Asked], profiles: &[Profile<String>]) -> Learned {
+    let mut records: HashMap<String, Record> = HashMap::new();
+    let first = |records: &HashMap<String, Record>, one: &Asked| {
+        let profiles: Vec<Profile<String>> = profiles
+            .iter()
+            .map(|profile| {
+                let record = records.get(&profile.key);
+                let outcomes = record.map_or_else(Outcomes::default, |r| r.near(&one.cells));
+                Profile { outcomes, ..profile.clone() }
+            })
+            .collect();
+        rank(&one.query, &profiles).into_iter().next().map(|r| (r.key, r.factors.claim))
+    };
+    let right = |records: &HashMap<String, Record>| {
+        let second: Vec<&Asked> = asked.iter().filter(|a| a.half == 1 && a.expert.is_some()).collect();
+        let right = second.iter().filter(|a| first(records, a).map(|(key, _)| key) == a.expert).count();
+        right as f64 / second.len().max(1) as f64
+    };
+    let before = right(&records);
+    let mut verdicts = 0;
+    for one in asked.iter().filter(|a| a.half == 0 && a.expert.is_some()) {
+        let (Some((chosen, claim)), Some(cell)) = (first(&records, one), one.cells.first()) else { continue };
+        let outcome = Outcomes::one(Some(&chosen) == one.expert.as_ref(), claim);
+        records.entry(chosen).or_default().note(*cell, outcome, 1.0);
+        verdicts += 1;
+    }
+    Learned { verdicts, before, after: right(&records) }
 }

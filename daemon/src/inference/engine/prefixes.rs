@@ -88,7 +88,8 @@ impl Prefixes {
         let entry = self.entries.remove(at)?;
         // SAFETY: the bytes are what this context itself wrote.
         #[allow(unsafe_code, reason = "the binding takes any bytes for a state")]
-        let restored = unsafe { context.state_seq_set_data_ext(&entry.state, id, LlamaStateSeqFlags::empty()) };
+        let restored =
+            unsafe { context.state_seq_set_data_ext(&entry.state, id, LlamaStateSeqFlags::empty()) };
         if !restored {
             self.bytes -= entry.state.len() as u64;
             return None;

@@ -48,12 +48,21 @@ struct Entry {
 pub(crate) struct Table {
     entries: HashMap<Name, Entry>,
     per_peer: HashMap<PeerKey, Vec<Sha256Hash>>,
+    per_card: HashMap<Sha256Hash, Vec<PeerKey>>,
+    /// Grows with every card that comes or goes.
+    membership: u64,
     departed: LruCache<Name, u64>,
 }
 
 impl Default for Table {
     fn default() -> Self {
-        Self { entries: HashMap::new(), per_peer: HashMap::new(), departed: LruCache::new(DEPARTED) }
+        Self {
+            entries: HashMap::new(),
+            per_peer: HashMap::new(),
+            per_card: HashMap::new(),
+            membership: 0,
+            departed: LruCache::new(DEPARTED),
+        }
     }
 }
 
@@ -68,6 +77,25 @@ impl Table {
 
     pub(crate) fn get(&self, peer: PeerKey, card: Sha256Hash) -> Option<Arc<Advert>> {
         self.entries.get(&(peer, card)).map(|entry| entry.advert.clone())
+    }
+
+    /// All nodes' experts with this card.
+    pub(crate) fn with_card(&self, card: Sha256Hash) -> impl Iterator<Item = Arc<Advert>> {
+        let peers = self.per_card.get(&card).into_iter().flatten();
+        peers.filter_map(move |peer| self.get(*peer, card))
+    }
+
+    /// A number that grows with every card that comes or goes.
+    pub(crate) fn membership(&self) -> u64 {
+        self.membership
+    }
+
+    /// Every card that somebody serves.
+    pub(crate) fn cards(&self) -> impl Iterator<Item = (Sha256Hash, Arc<Card>)> {
+        self.per_card.iter().filter_map(|(hash, peers)| {
+            let advert = self.get(*peers.first()?, *hash)?;
+            Some((*hash, advert.card.clone()))
+        })
     }
 
     /// Whether any expert of `peer` is known.
@@ -106,6 +134,9 @@ impl Table {
             return Insert::Full;
         }
         self.per_peer.entry(peer).or_default().push(name.1);
+        let serving = self.per_card.entry(name.1).or_default();
+        self.membership += u64::from(serving.is_empty());
+        serving.push(peer);
         let advert = Arc::new(Advert { peer, card_hash: name.1, card, status });
         self.entries.insert(name, Entry { advert, heard: now, own });
         Insert::Added
@@ -139,9 +170,9 @@ impl Table {
 
     /// Drops every expert of `peer`; says whether there was any.
     pub(crate) fn drop_peer(&mut self, peer: PeerKey) -> bool {
-        let cards = self.per_peer.remove(&peer).unwrap_or_default();
+        let cards = self.per_peer.get(&peer).cloned().unwrap_or_default();
         for card in &cards {
-            self.entries.remove(&(peer, *card));
+            self.remove((peer, *card));
         }
         !cards.is_empty()
     }
@@ -174,6 +205,13 @@ impl Table {
             cards.retain(|card| *card != name.1);
             if cards.is_empty() {
                 self.per_peer.remove(&name.0);
+            }
+        }
+        if let Some(serving) = self.per_card.get_mut(&name.1) {
+            serving.retain(|peer| *peer != name.0);
+            if serving.is_empty() {
+                self.per_card.remove(&name.1);
+                self.membership += 1;
             }
         }
         self.entries.remove(&name).is_some()
@@ -256,5 +294,22 @@ mod tests {
         assert!(table.drop_peer(peer(1)));
         assert_eq!(table.len(), 1);
         assert!(!table.knows(peer(1)) && table.knows(peer(2)));
+    }
+
+    #[test]
+    fn cards_come_and_go_with_those_who_serve_them() {
+        let (mut table, now) = (Table::default(), (Instant::now(), NOW_MS));
+        let card = Arc::new(card("a", 1));
+        table.insert(peer(1), card.clone(), fresh(hash(1), 5), false, now);
+        let one = table.membership();
+        table.insert(peer(2), card.clone(), fresh(hash(1), 5), false, now);
+        table.update(peer(2), fresh(hash(1), 6), now);
+        assert_eq!(table.membership(), one, "the same card again, and news of it, change no card");
+        assert_eq!((table.with_card(hash(1)).count(), table.cards().count()), (2, 1));
+        table.withdraw(peer(1), hash(1));
+        assert_eq!((table.with_card(hash(1)).count(), table.membership()), (1, one));
+        table.drop_peer(peer(2));
+        assert_eq!((table.cards().count(), table.with_card(hash(1)).count()), (0, 0));
+        assert!(table.membership() > one);
     }
 }

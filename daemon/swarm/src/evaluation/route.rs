@@ -1,5 +1,6 @@
 //! Whether the right expert came first, and whether prompts that none fits can be told from the others.
 
+use crate::score;
 use std::cmp::Ordering;
 
 /// One prompt with the expert that should get it (None: none fits) and what the router said.
@@ -9,8 +10,8 @@ pub struct RouteCase {
     pub expert: Option<String>,
     /// Ids, best first.
     pub ranked: Vec<String>,
-    /// The competence of the best.
-    pub competence: f32,
+    /// The coverage of the best.
+    pub coverage: f32,
 }
 
 /// Figures over a set of prompts.
@@ -20,23 +21,33 @@ pub struct RouteReport {
     pub top1: f64,
     /// Within the first three.
     pub top3: f64,
-    /// Area under the ROC curve of competence telling prompts with an expert from those with none; None
+    /// Area under the ROC curve of coverage telling prompts with an expert from those with none; None
     /// without both kinds.
     pub no_expert_auroc: Option<f64>,
-    /// Prompts.
+    /// Share of the prompts with an expert that none would be asked; 0 without any.
+    pub refused_with_expert: f64,
+    /// Share of the prompts without one of which this is so.
+    pub refused_without: f64,
+    /// Prompts with an expert.
     pub cases: usize,
 }
 
 impl RouteReport {
     /// Computes all figures.
     pub fn of(cases: &[RouteCase]) -> Self {
-        let known: Vec<f32> = cases.iter().filter(|c| c.expert.is_some()).map(|c| c.competence).collect();
-        let unknown: Vec<f32> = cases.iter().filter(|c| c.expert.is_none()).map(|c| c.competence).collect();
+        let coverages = |has: bool| -> Vec<f32> {
+            cases.iter().filter(|c| c.expert.is_some() == has).map(|c| c.coverage).collect()
+        };
+        let (known, unknown) = (coverages(true), coverages(false));
+        let refused =
+            |all: &[f32]| all.iter().filter(|c| !score::fits(**c)).count() as f64 / all.len().max(1) as f64;
         Self {
             top1: top_k(cases, 1),
             top3: top_k(cases, 3),
             no_expert_auroc: auroc(&known, &unknown),
-            cases: cases.len(),
+            refused_with_expert: refused(&known),
+            refused_without: refused(&unknown),
+            cases: known.len(),
         }
     }
 }
@@ -92,10 +103,10 @@ mod tests {
 
     #[test]
     fn the_report_counts_only_prompts_that_have_an_expert() {
-        let case = |expert: Option<&str>, ranked: &[&str], competence| RouteCase {
+        let case = |expert: Option<&str>, ranked: &[&str], coverage| RouteCase {
             expert: expert.map(String::from),
             ranked: ranked.iter().map(|s| (*s).to_owned()).collect(),
-            competence,
+            coverage,
         };
         let report = RouteReport::of(&[
             case(Some("a"), &["a", "b"], 0.9),
@@ -103,6 +114,7 @@ mod tests {
             case(None, &["a"], 0.7),
         ]);
         assert_eq!((report.top1, report.top3, report.no_expert_auroc), (0.5, 1.0, Some(0.5)));
+        assert_eq!((report.cases, report.refused_with_expert, report.refused_without), (2, 0.0, 0.0));
     }
 
     proptest! {

@@ -6,6 +6,8 @@
 //! alone, so that a directory of thousands costs nothing). Words are compared by hash, without plural endings; of
 //! figures and of words in capitals the shape counts ("0x4F", "MCMXC"), since no card lists every number.
 
+use std::sync::Arc;
+
 /// Distinct words of one text or card that count: cards hold 17 texts of some twenty words.
 const TERMS_MAX: usize = 512;
 /// Letters a word must have to lose its plural ending.
@@ -13,9 +15,9 @@ const PLURAL_LETTERS_MIN: usize = 4;
 /// Digits beyond which numbers look alike.
 const DIGITS_MAX: usize = 4;
 
-/// The distinct words of a text, as sorted hashes.
+/// The distinct words of a text, as sorted hashes; cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Terms(Vec<u64>);
+pub struct Terms(Arc<[u64]>);
 
 impl Terms {
     /// The words of all `texts` together.
@@ -32,7 +34,7 @@ impl Terms {
         all.sort_unstable();
         all.dedup();
         all.truncate(TERMS_MAX);
-        Self(all)
+        Self(all.into())
     }
 
     fn has(&self, term: u64) -> bool {
@@ -43,7 +45,7 @@ impl Terms {
     pub(super) fn shares(&self, cards: &[&Terms]) -> Vec<f32> {
         let mut shares = vec![0.0; cards.len()];
         let mut whole = 0.0;
-        for term in &self.0 {
+        for term in self.0.iter() {
             let using = cards.iter().filter(|card| card.has(*term)).count();
             let weight = (1.0 + cards.len() as f32 / (1 + using) as f32).ln();
             whole += weight;

@@ -1,98 +1,215 @@
-//! Ranking for directories of thousands.
+//! Finding the cards worth ranking among thousands.
 //!
-//! Ten thousand experts with eight exemplars hold 138 MB of vectors, more than memory delivers in a few
-//! milliseconds. So a shelf keeps them side by side as int8, a quarter of that, looks at all of those first,
-//! and scores exactly only the experts that come out on top.
+//! Ten thousand cards of nine vectors are 35 MB as int8, more than memory delivers in a few milliseconds. So the shelf
+//! keeps an inverted file over the codebook's cells (Jégou et al. 2011): a query looks at the vectors of its nearest
+//! cells only, then at the whole of the cards that came out on top, and hands over the best of these for the exact
+//! score. Small directories are handed over whole.
 
-use super::{Best, Profile, Query, RANKED_MAX, Ranked, best_of, combine, factors, finish, place};
-use crate::embedding::Embedding;
+use super::{Best, RANKED_MAX, combine};
+use crate::capability::Card;
+use crate::cells::Codebook;
+use crate::embedding::{Embedding, Int8Vector};
 use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::Arc;
 
-/// Experts scored exactly after the int8 pass: four times what is returned. The int8 error of a similarity is
-/// about 0.002, so an expert would have to be that close to 192 others to be lost.
+/// Cards that are all ranked exactly; beyond, the inverted file chooses.
 const EXACT_MAX: usize = 4 * RANKED_MAX;
+/// Where a vector stands: which card's, and which of its vectors.
+type Place = (u32, u16);
 
-/// Profiles of one embedding space. Gives [`super::rank`]'s answer, but for ties within the int8 error at the
-/// far end of more than `EXACT_MAX` experts.
 #[derive(Clone, Debug)]
-pub struct Shelf<K> {
-    dimension: usize,
-    /// Of all profiles, description first, then exemplars; `dimension` values each.
-    values: Vec<i8>,
-    /// Value of one step of each vector.
-    scales: Vec<f32>,
-    profiles: Vec<Profile<K>>,
+struct Entry<K> {
+    key: K,
+    card: Arc<Card>,
+    /// The cell of each vector, once it has been worked out.
+    cells: Option<Vec<u32>>,
 }
 
-impl<K: Ord + Clone> Shelf<K> {
-    /// Takes `profiles`; those with a vector of another dimension than `dimension` are left out.
-    pub fn new(dimension: usize, profiles: impl IntoIterator<Item = Profile<K>>) -> Self {
-        let mut shelf = Self { dimension, values: Vec::new(), scales: Vec::new(), profiles: Vec::new() };
-        for profile in profiles {
-            let vectors = std::iter::once(&profile.description).chain(&profile.exemplars);
-            if dimension == 0 || vectors.clone().any(|v| v.as_slice().len() != dimension) {
-                continue;
-            }
-            for vector in vectors {
-                let small = vector.quantise();
-                shelf.values.extend_from_slice(&small.values);
-                shelf.scales.push(small.scale);
-            }
-            shelf.profiles.push(profile);
-        }
-        shelf
-    }
+/// Cards of one embedding space by key.
+#[derive(Clone, Debug)]
+pub struct Shelf<K> {
+    entries: Vec<Option<Entry<K>>>,
+    places: HashMap<K, u32>,
+    free: Vec<u32>,
+    /// Entries without cells.
+    unsorted: Vec<u32>,
+    /// The vectors in each cell.
+    cells: HashMap<u32, Vec<Place>>,
+}
 
-    /// Number of experts.
+impl<K> Default for Shelf<K> {
+    fn default() -> Self {
+        Self {
+            entries: Vec::new(),
+            places: HashMap::new(),
+            free: Vec::new(),
+            unsorted: Vec::new(),
+            cells: HashMap::new(),
+        }
+    }
+}
+
+impl<K> Shelf<K> {
+    /// Cells of a query that are looked into: half of them find as much on text of the codebook's kind.
+    pub const PROBED: usize = 16;
+}
+
+impl<K: Ord + Clone + Hash> Shelf<K> {
+    /// Number of cards.
     pub fn len(&self) -> usize {
-        self.profiles.len()
+        self.places.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.profiles.is_empty()
+        self.places.is_empty()
     }
 
-    /// As [`super::rank`].
-    pub fn rank(&self, query: &Query) -> Vec<Ranked<K>> {
-        if query.embedding.as_slice().len() != self.dimension {
-            return Vec::new();
+    /// Whether the card is there.
+    pub fn contains(&self, key: &K) -> bool {
+        self.places.contains_key(key)
+    }
+
+    /// The keys, in no particular order.
+    pub fn keys(&self) -> impl Iterator<Item = &K> {
+        self.places.keys()
+    }
+
+    /// Puts a card in; one that is there stays as it is.
+    pub fn insert(&mut self, key: K, card: Arc<Card>) {
+        if self.contains(&key) {
+            return;
         }
-        let chosen: Vec<usize> = if self.profiles.len() <= EXACT_MAX {
-            (0..self.profiles.len()).collect()
-        } else {
-            let mut rough = self.rough(&query.embedding);
-            rough.select_nth_unstable_by(EXACT_MAX - 1, better_first);
-            rough[..EXACT_MAX].iter().map(|(_, at)| *at).collect()
-        };
-        let profiles: Vec<&Profile<K>> = chosen.into_iter().map(|at| &self.profiles[at]).collect();
-        let places = profiles.iter().enumerate().map(|(at, profile)| place(at, query, profile));
-        finish(query, best_of(places.collect()), &profiles)
-    }
-
-    /// Score from int8 vectors and index of every profile.
-    fn rough(&self, query: &Embedding) -> Vec<(f32, usize)> {
-        let small = query.quantise();
-        let query: Vec<i16> = small.values.iter().map(|v| i16::from(*v)).collect();
-        let mut vectors = self.values.chunks_exact(self.dimension).zip(&self.scales);
-        let mut next =
-            || vectors.next().map_or(0.0, |(v, scale)| dot_int8(&query, v) as f32 * scale * small.scale);
-        let mut scored = Vec::with_capacity(self.profiles.len());
-        for (at, profile) in self.profiles.iter().enumerate() {
-            let description = next();
-            let mut best = Best::default();
-            for _ in &profile.exemplars {
-                best.add(next());
+        let entry = Some(Entry { key: key.clone(), card, cells: None });
+        let at = match self.free.pop() {
+            Some(at) => {
+                self.entries[at as usize] = entry;
+                at
             }
-            let raw = combine(description, &best);
-            scored.push((factors(profile, raw).score(), at));
+            None => {
+                self.entries.push(entry);
+                (self.entries.len() - 1) as u32
+            }
+        };
+        self.places.insert(key, at);
+        self.unsorted.push(at);
+    }
+
+    /// Takes a card out.
+    pub fn remove(&mut self, key: &K) {
+        let Some(at) = self.places.remove(key) else { return };
+        self.free.push(at);
+        match self.entries[at as usize].take().and_then(|entry| entry.cells) {
+            Some(cells) => {
+                for cell in cells {
+                    if let Some(list) = self.cells.get_mut(&cell) {
+                        list.retain(|(owner, _)| *owner != at);
+                    }
+                }
+            }
+            None => self.unsorted.retain(|owner| *owner != at),
         }
-        scored
+    }
+
+    /// Works out the cells of up to `most` cards that have none, if there are so many cards that it matters; says whether
+    /// any is left.
+    pub fn sort(&mut self, codebook: &Codebook, most: usize) -> bool {
+        if self.len() <= EXACT_MAX {
+            return false;
+        }
+        for _ in 0..most {
+            let Some(at) = self.unsorted.pop() else { break };
+            let Some(entry) = &mut self.entries[at as usize] else { continue };
+            let mut cells = Vec::with_capacity(entry.card.embeddings.len());
+            for (row, vector) in (0u16..).zip(&entry.card.embeddings) {
+                let nearest = vector.restore().and_then(|v| codebook.nearest(&v, 1).first().copied());
+                let Some(cell) = nearest else { continue };
+                cells.push(cell.index);
+                self.cells.entry(cell.index).or_default().push((at, row));
+            }
+            entry.cells = Some(cells);
+        }
+        !self.unsorted.is_empty()
+    }
+
+    /// Whether [`Self::sort`] has something to do.
+    pub fn is_unsorted(&self) -> bool {
+        self.len() > EXACT_MAX && !self.unsorted.is_empty()
+    }
+
+    /// The cards among which the best for `query` are, those that `admits` refuses left out: all of them if they are few,
+    /// else the [`RANKED_MAX`] best by rounded similarity. `nearest` are the query's nearest cells ([`Self::PROBED`]
+    /// of them).
+    pub fn near(
+        &self,
+        query: &Embedding,
+        nearest: &[u32],
+        admits: impl Fn(&Card) -> bool,
+    ) -> Vec<(&K, &Arc<Card>)> {
+        let admitted = |at: u32| self.entries[at as usize].as_ref().filter(|entry| admits(&entry.card));
+        if self.len() <= EXACT_MAX {
+            let all = self.places.values().filter_map(|at| admitted(*at));
+            return all.map(|entry| (&entry.key, &entry.card)).collect();
+        }
+        let small = Query::of(query);
+        let mut best = vec![f32::NEG_INFINITY; self.entries.len()];
+        let mut met = Vec::new();
+        for (at, row) in nearest.iter().filter_map(|cell| self.cells.get(cell)).flatten() {
+            let Some(entry) = &self.entries[*at as usize] else { continue };
+            let best = &mut best[*at as usize];
+            if *best == f32::NEG_INFINITY {
+                met.push(*at);
+            }
+            *best = best.max(small.similarity(&entry.card.embeddings[usize::from(*row)]));
+        }
+        let mut met: Vec<(f32, u32)> = met.into_iter().map(|at| (best[at as usize], at)).collect();
+        met.retain(|(_, at)| admitted(*at).is_some());
+        keep(&mut met, EXACT_MAX);
+        met.extend(self.unsorted.iter().map(|at| (0.0, *at)));
+        let mut scored: Vec<(f32, u32)> =
+            met.into_iter().filter_map(|(_, at)| Some((small.of_card(&admitted(at)?.card), at))).collect();
+        keep(&mut scored, RANKED_MAX);
+        scored.iter().filter_map(|(_, at)| admitted(*at)).map(|entry| (&entry.key, &entry.card)).collect()
     }
 }
 
-fn better_first(a: &(f32, usize), b: &(f32, usize)) -> Ordering {
-    b.0.total_cmp(&a.0).then(a.1.cmp(&b.1))
+/// Leaves the `most` highest.
+fn keep(scored: &mut Vec<(f32, u32)>, most: usize) {
+    let higher = |a: &(f32, u32), b: &(f32, u32)| -> Ordering { b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)) };
+    if scored.len() > most {
+        scored.select_nth_unstable_by(most - 1, higher);
+        scored.truncate(most);
+    }
+}
+
+/// A query in int8: the error of a similarity is about 0.002.
+struct Query {
+    values: Vec<i16>,
+    scale: f32,
+}
+
+impl Query {
+    fn of(embedding: &Embedding) -> Self {
+        let small = embedding.quantise();
+        Self { values: small.values.iter().map(|v| i16::from(*v)).collect(), scale: small.scale }
+    }
+
+    fn similarity(&self, vector: &Int8Vector) -> f32 {
+        if vector.values.len() != self.values.len() {
+            return 0.0;
+        }
+        dot_int8(&self.values, &vector.values) as f32 * vector.scale * self.scale
+    }
+
+    fn of_card(&self, card: &Card) -> f32 {
+        let mut similarities = card.embeddings.iter().map(|vector| self.similarity(vector));
+        let description = similarities.next().unwrap_or(0.0);
+        let mut best = Best::default();
+        similarities.for_each(|similarity| best.add(similarity));
+        combine(description, &best)
+    }
 }
 
 /// Dot product in 32 bits (127 * 127 * 384 is 6 million). Whole blocks of a fixed width, and wrapping: compilers

@@ -1,7 +1,11 @@
 //! Tables and properties of the score.
 
 use super::*;
+use crate::capability::{Card, ExpertKind, ModelFacts};
+use crate::cells::Codebook;
+use crate::identity::Sha256Hash;
 use proptest::prelude::*;
+use std::sync::Arc;
 
 fn unit(values: &[f32]) -> Embedding {
     Embedding::new(values).unwrap()
@@ -21,6 +25,7 @@ fn profile(key: u32, description: &[f32], exemplars: &[&[f32]], free_slots: u32)
         slots: 4,
         free_slots,
         trust: TRUST_NEUTRAL,
+        outcomes: Outcomes::default(),
     }
 }
 
@@ -88,46 +93,99 @@ fn among_equals_the_prompts_own_words_decide() {
     assert!(ranked[0].factors.competence > ranked[1].factors.competence);
 }
 
-#[test]
-fn ten_thousand_experts_are_ranked_as_one_by_one() {
-    let all = vectors(10_000 * 9, 384);
-    let profiles: Vec<_> = (0u32..)
-        .zip(all.chunks_exact(9))
-        .map(|(key, own)| Profile {
-            key,
-            description: own[0].clone(),
-            exemplars: own[1..].to_vec(),
-            terms: Terms::default(),
-            slots: 2,
-            free_slots: key % 3,
-            trust: TRUST_NEUTRAL,
-        })
-        .collect();
-    let query = Query::by_meaning(all[4_500].clone());
-    let shelf = Shelf::new(384, profiles.clone());
-    assert_eq!(shelf.rank(&query), rank(&query, &profiles));
+fn card(own: &[Embedding]) -> Arc<Card> {
+    Arc::new(Card {
+        id: "c".into(),
+        kind: ExpertKind::Model,
+        description: "d".into(),
+        exemplars: vec!["e".into(); own.len() - 1],
+        model: ModelFacts {
+            sha256: Sha256Hash::default(),
+            architecture: "llama".into(),
+            parameters: 1,
+            quantisation: "F16".into(),
+            context_tokens: 512,
+            flash_attention: false,
+            unified_kv: false,
+        },
+        licence: "MIT".into(),
+        languages: Vec::new(),
+        abilities: Vec::new(),
+        space: Sha256Hash::default(),
+        embeddings: own.iter().map(Embedding::quantise).collect(),
+        temperature: 0.0,
+    })
+}
+
+/// Cards and a codebook that fit each other: every vector lies about one of 64 centres.
+fn clustered(count: usize) -> (Vec<Vec<Embedding>>, Codebook) {
+    const DIMENSION: usize = 48;
+    let centres = vectors(64, DIMENSION);
+    let noise = vectors(count * 5, DIMENSION);
+    let cards = noise.chunks_exact(5).enumerate().map(|(at, own)| {
+        let near = |(row, noise): (usize, &Embedding)| {
+            let centre = centres[(at * 7 + row % 2 * 13) % 64].as_slice();
+            unit(&centre.iter().zip(noise.as_slice()).map(|(c, n)| c + 0.6 * n).collect::<Vec<_>>())
+        };
+        own.iter().enumerate().map(near).collect()
+    });
+    (cards.collect(), Codebook::from_centres(&centres).unwrap())
+}
+
+fn best_key(cards: &[Vec<Embedding>], query: &Embedding) -> usize {
+    let of = |own: &Vec<Embedding>| similarity(query, &own[0], &own[1..]);
+    let scores: Vec<f32> = cards.iter().map(of).collect();
+    (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b])).unwrap()
 }
 
 #[test]
-fn the_int8_pass_loses_nobody_who_matters() {
-    let all = vectors(700 * 3, 40);
-    let profiles: Vec<_> = (0u32..)
-        .zip(all.chunks_exact(3))
-        .map(|(key, own)| Profile {
-            key,
-            description: own[0].clone(),
-            exemplars: own[1..].to_vec(),
-            terms: Terms::default(),
-            slots: 2,
-            free_slots: key % 3,
-            trust: TRUST_NEUTRAL,
-        })
-        .collect();
-    let shelf = Shelf::new(40, profiles.clone());
-    for embedding in all.iter().step_by(97) {
-        let query = Query::by_meaning(embedding.clone());
-        assert_eq!(shelf.rank(&query), rank(&query, &profiles));
+fn a_small_shelf_hands_over_everything_and_a_large_one_the_best() {
+    let (cards, codebook) = clustered(3_000);
+    let mut shelf = Shelf::default();
+    for (key, own) in cards.iter().enumerate() {
+        shelf.insert(key, card(own));
+        if key == 99 {
+            assert!(!shelf.sort(&codebook, usize::MAX));
+            assert_eq!(shelf.near(&cards[0][0], &[], |_| true).len(), 100);
+        }
     }
+    let found = |shelf: &Shelf<usize>, query: &Embedding| -> Vec<usize> {
+        let cells: Vec<u32> =
+            codebook.nearest(query, Shelf::<usize>::PROBED).iter().map(|cell| cell.index).collect();
+        shelf.near(query, &cells, |_| true).into_iter().map(|(key, _)| *key).collect()
+    };
+    let query = &cards[1_234][2];
+    assert!(found(&shelf, query).contains(&best_key(&cards, query)), "unsorted cards are looked at too");
+    assert!(shelf.sort(&codebook, 1_000) && !shelf.sort(&codebook, 5_000));
+    let queries = || cards.iter().step_by(37).map(|own| &own[1]);
+    let hits = queries().filter(|query| found(&shelf, query).contains(&best_key(&cards, query))).count();
+    assert!(hits * 100 >= queries().count() * 98, "{hits} of {}", queries().count());
+    assert_eq!(found(&shelf, query).len(), RANKED_MAX);
+    let best = best_key(&cards, query);
+    shelf.remove(&best);
+    assert!(!found(&shelf, query).contains(&best) && shelf.len() == 2_999 && !shelf.contains(&best));
+    shelf.insert(best, card(&cards[best]));
+    assert!(found(&shelf, query).contains(&best));
+    assert!(shelf.near(query, &[], |_| false).is_empty());
+}
+
+#[test]
+fn a_prompt_near_to_everything_is_covered_less() {
+    assert_eq!(coverage(0.4, BACKGROUND_MIDDLE), competence(0.4));
+    assert!(coverage(0.4, 0.5) < coverage(0.4, 0.2));
+    let query = Query::new("x", unit(&[1.0, 0.0])).against(0.9);
+    let ranked = rank(&query, &[profile(1, &[1.0, 1.6], &[], 4)]);
+    assert!(ranked[0].factors.coverage < ranked[0].factors.claim && ranked[0].factors.claim > NO_EXPERT);
+}
+
+#[test]
+fn outcomes_move_the_expert_they_are_about() {
+    let mut profiles = [profile(1, &[1.0, 0.9], &[], 4), profile(2, &[1.0, 1.0], &[], 4)];
+    assert_eq!(rank(&query(&[1.0, 0.0]), &profiles)[0].key, 1);
+    profiles[0].outcomes = Outcomes { good: 0.0, bad: 3.0, claimed: 3.0 };
+    let ranked = rank(&query(&[1.0, 0.0]), &profiles);
+    assert_eq!(ranked[0].key, 2);
+    assert!(ranked[1].factors.competence < ranked[1].factors.claim);
 }
 
 proptest! {
@@ -143,7 +201,7 @@ proptest! {
     }
 
     #[test]
-    fn the_shelf_agrees_and_order_in_does_not_matter(seed in 0usize..40, count in 1usize..90) {
+    fn order_in_does_not_matter(seed in 0usize..40, count in 1usize..90) {
         let all = vectors(200, 8);
         let mut profiles: Vec<_> = (0..count)
             .map(|i| Profile {
@@ -154,11 +212,11 @@ proptest! {
                 slots: 3,
                 free_slots: (i % 4) as u32,
                 trust: 1.0,
+                outcomes: Outcomes::default(),
             })
             .collect();
         let query = Query::new("how many miles", all[seed].clone());
         let ranked = rank(&query, &profiles);
-        prop_assert_eq!(Shelf::new(8, profiles.clone()).rank(&query), ranked.clone());
         profiles.reverse();
         prop_assert_eq!(rank(&query, &profiles), ranked);
     }

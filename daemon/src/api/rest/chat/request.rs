@@ -54,6 +54,8 @@ pub(in crate::api::rest) struct ChatRequest {
     presence_penalty: Option<f32>,
     /// The same seed, model and request give the same answer; choice i has the seed plus i.
     seed: Option<i64>,
+    /// What is wished of the swarm beyond OpenAI's fields.
+    polymath: Option<wishes::Polymath>,
     /// The answer ends before any of these, at most 16.
     stop: Option<OneOrMany>,
     /// Whether the log-probabilities of the tokens are told.
@@ -242,6 +244,7 @@ impl ChatRequest {
             // Zero would mean no log-probabilities at all.
             top_logprobs: alternatives.map_or(0, |n| n.max(1)),
             grammar,
+            filter: wishes::filter(self.polymath),
             ..Question::default()
         };
         let copy = |i| Question { seed: wishes::seed(self.seed, i), ..question.clone() };

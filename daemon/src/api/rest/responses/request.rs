@@ -57,6 +57,8 @@ pub(in crate::api::rest) struct ResponseRequest {
     presence_penalty: Option<f32>,
     /// The same seed, model and request give the same answer.
     seed: Option<i64>,
+    /// What is wished of the swarm beyond OpenAI's fields.
+    polymath: Option<wishes::Polymath>,
     /// What the text must look like.
     text: Option<TextConfig>,
     /// Functions the expert may call.
@@ -231,6 +233,7 @@ impl ResponseRequest {
             // Zero would mean no log-probabilities at all.
             top_logprobs: alternatives.map_or(0, |n| n.max(1)),
             grammar,
+            filter: wishes::filter(self.polymath),
             ..Question::default()
         };
         let names = vec![

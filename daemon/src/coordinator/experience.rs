@@ -1,0 +1,163 @@
+//! What this node has seen of each expert: outcomes of its answers, and how soon it begins.
+//!
+//! An answer's task is remembered for a while so that whoever got it can say whether it was good. Verdicts are stored
+//! before they are acknowledged; the rest lives in memory. Task ids are 128 random bits that only the asker knows, so
+//! nobody can judge another's answers.
+
+use super::{Candidate, Error};
+use crate::store::{ExpertKey, Store};
+use lru::LruCache;
+use polymath_swarm::capability::Advert;
+use polymath_swarm::identity::{PeerKey, Sha256Hash};
+use polymath_swarm::score::{Outcomes, Record};
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+/// Answers that can still be judged: some days of a household, 4 MB of texts.
+const TASKS_MAX: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
+/// Bytes of a task's text that are kept: what the encoder reads of it.
+const TEXT_BYTES_MAX: usize = 1_024;
+/// Experts whose first tokens are remembered.
+const LATENCIES_MAX: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
+/// Weight of the newest measurement in the moving average.
+const LATENCY_WEIGHT: f32 = 0.3;
+/// Share of the questions that may try an expert without a record in place of one with a good one.
+const STRANGERS_SHARE: f64 = 0.1;
+
+/// Names a task: 16 random bytes.
+pub type TaskId = [u8; 16];
+
+/// What somebody thinks of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It was good.
+    Good,
+    /// It was not.
+    Bad,
+}
+
+/// What a verdict was about, and where the expert stands after it.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// The card's id.
+    pub expert: String,
+    /// Its node.
+    pub peer: PeerKey,
+    /// All its outcomes.
+    pub outcomes: Outcomes,
+}
+
+/// A task that was answered.
+#[derive(Clone, Debug)]
+struct Answered {
+    advert: Arc<Advert>,
+    text: String,
+    /// The outcome that counts, and the cell it was counted in.
+    judged: Option<(Outcomes, u32)>,
+}
+
+/// Everything seen. The locks are held for look-ups, and the tasks' one for a verdict as a whole.
+pub(super) struct Experience {
+    store: Store,
+    records: RwLock<HashMap<ExpertKey, Record>>,
+    tasks: Mutex<LruCache<TaskId, Answered>>,
+    latencies: Mutex<LruCache<(PeerKey, Sha256Hash), f32>>,
+    routed: AtomicU64,
+    strangers: AtomicU64,
+}
+
+impl Experience {
+    /// What the store holds.
+    pub(super) fn load(store: Store) -> Result<Self, crate::store::Error> {
+        let mut cells: HashMap<ExpertKey, Vec<(u32, Outcomes)>> = HashMap::new();
+        for (expert, cell, outcomes) in store.outcomes()? {
+            cells.entry(expert).or_default().push((cell, outcomes));
+        }
+        let records = cells.into_iter().map(|(expert, cells)| (expert, Record::of(cells))).collect();
+        Ok(Self {
+            store,
+            records: RwLock::new(records),
+            tasks: Mutex::new(LruCache::new(TASKS_MAX)),
+            latencies: Mutex::new(LruCache::new(LATENCIES_MAX)),
+            routed: AtomicU64::new(0),
+            strangers: AtomicU64::new(0),
+        })
+    }
+
+    /// What counts of an expert for a prompt whose nearest cells these are.
+    pub(super) fn near(&self, expert: ExpertKey, nearest: &[u32]) -> Outcomes {
+        let records = self.records.read().unwrap_or_else(PoisonError::into_inner);
+        records.get(&expert).map_or_else(Outcomes::default, |record| record.near(nearest))
+    }
+
+    /// Remembers who answered a task.
+    pub(super) fn answered(&self, task: TaskId, candidate: &Candidate, text: &str) {
+        let end = text.floor_char_boundary(TEXT_BYTES_MAX);
+        let answered =
+            Answered { advert: candidate.advert.clone(), text: text[..end].to_owned(), judged: None };
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).put(task, answered);
+    }
+
+    /// The text of a task that was answered, and by whom.
+    pub(super) fn task(&self, task: TaskId) -> Result<(String, Arc<Advert>), Error> {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let answered = tasks.get(&task).ok_or(Error::UnknownTask)?;
+        Ok((answered.text.clone(), answered.advert.clone()))
+    }
+
+    /// Counts a verdict for a task whose text lies in `cell` and for which its expert claimed `claim`; it takes the place of
+    /// an earlier one.
+    pub(super) fn judge(
+        &self,
+        task: TaskId,
+        verdict: Verdict,
+        (cell, claim): (u32, f32),
+    ) -> Result<Judged, Error> {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let answered = tasks.get_mut(&task).ok_or(Error::UnknownTask)?;
+        let mut records = self.records.write().unwrap_or_else(PoisonError::into_inner);
+        let expert = (answered.advert.peer, answered.advert.card.model.sha256);
+        let mut record = records.get(&expert).cloned().unwrap_or_default();
+        if let Some((before, cell)) = answered.judged {
+            record.note(cell, before, -1.0);
+        }
+        let outcome = Outcomes::one(verdict == Verdict::Good, claim);
+        record.note(cell, outcome, 1.0);
+        let cells: Vec<_> = record.cells().collect();
+        // On disk first: what fails there has not happened.
+        self.store.set_outcomes(expert, &cells)?;
+        let outcomes = record.all();
+        records.insert(expert, record);
+        answered.judged = Some((outcome, cell));
+        Ok(Judged { expert: answered.advert.card.id.clone(), peer: expert.0, outcomes })
+    }
+
+    /// Takes the time from an offer to its first token.
+    pub(super) fn began(&self, candidate: &Candidate, after: Duration) {
+        let key = (candidate.advert.peer, candidate.advert.card_hash);
+        let ms = after.as_secs_f32() * 1e3;
+        let mut latencies = self.latencies.lock().unwrap_or_else(PoisonError::into_inner);
+        let mean = latencies.get(&key).map_or(ms, |mean| mean + LATENCY_WEIGHT * (ms - mean));
+        latencies.put(key, mean);
+    }
+
+    /// Milliseconds to the expert's first token, a moving average.
+    pub(super) fn latency_ms(&self, peer: PeerKey, card: Sha256Hash) -> Option<f32> {
+        self.latencies.lock().unwrap_or_else(PoisonError::into_inner).peek(&(peer, card)).copied()
+    }
+
+    /// Whether a question may try an expert without a record.
+    pub(super) fn may_try_strangers(&self) -> bool {
+        let routed = self.routed.fetch_add(1, Ordering::Relaxed) + 1;
+        let tried = self.strangers.load(Ordering::Relaxed);
+        (tried + 1) as f64 <= STRANGERS_SHARE * routed as f64
+    }
+
+    /// One was tried.
+    pub(super) fn tried_stranger(&self) {
+        self.strangers.fetch_add(1, Ordering::Relaxed);
+    }
+}

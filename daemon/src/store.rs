@@ -1,0 +1,148 @@
+//! What a node must not forget, in one file of its state folder (redb: transactions, copy on write). A change is on disk
+//! when the call returns.
+
+use polymath_swarm::identity::{PeerKey, Sha256Hash};
+use polymath_swarm::score::Outcomes;
+use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The file's name in the state folder.
+pub const NAME: &str = "node.redb";
+/// Node and model of an expert, and a cell of the embedding space, to good and bad outcomes there and what
+/// was claimed for them.
+const OUTCOMES: TableDefinition<'_, (&[u8; 32], &[u8; 32], u32), (f32, f32, f32)> =
+    TableDefinition::new("outcomes");
+/// What the tables are made for: the hash of the embedding space, whose cells they count by.
+const SPACE: TableDefinition<'_, &str, &[u8; 32]> = TableDefinition::new("space");
+/// Memory for pages: the store is small and rarely read.
+const CACHE_BYTES: usize = 1024 * 1024;
+
+/// Why the store cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It cannot be opened.
+    #[error(
+        "cannot use the node's store {}: if it is damaged, put back a copy or move it away and start anew",
+        path.display()
+    )]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        #[source]
+        source: Box<redb::Error>,
+    },
+    /// A change could not be made; what was there before still is.
+    #[error("the node's store could not be changed")]
+    Unchanged(#[source] Box<redb::Error>),
+}
+
+/// An expert as experience knows it: the node, and the file of its model.
+pub type ExpertKey = (PeerKey, Sha256Hash);
+
+/// Handle to the store; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    database: Arc<Database>,
+}
+
+impl Store {
+    /// Opens the store of a state folder, or makes it. Outcomes of another embedding space are dropped: its cells are
+    /// not ours.
+    pub fn open(folder: &Path, space: Sha256Hash) -> Result<Self, Error> {
+        let path = folder.join(NAME);
+        let opened = || -> Result<Database, redb::Error> {
+            let database = Database::builder().set_cache_size(CACHE_BYTES).create(&path)?;
+            let change = database.begin_write()?;
+            {
+                let mut spaces = change.open_table(SPACE)?;
+                let known = spaces.get("cells")?.map(|held| *held.value());
+                if known != Some(space.0) {
+                    change.delete_table(OUTCOMES)?;
+                    spaces.insert("cells", &space.0)?;
+                }
+                change.open_table(OUTCOMES)?;
+            }
+            change.commit()?;
+            Ok(database)
+        };
+        match opened() {
+            Ok(database) => Ok(Self { database: Arc::new(database) }),
+            Err(source) => Err(Error::Unusable { path, source: Box::new(source) }),
+        }
+    }
+
+    /// Every outcome there is.
+    pub fn outcomes(&self) -> Result<Vec<(ExpertKey, u32, Outcomes)>, Error> {
+        let read = || -> Result<Vec<_>, redb::Error> {
+            let table = self.database.begin_read()?.open_table(OUTCOMES)?;
+            let mut all = Vec::new();
+            for row in table.iter()? {
+                let (key, value) = row?;
+                let ((peer, model, cell), (good, bad, claimed)) = (key.value(), value.value());
+                all.push(((PeerKey(*peer), Sha256Hash(*model)), cell, Outcomes { good, bad, claimed }));
+            }
+            Ok(all)
+        };
+        read().map_err(|source| Error::Unchanged(Box::new(source)))
+    }
+
+    /// Sets the outcomes of an expert: those of cells that are not in `cells` are gone.
+    pub fn set_outcomes(&self, expert: ExpertKey, cells: &[(u32, Outcomes)]) -> Result<(), Error> {
+        let write = || -> Result<(), redb::Error> {
+            let change = self.database.begin_write()?;
+            {
+                let mut table = change.open_table(OUTCOMES)?;
+                let (peer, model) = (&expert.0.0, &expert.1.0);
+                let held = table.range((peer, model, 0)..=(peer, model, u32::MAX))?;
+                let held =
+                    held.map(|row| row.map(|(key, _)| key.value().2)).collect::<Result<Vec<u32>, _>>()?;
+                for cell in held.into_iter().filter(|cell| !cells.iter().any(|(kept, _)| kept == cell)) {
+                    table.remove((peer, model, cell))?;
+                }
+                for (cell, outcomes) in cells {
+                    table.insert((peer, model, *cell), (outcomes.good, outcomes.bad, outcomes.claimed))?;
+                }
+            }
+            change.commit()?;
+            Ok(())
+        };
+        write().map_err(|source| Error::Unchanged(Box::new(source)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expert(n: u8) -> ExpertKey {
+        (PeerKey([n; 32]), Sha256Hash([n; 32]))
+    }
+
+    #[test]
+    fn outcomes_outlive_the_process_and_belong_to_their_space() {
+        let folder = tempfile::tempdir().unwrap();
+        let (space, other) = (Sha256Hash([1; 32]), Sha256Hash([2; 32]));
+        let good = Outcomes { good: 2.0, bad: 0.5, claimed: 2.25 };
+        {
+            let store = Store::open(folder.path(), space).unwrap();
+            store.set_outcomes(expert(1), &[(7, good), (9, good)]).unwrap();
+            store.set_outcomes(expert(2), &[(7, good)]).unwrap();
+            store.set_outcomes(expert(1), &[(7, good)]).unwrap();
+        }
+        let store = Store::open(folder.path(), space).unwrap();
+        assert_eq!(store.outcomes().unwrap(), [(expert(1), 7, good), (expert(2), 7, good)]);
+        drop(store);
+        assert!(Store::open(folder.path(), other).unwrap().outcomes().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_damaged_file_is_named_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(NAME), b"not a store").unwrap();
+        let error = Store::open(folder.path(), Sha256Hash::default()).unwrap_err();
+        assert!(error.to_string().contains(NAME), "{error}");
+        assert_eq!(std::fs::read(folder.path().join(NAME)).unwrap(), b"not a store");
+    }
+}
