@@ -17,6 +17,7 @@ mod dispatch;
 mod error;
 mod event;
 mod host;
+mod intents;
 mod pace;
 mod planner;
 mod question;
@@ -27,6 +28,7 @@ pub use claims::ReEmbedding;
 pub use error::Error;
 pub use event::{Answer, Event, Fault, Planned, PlannedTask, TaskResult, TaskStatus, Usage};
 pub use host::{Host, Hosted};
+pub use intents::prototypes;
 pub use question::{Question, Target};
 pub use route::Candidate;
 
@@ -86,6 +88,7 @@ struct Inner {
     network: Network,
     host: Host,
     router: route::Router,
+    intents: intents::Intents,
     questions: Arc<tokio::sync::Semaphore>,
     tracker: TaskTracker,
     stop: CancellationToken,
@@ -101,9 +104,11 @@ impl Coordinator {
         stop: CancellationToken,
     ) -> Self {
         let router = route::Router::new(encoder.clone(), network.clone());
+        let intents = intents::Intents::new(encoder.clone());
         let questions = Arc::new(tokio::sync::Semaphore::new(config.questions as usize));
         let tracker = TaskTracker::new();
-        Self { inner: Arc::new(Inner { config, encoder, network, host, router, questions, tracker, stop }) }
+        let inner = Inner { config, encoder, network, host, router, intents, questions, tracker, stop };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Cuts the question and ranks the experts for each task. Nobody is asked to answer; a planner may be asked to cut.
@@ -136,6 +141,13 @@ impl Coordinator {
         };
         self.inner.tracker.spawn(tracing::Instrument::instrument(answering, tracing::info_span!("question")));
         receiver
+    }
+
+    /// Makes ready what the first question would otherwise wait for.
+    pub async fn warm_up(&self) {
+        if let Err(error) = self.inner.intents.prototypes().await {
+            tracing::warn!(%error, "the prototypes of intents could not be embedded");
+        }
     }
 
     /// The sentence encoder.
@@ -192,10 +204,11 @@ impl Coordinator {
         let mut tasks = Vec::with_capacity(queries.len());
         // All at once: each may have to ask the DHT.
         let ranked = futures::future::join_all(queries.iter().map(|q| self.inner.router.rank(q))).await;
-        for (task, candidates) in plan.tasks().zip(ranked) {
-            tasks.push(PlannedTask { task: task.clone(), candidates });
-        }
         let route = routing_started.elapsed();
+        for ((task, candidates), query) in plan.tasks().zip(ranked).zip(&queries) {
+            let reading = self.inner.intents.read(&query.embedding).await?;
+            tasks.push(PlannedTask { task: task.clone(), reading, candidates });
+        }
         Ok((plan, Planned { tasks, embed, plan: plan_time, route }))
     }
 
@@ -221,7 +234,7 @@ impl Coordinator {
         }
         let tasks = plan
             .tasks()
-            .map(|task| PlannedTask { task: task.clone(), candidates: candidates.clone() })
+            .map(|task| PlannedTask { task: task.clone(), reading: None, candidates: candidates.clone() })
             .collect();
         let planned = Planned { tasks, embed: Duration::ZERO, plan: plan_time, route: started.elapsed() };
         Ok((plan, planned))

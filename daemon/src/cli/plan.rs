@@ -46,6 +46,8 @@ fn object(plan: &wire::PlanReply) -> Value {
             "id": t.id,
             "text": t.text,
             "depends_on": t.depends_on,
+            "intent": Some(&t.intent).filter(|intent| !intent.is_empty()),
+            "complexity": t.complexity.map(rounded),
             "candidates": t.candidates.iter().map(candidate).collect::<Vec<_>>(),
         })
     };
@@ -59,9 +61,16 @@ mod tests {
     #[test]
     fn the_object_has_the_promised_keys() {
         let candidates = vec![wire::Candidate { expert: "words".into(), score: 0.5, ..Default::default() }];
-        let tasks = vec![wire::PlannedTask { id: 2, text: "t".into(), depends_on: vec![1], candidates }];
+        let tasks = vec![wire::PlannedTask {
+            id: 2,
+            text: "t".into(),
+            depends_on: vec![1],
+            candidates,
+            intent: "maths".into(),
+            complexity: Some(0.5),
+        }];
         let expected = json!({ "tasks": [{
-            "id": 2, "text": "t", "depends_on": [1], "candidates": [{ "expert": "words", "score": 0.5 }],
+            "id": 2, "text": "t", "depends_on": [1], "intent": "maths", "complexity": 0.5, "candidates": [{ "expert": "words", "score": 0.5 }],
         }]});
         assert_eq!(object(&wire::PlanReply { tasks, ..Default::default() }), expected);
     }
