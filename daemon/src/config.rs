@@ -66,6 +66,8 @@ pub struct ExpertConfig {
     pub threads: u32,
     /// Layers offloaded to an accelerator.
     pub gpu_layers: u32,
+    /// Tokens a second that each answer may have at the most; 0 for no limit.
+    pub tokens_per_second: u32,
 }
 
 impl ExpertConfig {
@@ -164,6 +166,7 @@ impl Config {
             queue: default::QUEUE,
             threads: 0,
             gpu_layers: 0,
+            tokens_per_second: 0,
         };
         Self {
             node: NodeConfig { name: "embedded".into(), state_dir: state_dir.to_owned() },

@@ -18,6 +18,7 @@ mod error;
 mod event;
 mod experience;
 mod host;
+mod intents;
 mod pace;
 mod planner;
 mod question;
@@ -29,6 +30,7 @@ pub use error::Error;
 pub use event::{Answer, Event, Fault, Planned, PlannedTask, TaskResult, TaskStatus, Usage};
 pub use experience::{Judged, TaskId, Verdict};
 pub use host::{Host, Hosted};
+pub use intents::prototypes;
 pub use question::{Question, Target};
 pub use route::Candidate;
 
@@ -98,6 +100,7 @@ struct Inner {
     host: Host,
     router: Arc<route::Router>,
     experience: Arc<experience::Experience>,
+    intents: intents::Intents,
     questions: Arc<tokio::sync::Semaphore>,
     tracker: TaskTracker,
     stop: CancellationToken,
@@ -115,12 +118,14 @@ impl Coordinator {
     ) -> Result<Self, crate::store::Error> {
         let experience = Arc::new(experience::Experience::load(store)?);
         let router = Arc::new(route::Router::new(encoder.clone(), network.clone(), experience.clone()));
+        let intents = intents::Intents::new(encoder.clone());
         let questions = Arc::new(tokio::sync::Semaphore::new(config.questions as usize));
         let tracker = TaskTracker::new();
         let sorting = router.clone().keep_sorted();
         let stopped = stop.clone();
         tokio::spawn(async move { stopped.run_until_cancelled(sorting).await });
-        let inner = Inner { config, encoder, network, host, router, experience, questions, tracker, stop };
+        let inner =
+            Inner { config, encoder, network, host, router, experience, intents, questions, tracker, stop };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -169,6 +174,13 @@ impl Coordinator {
         let judging =
             tokio::task::spawn_blocking(move || inner.experience.judge(task, verdict, (cell, claim)));
         judging.await.map_err(|error| Error::Failed(error.to_string()))?
+    }
+
+    /// Makes ready what the first question would otherwise wait for.
+    pub async fn warm_up(&self) {
+        if let Err(error) = self.inner.intents.prototypes().await {
+            tracing::warn!(%error, "the prototypes of intents could not be embedded");
+        }
     }
 
     /// The sentence encoder.
@@ -228,10 +240,11 @@ impl Coordinator {
             queries.iter().map(|q| self.inner.router.rank(q, &limits.filter, limits.seed)),
         )
         .await;
-        for (task, candidates) in plan.tasks().zip(ranked) {
-            tasks.push(PlannedTask { task: task.clone(), candidates });
-        }
         let route = routing_started.elapsed();
+        for ((task, candidates), query) in plan.tasks().zip(ranked).zip(&queries) {
+            let reading = self.inner.intents.read(&query.embedding).await?;
+            tasks.push(PlannedTask { task: task.clone(), reading, candidates });
+        }
         Ok((plan, Planned { tasks, embed, plan: plan_time, route }))
     }
 
@@ -265,7 +278,7 @@ impl Coordinator {
         }
         let tasks = plan
             .tasks()
-            .map(|task| PlannedTask { task: task.clone(), candidates: candidates.clone() })
+            .map(|task| PlannedTask { task: task.clone(), reading: None, candidates: candidates.clone() })
             .collect();
         let planned = Planned { tasks, embed: Duration::ZERO, plan: plan_time, route: started.elapsed() };
         Ok((plan, planned))

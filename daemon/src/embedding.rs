@@ -13,6 +13,7 @@
 //! ONNX Runtime is a shared library that `scripts/setup` fetches; it is loaded once in a process, when the first
 //! encoder opens. What the vectors mean (cells, scores) is the policy crate's business.
 
+mod kept;
 mod manifest;
 mod model;
 mod worker;

@@ -47,6 +47,8 @@ pub use worker::{Generation, Worker};
 pub const SLOTS_MAX: u32 = 64;
 /// Waiting tasks of one model: beyond this a wait is longer than any deadline.
 pub const QUEUE_MAX: u32 = 1_024;
+/// Tokens a second that an answer may be held to: more than any machine gives.
+pub const TOKENS_PER_SECOND_MAX: u32 = 100_000;
 /// Threads of one model: more than any machine gains from.
 pub const THREADS_MAX: u32 = 256;
 
@@ -68,6 +70,9 @@ pub struct Config {
     pub threads: u32,
     /// Layers that run on the GPU; needs the feature `cuda`, `metal` or `vulkan`.
     pub gpu_layers: u32,
+    /// Tokens a second that each answer may have at the most; 0 is as many as the machine gives. For whoever wants
+    /// a cooler or quieter machine, or an even share of it: the thread sleeps between tokens, other answers go on.
+    pub tokens_per_second: u32,
     /// Flash attention (Dao et al. 2022). Off by default: llama.cpp's sums in half precision on the CPU, which
     /// moved log-probabilities between batch shapes up to 3e-3 where they stay within 4e-4 without it, and
     /// audits rest on that closeness. It saves memory with long contexts and time on GPUs.
@@ -83,6 +88,7 @@ impl Default for Config {
             queue: 16,
             threads: 1,
             gpu_layers: 0,
+            tokens_per_second: 0,
             flash_attention: false,
         }
     }
@@ -95,6 +101,7 @@ impl Config {
             ("slots", self.slots, 1, SLOTS_MAX),
             ("queue", self.queue, 0, QUEUE_MAX),
             ("threads", self.threads, 1, THREADS_MAX),
+            ("tokens_per_second", self.tokens_per_second, 0, TOKENS_PER_SECOND_MAX),
         ];
         match bounds.iter().find(|(_, value, low, high)| !(low..=high).contains(&value)) {
             None => Ok(()),

@@ -135,6 +135,9 @@ impl Node {
 
         let coordinator =
             Coordinator::new(config.ask.clone(), encoder, network.clone(), host, store, stop.clone())?;
+        let warming = coordinator.clone();
+        // Beside the answering: a node that has just started waits for nothing.
+        tracker.spawn(stop.clone().run_until_cancelled_owned(async move { warming.warm_up().await }));
         let app = App {
             coordinator: coordinator.clone(),
             name: config.node.name.clone(),
@@ -231,6 +234,7 @@ async fn load(wanted: &ExpertConfig, encoder: &Encoder) -> Result<Loaded, Error>
         queue: wanted.queue,
         threads: wanted.threads_for(bytes),
         gpu_layers: wanted.gpu_layers,
+        tokens_per_second: wanted.tokens_per_second,
         ..inference::Config::default()
     })
     .await

@@ -62,6 +62,10 @@ pub struct PlannedTask {
     pub text: String,
     /// The tasks whose results it needs.
     pub depends_on: Vec<u32>,
+    /// What kind of work it is: `code`, `maths`, `facts` and so on; empty where an expert was named.
+    pub intent: String,
+    /// How much it asks for, from 0 to 1.
+    pub complexity: Option<f32>,
     /// The nearest experts, best first, whether they fit or not.
     pub candidates: Vec<Candidate>,
 }

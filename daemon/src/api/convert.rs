@@ -73,6 +73,8 @@ pub(super) fn planned(planned: &Planned) -> v1::PlanReply {
         text: t.task.text.clone(),
         depends_on: t.task.depends_on.clone(),
         candidates: t.candidates.iter().map(candidate).collect(),
+        intent: t.reading.map(|r| r.intent.name().to_owned()).unwrap_or_default(),
+        complexity: t.reading.map(|r| r.complexity),
     };
     v1::PlanReply {
         tasks: planned.tasks.iter().map(task).collect(),

@@ -6,6 +6,7 @@
 
 mod api;
 mod measure;
+mod parallel;
 
 use std::path::Path;
 use std::time::Instant;
@@ -33,6 +34,7 @@ const SETTLE: std::time::Duration = std::time::Duration::from_secs(2);
 Examples:
   daemon benchmark
   daemon benchmark api
+  daemon benchmark parallel
   daemon benchmark --expert calendar --rounds 100 --json"
 )]
 pub(super) struct Arguments {
@@ -53,11 +55,15 @@ pub(super) struct Arguments {
 enum What {
     /// What REST adds to a question's own time, how many it answers, how many streams it holds
     Api(api::Arguments),
+    /// How much faster four independent tasks are done together than one after another
+    Parallel(parallel::Arguments),
 }
 
 pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Result<()> {
-    if let Some(What::Api(arguments)) = arguments.what {
-        return api::run(arguments, context).await;
+    match arguments.what {
+        Some(What::Api(arguments)) => return api::run(arguments, context).await,
+        Some(What::Parallel(arguments)) => return parallel::run(arguments, context).await,
+        None => {}
     }
     let loaded = context.load(File::default())?;
     let assets = session::assets(&context, &loaded)?;

@@ -5,9 +5,11 @@ mod ask;
 mod cards;
 pub(super) mod cases;
 mod experts;
+mod intent;
 mod lone;
 mod plan;
 mod route;
+mod split;
 
 use clap::Subcommand;
 
@@ -20,7 +22,8 @@ Examples:
   daemon eval experts
   daemon eval ask --cases models/cases/compound.jsonl
   daemon eval route --cards cards.json --prompts prompts.jsonl --json
-  daemon eval plan --cases questions.jsonl --cards models/experts")]
+  daemon eval plan --cases questions.jsonl --cards models/experts
+  daemon eval intent --cases models/cases/intents.jsonl --split reported")]
 pub(super) enum Command {
     /// Each bundled expert on its own cases
     Experts(experts::Arguments),
@@ -30,6 +33,8 @@ pub(super) enum Command {
     Route(route::Arguments),
     /// Whether questions are cut where they should be
     Plan(plan::Arguments),
+    /// Whether questions are taken for the kind of work they are
+    Intent(intent::Arguments),
 }
 
 pub(super) async fn run(command: Command, context: Context) -> anyhow::Result<()> {
@@ -38,6 +43,7 @@ pub(super) async fn run(command: Command, context: Context) -> anyhow::Result<()
         Command::Ask(arguments) => ask::run(arguments, context).await,
         Command::Route(arguments) => route::run(arguments, context).await,
         Command::Plan(arguments) => plan::run(arguments, context).await,
+        Command::Intent(arguments) => intent::run(arguments, context).await,
     }
 }
 

@@ -56,6 +56,8 @@ fn object(plan: &wire::PlanReply) -> Value {
             "id": t.id,
             "text": t.text,
             "depends_on": t.depends_on,
+            "intent": Some(&t.intent).filter(|intent| !intent.is_empty()),
+            "complexity": t.complexity.map(rounded),
             "candidates": t.candidates.iter().map(candidate).collect::<Vec<_>>(),
         })
     };
@@ -69,9 +71,16 @@ mod tests {
     #[test]
     fn the_object_has_the_promised_keys() {
         let candidates = vec![wire::Candidate { expert: "words".into(), score: 0.5, ..Default::default() }];
-        let tasks = vec![wire::PlannedTask { id: 2, text: "t".into(), depends_on: vec![1], candidates }];
+        let tasks = vec![wire::PlannedTask {
+            id: 2,
+            text: "t".into(),
+            depends_on: vec![1],
+            candidates,
+            intent: "maths".into(),
+            complexity: Some(0.5),
+        }];
         let expected = json!({ "tasks": [{
-            "id": 2, "text": "t", "depends_on": [1], "candidates": [{ "expert": "words", "peer_id": "", "score": 0.5, "factors": {
+            "id": 2, "text": "t", "depends_on": [1], "intent": "maths", "complexity": 0.5, "candidates": [{ "expert": "words", "peer_id": "", "score": 0.5, "factors": {
                 "claim": 0.0, "good": 0.0, "bad": 0.0, "competence": 0.0, "coverage": 0.0, "trust": 0.0, "availability": 0.0,
             } }],
         }]});

@@ -135,6 +135,7 @@ fn expert(expert: &ExpertConfig) -> Value {
         ("queue", Some(json!(expert.queue))),
         ("threads", Some(json!(expert.threads))),
         ("gpu_layers", Some(json!(expert.gpu_layers))),
+        ("tokens_per_second", Some(json!(expert.tokens_per_second))),
     ];
     said.into_iter()
         .filter_map(|(key, value)| Some((key.to_owned(), value?)))

@@ -136,6 +136,7 @@ fn expert(section: ExpertSection) -> ExpertConfig {
         queue: section.queue.unwrap_or(QUEUE),
         threads: section.threads.unwrap_or(0),
         gpu_layers: section.gpu_layers.unwrap_or(0),
+        tokens_per_second: section.tokens_per_second.unwrap_or(0),
         source: catalog::Config {
             // A card says how long a context its model was made for; a bare model gets a default.
             max_context: section.max_context.or(section.card.is_none().then_some(CONTEXT_TOKENS)),

@@ -77,6 +77,8 @@ pub struct ExpertSection {
     pub threads: Option<u32>,
     /// Layers on an accelerator.
     pub gpu_layers: Option<u32>,
+    /// Tokens a second of each answer, 0 for no limit.
+    pub tokens_per_second: Option<u32>,
 }
 
 /// `[api]`

@@ -65,6 +65,7 @@ const QUESTIONS: Names = names("ask.questions", "", "");
 const FILTER: Names = names("ask.filter", "", "");
 const QUEUE: Names = names("expert.queue", "", "");
 const SLOTS: Names = names("expert.slots", "", "--slots");
+const SPEED: Names = names("expert.tokens_per_second", "", "");
 const THREADS: Names = names("expert.threads", "", "--threads");
 const TEMPERATURE: Names = names("expert.temperature", "", "--temperature");
 const BACKEND: Names = names("expert.backend", "", "");
@@ -215,6 +216,7 @@ impl Layer {
             let reason = format!("`{}` is no backend; write \"llama.cpp\"", backend.escape_debug());
             return Err(self.invalid(&BACKEND, reason));
         }
+        self.check_range(&SPEED, expert.tokens_per_second, 0, crate::inference::TOKENS_PER_SECOND_MAX)?;
         self.check_range(&SLOTS, expert.slots, 1, crate::inference::SLOTS_MAX)?;
         self.check_range(&QUEUE, expert.queue, 0, crate::inference::QUEUE_MAX)?;
         self.check_range(&THREADS, expert.threads, 0, crate::inference::THREADS_MAX)?;

@@ -264,6 +264,7 @@ fn threads_fit_the_model() {
         queue: 1,
         threads,
         gpu_layers: 0,
+        tokens_per_second: 0,
     };
     assert_eq!(expert(0).threads_for(4_000_000), 1);
     assert!(expert(0).threads_for(4_000_000_000) >= 1);

@@ -3,6 +3,7 @@
 use super::Candidate;
 use super::experience::TaskId;
 use polymath_swarm::plan;
+use polymath_swarm::plan::intent::Reading;
 use polymath_swarm::task::{FinishReason, TokenLogprobs};
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use std::time::Duration;
 pub struct PlannedTask {
     /// The task.
     pub task: plan::Task,
+    /// What kind of work it is; None where an expert was named, since nothing is embedded then.
+    pub reading: Option<Reading>,
     /// The nearest experts, best first, whether they fit or not.
     pub candidates: Vec<Candidate>,
 }

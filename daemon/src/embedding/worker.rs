@@ -12,6 +12,7 @@ use polymath_swarm::cells::Codebook;
 use polymath_swarm::embedding::{Embedding, SpaceId};
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 use tokenizers::Tokenizer;
 use tokio::sync::{mpsc, oneshot};
@@ -35,6 +36,8 @@ pub(super) struct Request {
 #[derive(Clone, Debug)]
 pub(super) struct Facts {
     pub(super) name: Arc<str>,
+    /// Where the encoder's files lie.
+    pub(super) folder: Arc<Path>,
     pub(super) space: SpaceId,
     pub(super) codebook: Arc<Codebook>,
     pub(super) tokenizer: Arc<Tokenizer>,
@@ -98,6 +101,7 @@ impl Worker {
         let cache = NonZeroUsize::new(config.cache_entries).map(LruCache::new);
         let facts = Facts {
             name: manifest.name.as_str().into(),
+            folder: config.encoder_dir.as_path().into(),
             space,
             codebook: Arc::new(codebook),
             tokenizer: Arc::clone(&model.tokenizer),

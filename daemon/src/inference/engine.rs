@@ -6,11 +6,10 @@
 //! scored, the task gets the logits.
 //!
 //! A slot keeps what it has read when its task ends. The next task takes the free slot that shares the longest
-//! beginning with it, and reads only the rest. What a task pushes out of its slot is kept aside and comes back with
-//! the next task that begins so.
+//! beginning with it, and reads only the rest.
 
 mod answer;
-mod prefixes;
+mod pace;
 mod score;
 mod slot;
 
@@ -20,8 +19,7 @@ use super::{Error, Prompt, SlotUse};
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::token::LlamaToken;
-use prefixes::Prefixes;
-use slot::{Row, Slot, Task};
+use slot::{Bounds, Row, Slot, Task};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -44,9 +42,10 @@ pub(super) struct Engine<'m> {
     batch: LlamaBatch<'static>,
     slots: Vec<Slot>,
     queue: VecDeque<Task>,
-    prefixes: Prefixes,
     gauges: Arc<Gauges>,
     slot_use: watch::Sender<SlotUse>,
+    /// Of each answer; 0 for no limit.
+    tokens_per_second: u32,
 }
 
 /// A row of the batch whose logits are wanted: where in the batch, and whose.
@@ -59,14 +58,15 @@ impl<'m> Engine<'m> {
     pub(super) fn new(
         context: LlamaContext<'m>,
         prompter: Prompter<'m>,
-        (context_tokens, model_bytes): (u32, u64),
+        context_tokens: u32,
         slot_use: watch::Sender<SlotUse>,
         gauges: Arc<Gauges>,
+        tokens_per_second: u32,
     ) -> Self {
         let slots = (0..slot_use.borrow().slots as i32).map(Slot::new).collect();
         let batch = LlamaBatch::new(BATCH_TOKENS, 1);
-        let (queue, prefixes) = (VecDeque::new(), Prefixes::beside(model_bytes));
-        Self { context, prompter, context_tokens, batch, slots, queue, prefixes, gauges, slot_use }
+        let queue = VecDeque::new();
+        Self { context, prompter, context_tokens, batch, slots, queue, gauges, slot_use, tokens_per_second }
     }
 
     /// Reads one token a few times, to see that the model works and how fast it is.
@@ -145,7 +145,12 @@ impl<'m> Engine<'m> {
         let free = self.slots.iter().filter(|slot| slot.task.is_none()).count();
         let ahead = (self.queue.len() + 1).saturating_sub(free) as u32;
         let prompt = self.prompter.prompt(work.messages()).map(|(_, tokens)| tokens);
-        let started = Task::start(work, prompt, self.context_tokens, self.prompter.vocab().n_tokens(), ahead);
+        let bounds = Bounds {
+            context_tokens: self.context_tokens,
+            vocabulary: self.prompter.vocab().n_tokens(),
+            tokens_per_second: self.tokens_per_second,
+        };
+        let started = Task::start(work, prompt, bounds, ahead);
         self.queue.extend(started);
     }
 
@@ -175,7 +180,7 @@ impl<'m> Engine<'m> {
             let free = self.slots.iter_mut().filter(|slot| slot.task.is_none());
             let Some(slot) = free.max_by_key(|slot| slot.shared_with(&task.row)) else { break };
             if let Some(task) = self.queue.pop_front() {
-                slot.begin(task, &mut self.context, &mut self.prefixes);
+                slot.begin(task, &mut self.context);
             }
         }
     }
@@ -190,6 +195,7 @@ impl<'m> Engine<'m> {
     /// Puts the next batch together: those with one token to read first, since they answer.
     fn assemble(&mut self) -> Vec<Wanted> {
         self.batch.clear();
+        let now = Instant::now();
         let mut wanted = Vec::new();
         let mut scored = SCORED_ROWS_MAX;
         let is_answering = |slot: &Slot| slot.task.as_ref().is_some_and(|task| task.row.unread() == 1);
@@ -197,7 +203,7 @@ impl<'m> Engine<'m> {
             (0..self.slots.len()).partition(|&i| is_answering(&self.slots[i]));
         for index in first.into_iter().chain(second) {
             let slot = &mut self.slots[index];
-            let Some(task) = slot.task.as_mut().filter(|task| !task.is_paused()) else { continue };
+            let Some(task) = slot.task.as_mut().filter(|task| !task.is_paused(now)) else { continue };
             let room = BATCH_TOKENS - self.batch.n_tokens() as usize;
             for position in task.row.read..task.row.tokens.len().min(task.row.read + room) {
                 let wants_logits = task.wants_logits(position);
@@ -257,7 +263,10 @@ impl<'m> Engine<'m> {
     fn sleep(&self) {
         let busy = !self.queue.is_empty() || self.slots.iter().any(|slot| slot.task.is_some());
         if busy {
-            std::thread::park_timeout(SLEEP_MAX);
+            let now = Instant::now();
+            let tasks = self.slots.iter().filter_map(|slot| slot.task.as_ref());
+            let due = tasks.filter_map(|task| task.due_after(now)).min();
+            std::thread::park_timeout(due.map_or(SLEEP_MAX, |due| SLEEP_MAX.min(due - now)));
         } else {
             std::thread::park();
         }

@@ -75,22 +75,6 @@ async fn a_seed_says_the_same_alone_and_in_company() {
 }
 
 #[tokio::test]
-async fn what_left_its_slot_comes_back_and_says_the_same() {
-    let worker = worker(1, 8).await;
-    let question = |i: u64| sampled(i, &format!("{} question {i}", "a long beginning ".repeat(6)));
-    let other = |i: u64| sampled(i, &format!("{i} {}", "something else ".repeat(8)));
-    for i in 0..6 {
-        let first = ids(worker.generate(question(i % 2)).unwrap()).await;
-        ids(worker.generate(other(i)).unwrap()).await;
-        let again = ids(worker.generate(question(i % 2)).unwrap()).await;
-        assert_eq!((first.0, first.1), (again.0, again.1));
-        for (a, b) in first.2.iter().zip(&again.2) {
-            assert!((a - b).abs() < 1e-3, "{a} and {b}");
-        }
-    }
-}
-
-#[tokio::test]
 async fn scoring_gives_the_log_probabilities_of_generation() {
     let worker = worker(2, 2).await;
     let request = Request { max_tokens: 150, ..sampled(5, &"a long question ".repeat(12)) };
@@ -124,6 +108,28 @@ async fn places_are_limited_and_cancelling_frees_them() {
     drop(waiting);
     until(&worker, |now| now == SlotUse { slots: 1, free: 1, queued: 0 }).await;
     assert!(!ids(worker.generate(sampled(1, "again")).unwrap()).await.0.is_empty());
+}
+
+#[tokio::test]
+async fn a_limit_paces_each_answer_and_changes_no_token() {
+    let config = Config { model_path: shape("tiny"), slots: 2, tokens_per_second: 100, ..Config::default() };
+    let (free, paced) = (worker(2, 0).await, Worker::load(config).await.unwrap());
+    let expected = ids(free.generate(sampled(1, "steady")).unwrap()).await;
+    assert!(expected.0.len() > 10);
+    let started = Instant::now();
+    let two = [paced.generate(sampled(1, "steady")).unwrap(), paced.generate(sampled(1, "steady")).unwrap()];
+    let [one, other] = two.map(|generation| tokio::spawn(ids(generation)));
+    for found in [one.await.unwrap(), other.await.unwrap()] {
+        // Log-probabilities differ in their last bits with the batch's shape; tokens do not.
+        assert_eq!((found.0, found.1), (expected.0.clone(), expected.1.clone()));
+    }
+    // The first token is free. Both ran at once: in turn they would have taken twice as long.
+    let tokens = expected.0.len() as u32 - 1;
+    assert!(started.elapsed() >= Duration::from_millis(10) * tokens);
+    assert!(paced.tokens_per_second() <= 100.0 && free.tokens_per_second() > 100.0);
+    // Someone whose answer is paused frees its slot at once all the same.
+    drop(paced.generate(endless(&paced)).unwrap());
+    until(&paced, |now| now == SlotUse { slots: 2, free: 2, queued: 0 }).await;
 }
 
 #[tokio::test]

@@ -96,7 +96,7 @@ impl Worker {
         let (commands, receiver) = mpsc::channel((config.slots + config.queue) as usize + PROMPTS_MAX);
         let slots = SlotUse { slots: config.slots, free: config.slots, queued: 0 };
         let (slot_use_sender, slot_use) = watch::channel(slots);
-        let gauges = Arc::new(Gauges::default());
+        let gauges = Arc::new(Gauges::new(config.tokens_per_second));
         let path = config.model_path.clone();
         let (thread, ready) = load::spawn(config, receiver, slot_use_sender, Arc::clone(&gauges))?;
         // Only a panic in the bindings ends the thread without a word.

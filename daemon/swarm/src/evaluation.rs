@@ -3,9 +3,13 @@
 //! reading case files is the caller's work.
 
 mod answer;
+mod intent;
 mod plan;
 mod route;
+mod split;
 
 pub use answer::exact_match;
+pub use intent::{IntentCase, IntentReport};
 pub use plan::{PlanCase, PlanPrediction, PlanReport};
 pub use route::{RouteCase, RouteReport, auroc, top_k};
+pub use split::Half;

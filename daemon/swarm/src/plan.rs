@@ -3,10 +3,12 @@
 //! [`structural`] cuts a prompt by its form, without a model; [`Doubts`] cuts where the parts are clearly different
 //! experts' work; a planner expert may propose tasks too ([`proposal`]). All end in
 //! [`Plan::from_tasks`], which refuses whatever could not be run. A dependant's text holds `{{n}}` where the
-//! answer of task n goes, and [`Plan::text_of`] puts it there. Which expert does a task is not decided here.
+//! answer of task n goes, and [`Plan::text_of`] puts it there. [`intent`] says what kind of task a text is. Which expert
+//! does a task is not decided here.
 
 mod follow_up;
 mod graph;
+pub mod intent;
 pub mod proposal;
 mod semantic;
 mod structural;

@@ -92,6 +92,8 @@ fn planned(plan: wire::PlanReply) -> Plan {
         id: task.id,
         text: task.text,
         depends_on: task.depends_on,
+        intent: task.intent,
+        complexity: task.complexity,
         candidates: task.candidates.into_iter().map(candidate).collect(),
     };
     let timings = Timings {

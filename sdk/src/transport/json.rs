@@ -44,6 +44,8 @@ fn planned(value: &Value) -> PlannedTask {
         id: task_id(value).unwrap_or_default(),
         text: text(value, &["text"]),
         depends_on: value.get("depends_on").map(read).unwrap_or_default(),
+        intent: text(value, &["intent"]),
+        complexity: value.get("complexity").map(read).unwrap_or_default(),
         candidates: candidates
             .iter()
             .map(|c| candidate(c, c))

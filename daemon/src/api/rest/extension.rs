@@ -38,6 +38,11 @@ pub(super) struct Task {
     text: String,
     /// Tasks whose results it needs.
     depends_on: Vec<u32>,
+    /// What kind of work it is: `code`, `maths`, `science`, `facts`, `language`, `writing`, `summarising`,
+    /// `reasoning`, `data`, `planning` or `chat`; null where an expert was named.
+    intent: Option<&'static str>,
+    /// How much it asks for, 0 to 1.
+    complexity: Option<f32>,
     /// Who does it, or would.
     expert: Option<Expert>,
     /// How well the expert fits, 0 to 1.
@@ -186,6 +191,8 @@ pub(super) fn plan(choice: u32, planned: &Planned) -> Plan {
             id: p.task.id,
             text: p.task.text.clone(),
             depends_on: p.task.depends_on.clone(),
+            intent: p.reading.map(|r| r.intent.name()),
+            complexity: p.reading.map(|r| r.complexity),
             expert: None,
             score: None,
             factors: None,

@@ -217,6 +217,7 @@ pub(super) fn event(id: &str, seq: u64, event: &Event) -> Option<String> {
 fn task(planned: &PlannedTask) -> Value {
     json!({
         "id": planned.task.id, "text": planned.task.text, "depends_on": planned.task.depends_on,
+        "intent": planned.reading.map(|r| r.intent.name()), "complexity": planned.reading.map(|r| r.complexity),
         "candidates": planned.candidates.iter().map(candidate).collect::<Vec<_>>(),
     })
 }

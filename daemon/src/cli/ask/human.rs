@@ -179,7 +179,8 @@ pub(in crate::cli) fn plan_text(style: Style, tasks: &[Task]) -> String {
             style.dim(&format!("  (after {})", after.join(", ")))
         };
         let text = shortened(&one_line(&task.text), 200);
-        out.push_str(&format!("  {} {text}{after}\n", style.label(task.id, &format!("{}.", task.id))));
+        let kind = kind(style, task);
+        out.push_str(&format!("  {} {text}{kind}{after}\n", style.label(task.id, &format!("{}.", task.id))));
         for candidate in task.candidates.iter().take(CANDIDATES_SHOWN_MAX) {
             out.push_str(&format!("       {}\n", factors(style, candidate)));
         }
@@ -188,6 +189,16 @@ pub(in crate::cli) fn plan_text(style: Style, tasks: &[Task]) -> String {
         }
     }
     out
+}
+
+/// What kind of work a task is, where that is known.
+fn kind(style: Style, task: &Task) -> String {
+    match task.complexity {
+        Some(complexity) if !task.intent.is_empty() => {
+            style.dim(&format!("  [{}, complexity {complexity:.2}]", one_line(&task.intent)))
+        }
+        _ => String::new(),
+    }
 }
 
 fn factors(style: Style, candidate: &wire::Candidate) -> String {

@@ -35,6 +35,8 @@ fn task(task: &Task) -> Value {
         "id": task.id,
         "text": task.text,
         "depends_on": task.depends_on,
+        "intent": Some(&task.intent).filter(|intent| !intent.is_empty()),
+        "complexity": task.complexity.map(rounded),
         "expert": task.expert.as_ref().map(expert),
         "score": task.expert.as_ref().map(|e| rounded(e.score)),
         "factors": task.expert.as_ref().map(factors),
@@ -90,7 +92,13 @@ mod tests {
             score: 0.9,
             ..wire::Candidate::default()
         };
-        let planned = wire::PlannedTask { id: 1, text: "t".into(), ..wire::PlannedTask::default() };
+        let planned = wire::PlannedTask {
+            id: 1,
+            text: "t".into(),
+            intent: "facts".into(),
+            complexity: Some(0.25),
+            ..wire::PlannedTask::default()
+        };
         transcript
             .note(&Body::Planned(wire::PlanReply { tasks: vec![planned], ..wire::PlanReply::default() }));
         transcript.note(&Body::Started(wire::TaskStarted {
@@ -114,7 +122,7 @@ mod tests {
         let expected = json!({
             "answer": "Paris",
             "plan": { "tasks": [{
-                "id": 1, "text": "t", "depends_on": [],
+                "id": 1, "text": "t", "depends_on": [], "intent": "facts", "complexity": 0.25,
                 "expert": { "id": "geography", "peer_id": "12D3", "model_sha256": "ab01" },
                 "score": 0.9, "answer": "Paris", "status": "done", "task_id": "0102",
                 "factors": {

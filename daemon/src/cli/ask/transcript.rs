@@ -19,6 +19,9 @@ pub(in crate::cli) struct Task {
     /// As planned; once started, with the results of others put in.
     pub(in crate::cli) text: String,
     pub(in crate::cli) depends_on: Vec<u32>,
+    /// What kind of work it is, and how much of it; empty where the node does not say.
+    pub(in crate::cli) intent: String,
+    pub(in crate::cli) complexity: Option<f32>,
     pub(in crate::cli) candidates: Vec<wire::Candidate>,
     pub(in crate::cli) expert: Option<wire::Candidate>,
     pub(in crate::cli) finished: Option<wire::TaskFinished>,
@@ -82,6 +85,8 @@ fn planned(task: &wire::PlannedTask) -> Task {
         id: task.id,
         text: task.text.clone(),
         depends_on: task.depends_on.clone(),
+        intent: task.intent.clone(),
+        complexity: task.complexity,
         candidates: task.candidates.clone(),
         ..Task::default()
     }

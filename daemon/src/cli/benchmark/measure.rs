@@ -137,12 +137,13 @@ pub(super) async fn speeds(
 }
 
 /// Seconds after the start.
-struct Clock {
+pub(super) struct Clock {
     first: f64,
     last: f64,
 }
 
-async fn through_worker(worker: &Worker, request: Request) -> anyhow::Result<(u32, Clock)> {
+/// Has the worker answer; tokens of the answer, and when its first and last came.
+pub(super) async fn through_worker(worker: &Worker, request: Request) -> anyhow::Result<(u32, Clock)> {
     let started = Instant::now();
     let (mut first, mut tokens) = (None, 0);
     let mut generation = worker.generate(request)?;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::super::{Context, Json, terminal};
 use super::cards::{self, BATCH};
+use super::split::Split;
 use super::{cases, percent};
 use crate::config::file::File;
 use crate::embedding::Encoder;
@@ -22,16 +23,20 @@ use crate::embedding::Encoder;
 Examples:
   daemon eval plan --cases questions.jsonl
   daemon eval plan --cases questions.jsonl --cards models/experts
+  daemon eval plan --cases singles.jsonl --cases dependent.jsonl --split reported
   daemon eval plan --cases questions.jsonl --json | jq .false_split_rate
 
 A case is a line {\"prompt\": \"...\", \"tasks\": [\"...\"], \"edges\": [[0, 1]]}: an edge
 says that the second task needs the first one's result; tasks are counted from 0.
+Without tasks the prompt is one task.
 With the cards of a swarm (as for `eval route`, or a folder of experts) the planner
 also cuts where the parts are clearly different experts' work; both are printed.")]
 pub(in crate::cli) struct Arguments {
-    /// The cases, JSON lines
-    #[arg(long, value_name = "FILE.jsonl")]
-    cases: PathBuf,
+    /// The cases, JSON lines; several files are one set
+    #[arg(long, value_name = "FILE.jsonl", required = true)]
+    cases: Vec<PathBuf>,
+    #[command(flatten)]
+    split: Split,
     /// The experts there are: JSON, or a folder of experts
     #[arg(long, value_name = "FILE.json|DIR")]
     cards: Option<PathBuf>,
@@ -43,7 +48,7 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Result<()> {
-    let cases: Vec<PlanCase> = cases::read(&arguments.cases)?;
+    let cases = read(&arguments)?;
     // A prompt that would not be let in is planned as no task.
     let form: Vec<Option<Plan>> =
         cases.iter().map(|case| sanitise::prompt(&case.prompt).ok().map(|p| structural(&p))).collect();
@@ -65,6 +70,7 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
     let full = full.map(|plans| report(&cases, &plans));
     if arguments.json.json {
         let mut object = object(full.as_ref().unwrap_or(&alone));
+        object["split"] = json!(arguments.split.name());
         if full.is_some() {
             object["structural"] = self::object(&alone);
         }
@@ -83,7 +89,18 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
     let head: &[&str] =
         if full.is_some() { &["PLANNING", "FULL", "FORM ALONE"] } else { &["PLANNING", "FIGURE"] };
     let table = terminal::table(terminal::Style::detect(), head, &rows);
-    Ok(terminal::say(&format!("{} cases\n{table}", alone.cases))?)
+    Ok(terminal::say(&format!("{} cases ({})\n{table}", alone.cases, arguments.split.name()))?)
+}
+
+fn read(arguments: &Arguments) -> anyhow::Result<Vec<PlanCase>> {
+    let mut all: Vec<PlanCase> = Vec::new();
+    for path in &arguments.cases {
+        all.extend(cases::read::<PlanCase>(path)?);
+    }
+    for case in all.iter_mut().filter(|case| case.tasks.is_empty()) {
+        case.tasks.push(case.prompt.clone());
+    }
+    arguments.split.of(all, |case| &case.prompt)
 }
 
 /// The plans with the cuts that these experts call for, as a node makes them.
@@ -130,7 +147,7 @@ fn fault(case: &PlanCase, plan: Option<&Plan>) -> anyhow::Result<()> {
         return Ok(());
     }
     let tasks: String = found.iter().map(|task| format!("\n   > {task}")).collect();
-    Ok(terminal::say(&format!("{} tasks, not {}: {}{tasks}", found.len(), case.tasks.len(), case.prompt))?)
+    Ok(terminal::say(&format!("{} tasks, not {}: {}{tasks}\n", found.len(), case.tasks.len(), case.prompt))?)
 }
 
 fn object(report: &PlanReport) -> Value {

@@ -1,6 +1,7 @@
 //! A task that generates: draws a token from each row of logits and tells its reader.
 
-use super::slot::Row;
+use super::pace::Pace;
+use super::slot::{Bounds, Row};
 use crate::inference::text::TextStream;
 use crate::inference::worker::{Events, Gauges};
 use crate::inference::{Error, Grammar, Request};
@@ -8,7 +9,7 @@ use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::vocab::LlamaVocab;
 use polymath_swarm::sampling::{Draw, Sampler, logprob_of, top_logprobs};
 use polymath_swarm::task::{FinishReason, PIECE_BYTES_MAX, TaskEvent, TokenLogprobs};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(super) struct Answer {
     events: Events,
@@ -19,6 +20,7 @@ pub(super) struct Answer {
     max_tokens: usize,
     context_tokens: usize,
     prompt_tokens: u32,
+    pace: Pace,
     /// Tokens drawn so far.
     ids: Vec<u32>,
     /// Time of the steps in which they were drawn.
@@ -33,15 +35,15 @@ impl Answer {
         request: Request,
         mut events: Events,
         prompt: Result<Vec<LlamaToken>, Error>,
-        context_tokens: u32,
+        bounds: Bounds,
         queue_position: u32,
     ) -> Option<(Row, Self)> {
-        let context = context_tokens as usize;
+        let context = bounds.context_tokens as usize;
         let tokens = match prompt {
             Ok(tokens) if tokens.len() < context => tokens,
             Ok(tokens) => {
                 let prompt_tokens = tokens.len() as u32;
-                events.end(Err(Error::TooLong { prompt_tokens, context: context_tokens }));
+                events.end(Err(Error::TooLong { prompt_tokens, context: bounds.context_tokens }));
                 return None;
             }
             Err(error) => {
@@ -59,6 +61,7 @@ impl Answer {
             max_tokens: request.max_tokens as usize,
             context_tokens: context,
             prompt_tokens: tokens.len() as u32,
+            pace: Pace::new(bounds.tokens_per_second),
             ids: Vec::new(),
             drawing: Duration::ZERO,
             last: None,
@@ -72,6 +75,11 @@ impl Answer {
 
     pub(super) fn is_paused(&self) -> bool {
         self.events.is_full()
+    }
+
+    /// When the next token may be drawn, if that is later than `now`.
+    pub(super) fn due_after(&self, now: Instant) -> Option<Instant> {
+        self.pace.due_after(now)
     }
 
     /// Draws the next token. False when the answer is complete but for its last word.
@@ -96,6 +104,7 @@ impl Answer {
             return false;
         };
         self.drawing += took;
+        self.pace.drawn(Instant::now());
         if vocab.is_eog(token) {
             let text = self.text.finish();
             if !text.is_empty() {

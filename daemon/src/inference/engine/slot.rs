@@ -1,7 +1,6 @@
 //! A slot of the context, and the task that has it.
 
 use super::answer::Answer;
-use super::prefixes::{Prefixes, common};
 use super::score::Score;
 use crate::inference::Error;
 use crate::inference::worker::{Gauges, Work};
@@ -26,6 +25,15 @@ impl Row {
     }
 }
 
+/// What holds for all tasks of a model.
+#[derive(Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) context_tokens: u32,
+    pub(super) vocabulary: i32,
+    /// Of each answer; 0 for no limit.
+    pub(super) tokens_per_second: u32,
+}
+
 /// A task that was let in: it waits in the queue or has a slot.
 pub(super) struct Task {
     pub(super) row: Row,
@@ -47,20 +55,20 @@ impl Task {
     pub(super) fn start(
         work: Work,
         prompt: Result<Vec<LlamaToken>, Error>,
-        context_tokens: u32,
-        vocabulary: i32,
+        bounds: Bounds,
         ahead: u32,
     ) -> Option<Self> {
         let begun = StdInstant::now();
         let (row, job, deadline, seat) = match work {
             Work::Answer { request, events, seat } => {
                 let deadline = request.deadline;
-                let (row, answer) = Answer::start(request, events, prompt, context_tokens, ahead)?;
+                let (row, answer) = Answer::start(request, events, prompt, bounds, ahead)?;
                 (row, Job::Answer(Box::new(answer)), deadline, seat)
             }
             Work::Score { request, reply, seat } => {
                 let deadline = request.deadline;
-                let (row, score) = Score::start(&request, reply, prompt, context_tokens, vocabulary)?;
+                let (row, score) =
+                    Score::start(&request, reply, prompt, bounds.context_tokens, bounds.vocabulary)?;
                 (row, Job::Score(score), deadline, seat)
             }
         };
@@ -83,9 +91,17 @@ impl Task {
         }
     }
 
-    /// Whether its reader has to catch up first.
-    pub(super) fn is_paused(&self) -> bool {
-        matches!(&self.job, Job::Answer(answer) if answer.is_paused())
+    /// Whether its reader has to catch up first, or its next token is not due yet.
+    pub(super) fn is_paused(&self, now: StdInstant) -> bool {
+        matches!(&self.job, Job::Answer(answer) if answer.is_paused() || answer.due_after(now).is_some())
+    }
+
+    /// When its next token is due, if that is what it waits for.
+    pub(super) fn due_after(&self, now: StdInstant) -> Option<StdInstant> {
+        match &self.job {
+            Job::Answer(answer) if !answer.is_paused() => answer.due_after(now),
+            _ => None,
+        }
     }
 
     pub(super) fn is_scoring(&self) -> bool {
@@ -152,26 +168,12 @@ impl Slot {
 
     /// Tokens at the beginning of `row` that the cache already holds.
     pub(super) fn shared_with(&self, row: &Row) -> usize {
-        common(&self.cached, &row.tokens)
+        self.cached.iter().zip(&row.tokens).take_while(|(a, b)| a == b).count()
     }
 
-    /// Gives the slot to a task. What that pushes out of the slot is kept in `prefixes`, and may come from there.
-    pub(super) fn begin(&mut self, mut task: Task, context: &mut LlamaContext<'_>, prefixes: &mut Prefixes) {
-        let shared = self.shared_with(&task.row);
-        prefixes.save(context, self.id, &self.cached, shared);
-        self.keep(shared.min(task.first_wanted()), context);
-        let known = &task.row.tokens[..task.first_wanted()];
-        if let Some(at_hand) = prefixes.restore(context, self.id, known, self.cached.len()) {
-            let shared = common(&at_hand, known);
-            self.cached = at_hand;
-            self.keep(shared, context);
-        }
-        task.row.read = self.cached.len();
-        self.task = Some(task);
-    }
-
-    /// Cuts the slot's part of the KV cache to its first `shared` tokens, or to none where it cannot be cut.
-    fn keep(&mut self, shared: usize, context: &mut LlamaContext<'_>) {
+    /// Gives the slot to a task.
+    pub(super) fn begin(&mut self, mut task: Task, context: &mut LlamaContext<'_>) {
+        let shared = self.shared_with(&task.row).min(task.first_wanted());
         // A sliding window may have dropped the beginning, and recurrent states cannot be cut: read all again.
         let whole = context.kv_cache_seq_pos_min(self.id) == 0;
         let cut = whole && shared > 0 && context.kv_cache_seq_rm(self.id, Some(shared as u32), None).is_ok();
@@ -182,6 +184,8 @@ impl Slot {
             // Removing a whole sequence cannot fail.
             let _ = context.kv_cache_seq_rm(self.id, None, None);
         }
+        task.row.read = self.cached.len();
+        self.task = Some(task);
     }
 
     /// What the batch held has been read.

@@ -15,9 +15,16 @@ const RETRY_MS_MAX: u32 = 10_000;
 pub(in crate::inference) struct Gauges {
     tokens_per_second: AtomicU32,
     task_ms: AtomicU32,
+    /// What an answer is held to; 0 for no limit.
+    limit: u32,
 }
 
 impl Gauges {
+    /// Of a worker whose answers have at most this many tokens a second; 0 sets no limit.
+    pub(super) fn new(limit: u32) -> Self {
+        Self { limit, ..Self::default() }
+    }
+
     pub(in crate::inference) fn record_speed(&self, tokens_per_second: f64) {
         record(&self.tokens_per_second, tokens_per_second as f32);
     }
@@ -27,7 +34,8 @@ impl Gauges {
     }
 
     pub(super) fn tokens_per_second(&self) -> f32 {
-        f32::from_bits(self.tokens_per_second.load(Ordering::Relaxed))
+        let measured = f32::from_bits(self.tokens_per_second.load(Ordering::Relaxed));
+        if self.limit == 0 { measured } else { measured.min(self.limit as f32) }
     }
 
     /// When a place is likely to be free: tasks end at a rate of one a mean duration and slot.

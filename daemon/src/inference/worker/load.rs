@@ -117,8 +117,14 @@ impl Loaded {
             let reason = format!("its chat template does not compile: {why}");
             Error::Malformed { path: config.model_path.clone(), reason }
         })?;
-        let sizes = (self.checked.context_tokens, self.checked.file_bytes);
-        let mut engine = Engine::new(context, prompter, sizes, slot_use, gauges);
+        let mut engine = Engine::new(
+            context,
+            prompter,
+            self.checked.context_tokens,
+            slot_use,
+            gauges,
+            config.tokens_per_second,
+        );
         let (probed, _) = Said::during(|| engine.probe());
         probed?;
         Ok((engine, self.ready(config)))

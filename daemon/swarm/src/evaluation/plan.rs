@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct PlanCase {
     /// What was asked.
     pub prompt: String,
-    /// Gold tasks.
+    /// Gold tasks; none where the prompt itself is the only one.
+    #[serde(default)]
     pub tasks: Vec<String>,
     /// Gold dependencies.
     #[serde(default)]

@@ -20,6 +20,7 @@ fn planned(id: u32, text: &str, depends_on: &[u32], expert: &str) -> wire::Plann
         text: text.into(),
         depends_on: depends_on.to_vec(),
         candidates: vec![candidate(expert)],
+        ..wire::PlannedTask::default()
     }
 }
 

@@ -37,6 +37,11 @@ fn what_different_experts_do_is_cut() {
             vec!["The city of Lima, Peru. The capital of Chad."],
         ),
         ("96 pints, gallons. He said nothing.", vec!["96 pints, gallons. He said nothing."]),
+        // Choices, not tasks.
+        (
+            "Which of these is true?\n- The capital of Peru is Lima.\n- A gallon is 8 pints.",
+            vec!["Which of these is true?\n- The capital of Peru is Lima.\n- A gallon is 8 pints."],
+        ),
         ("Hello there! 96 pints, gallons. Thanks!", vec!["Hello there! 96 pints, gallons. Thanks!"]),
     ] {
         assert_eq!(tasks(prompt), expected, "{prompt}");

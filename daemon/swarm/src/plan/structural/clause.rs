@@ -5,6 +5,7 @@ use super::connector::connector;
 use super::kind::{
     Kind, is_imperative, is_question_mark_last, kind, opens_question, request, says_which, skip_polite,
 };
+use super::reference::names_result;
 use super::words::{AUXILIARIES, INTERROGATIVES, VERBS, Word, is_content, words};
 
 /// Parts of one sentence at most: beyond it the sentence is left as it is.
@@ -130,10 +131,17 @@ fn separates(left: &str, right: &str, joint: &str) -> bool {
     }) && first.is_in(INTERROGATIVES);
     // "Translate the sentence: I am late and what is for dinner?"
     let material = is_imperative(left, left_head) && left.contains(": ");
-    if works_on(head) || material || relates || left_first.is_in(&["take", "consider", "get"]) {
+    if works_on(head) || material || relates || left_first.is_in(&["take", "consider", "get", "use"]) {
         return false;
     }
     if joint.trim() == "," && leans(&found) {
+        return false;
+    }
+    // "Write a limerick and check that it scans."
+    if kind(right) == Kind::FollowOn
+        && joined.bytes == 0
+        && first.is_in(&["check", "ensure", "verify", "make"])
+    {
         return false;
     }
     if request::is_polite_order(&found) && !first.is_in(ANALYTIC)
@@ -158,6 +166,10 @@ fn separates(left: &str, right: &str, joint: &str) -> bool {
         return !embedded && !sequel;
     }
     let own_object = is_imperative(right, head);
+    // "Give me an anagram of 'listen' and explain what the anagram means."
+    if own_object && names_result(&found, left) {
+        return true;
+    }
     let analytic = joined.bytes == 0 && left_first.is_in(ANALYTIC) && first.is_in(ANALYTIC);
     // "spell cat, add 3 and 4": a comma alone joins orders only if both are plain ones with objects of their own.
     let plain =

@@ -331,7 +331,12 @@ fn begins_ask(rest: &str) -> bool {
 /// "Question 2:" or "Q2)".
 fn label(text: &str, found: &[Word]) -> Option<Connector> {
     let first = found.first()?;
-    let last = if first.is_in(LABELS) {
+    // "Step 1: find …"; told steps ("Step 1: the solvent …") are a story.
+    let step = first.lower == "step"
+        && found.get(1).is_some_and(|n| {
+            n.is_number() && text[n.end..].starts_with(':') && begins_ask(&text[n.end + 1..])
+        });
+    let last = if first.is_in(LABELS) || step {
         match found.get(1) {
             Some(word) if word.is_number() && word.lower.len() <= 2 => word,
             // "Question two:", "Part B:"

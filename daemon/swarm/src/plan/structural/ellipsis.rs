@@ -3,6 +3,7 @@
 //! written in again, so that each task can stand alone.
 
 use super::kind::fragment::is_fragment;
+use super::kind::is_imperative;
 use super::words::{PREPOSITIONS, Word, words};
 
 /// Words of one noun phrase at most: beyond it the sentence is more than a list.
@@ -141,6 +142,10 @@ fn joint(text: &str) -> Option<usize> {
 pub(super) fn is_nominal(phrase: &str) -> bool {
     let found = words(phrase, PHRASE_WORDS_MAX + 1);
     if found.is_empty() || found.len() > PHRASE_WORDS_MAX || found.iter().any(|w| w.is_in(RELATIONS)) {
+        return false;
+    }
+    // "use the result as the radius of a circle" orders
+    if is_imperative(phrase, &found) {
         return false;
     }
     is_arithmetic(phrase, &found) || is_of_phrase(&found)

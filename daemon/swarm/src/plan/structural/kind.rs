@@ -164,10 +164,15 @@ pub(super) fn is_imperative(text: &str, head: &[Word]) -> bool {
     if gap.contains([',', '.', '=']) || next.is_in(&["sure"]) {
         return false;
     }
+    // "Say 'good evening' in that language."; "say that a train …" supposes.
+    if verb.lower == "say" {
+        return quoted;
+    }
     let bound = next.is_in(DETERMINERS) || next.is_number() || quoted;
     if verb.is_in(VERBS) {
-        let particle =
-            verb.is_in(&["work", "figure", "find", "write", "help"]) && next.is_in(&["out", "down", "with"]);
+        let particle = verb.is_in(&["work", "figure", "find", "write", "help"])
+            && next.is_in(&["out", "down", "with"])
+            || verb.is_in(&["add", "look", "sum"]) && next.lower == "up";
         return particle
             || !(next.is_in(PREPOSITIONS) || next.is_in(AUXILIARIES) || next.is_in(&["and", "or"]));
     }

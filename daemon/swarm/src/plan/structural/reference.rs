@@ -2,6 +2,7 @@
 //! give way to a placeholder; where it means an earlier topic, the two belong into one task.
 
 mod antecedent;
+mod echo;
 mod pronoun;
 
 pub(super) use antecedent::yields_thing;
@@ -11,6 +12,7 @@ use super::words::{
     AMBIGUOUS_VERBS, AUXILIARIES, DETERMINERS, INTERROGATIVES, PREPOSITIONS, VERBS, Word, words,
 };
 use antecedent::yields_person;
+use echo::{echoes, outcome};
 use pronoun::{PRONOUN_REACH, compares, early, is_expletive, is_generic, is_plural_noun, stands_alone};
 use std::ops::Range;
 
@@ -53,6 +55,23 @@ const ANSWER_NOUNS: &[&str] = &[
     "phrase",
     "currency",
     "animal",
+    "temperature",
+    "length",
+    "height",
+    "area",
+    "volume",
+    "weight",
+    "mass",
+    "speed",
+    "distance",
+    "age",
+    "price",
+    "ratio",
+    "percentage",
+    "fraction",
+    "colour",
+    "color",
+    "formula",
 ];
 /// What an answer may be called without a demonstrative, anywhere.
 const RESULTS: &[&str] = &["result", "answer", "outcome", "output", "solution"];
@@ -146,7 +165,8 @@ pub(super) enum Link {
 /// far.
 pub(super) fn link(text: &str, previous: &str, done: u32) -> Link {
     let found = words(text, WORDS_MAX);
-    let Some(reference) = reference(text, &found, done) else {
+    let asked = echo::asked(previous);
+    let Some(reference) = reference(text, &found, done, &asked) else {
         return Link::Free;
     };
     let yields = match reference.form {
@@ -162,15 +182,36 @@ pub(super) fn link(text: &str, previous: &str, done: u32) -> Link {
     if yields { reference.needs(text, done) } else { Link::Topic }
 }
 
+/// Whether `found` calls what `left` asks for by its noun.
+pub(super) fn names_result(found: &[Word], left: &str) -> bool {
+    let asked = echo::asked(left);
+    (1..found.len()).any(|at| found[at].lower == "the" && echoes(found, at, &asked).is_some())
+}
+
 /// How `text` refers to what was before where the two are known to be tasks of their own: what "it" means must
 /// then be an answer.
 pub(super) fn link_to_answer(text: &str, done: u32) -> Link {
     let found = words(text, WORDS_MAX);
-    reference(text, &found, done).map_or(Link::Free, |reference| reference.needs(text, done))
+    reference(text, &found, done, &[]).map_or(Link::Free, |reference| reference.needs(text, done))
 }
 
 impl Reference {
     fn needs(self, text: &str, done: u32) -> Link {
+        let other = bare_ordinal(&text[self.span.end..], done);
+        if let (Form::Ordinal(id), Some((place, other))) = (self.form, other) {
+            // "Subtract the second from the first."
+            let rest = &text[self.span.end..];
+            let text = format!(
+                "{}{{{{{id}}}}}{}{{{{{other}}}}}{}",
+                &text[..self.span.start],
+                &rest[..place.start],
+                &rest[place.end..]
+            );
+            let mut needs = vec![id, other];
+            needs.sort_unstable();
+            needs.dedup();
+            return Link::Needs(text, needs);
+        }
         let needs: Vec<u32> = match self.form {
             Form::All => (1..=done).collect(),
             Form::Ordinal(id) => vec![id],
@@ -191,7 +232,7 @@ impl Reference {
     }
 }
 
-fn reference(text: &str, found: &[Word], done: u32) -> Option<Reference> {
+fn reference(text: &str, found: &[Word], done: u32, asked: &[String]) -> Option<Reference> {
     if let Some(span) = place(found) {
         return Some(Reference { span, form: Form::Place });
     }
@@ -202,6 +243,9 @@ fn reference(text: &str, found: &[Word], done: u32) -> Option<Reference> {
         let (word, next) = (&found[at], found.get(at + 1));
         let span = |last: usize| word.start..found[last].end;
         let answer = |last: usize| Some(Reference { span: span(last), form: Form::Answer });
+        if let Some(last) = echoes(found, at, asked).or_else(|| outcome(found, at)) {
+            return answer(last);
+        }
         match word.lower.as_str() {
             "it" if early(found, at) && !is_expletive(found, at) => thing(span(at), false),
             "it's" if early(found, at) => None,
@@ -221,10 +265,13 @@ fn reference(text: &str, found: &[Word], done: u32) -> Option<Reference> {
             }
             "this" | "that" if next.is_some_and(|n| n.is_in(ANSWER_NOUNS)) => answer(at + 1),
             "this" | "that"
-                if at > 0 && (transforms || early(found, at)) && stands_alone(text, found, at) =>
+                if at > 0
+                    && (transforms || early(found, at) || is_last_subject(found, at))
+                    && stands_alone(text, found, at) =>
             {
                 answer(at)
             }
+            "this" | "that" if at == 1 && judges(found) => thing(span(at), false),
             "the" => definite(found, at, transforms, done),
             _ => None,
         }
@@ -241,6 +288,55 @@ fn place(found: &[Word]) -> Option<Range<usize>> {
     let own = head.iter().skip(1).any(|w| w.capital);
     (last.lower == "there" && asks && !exists && !own && found.len() < WORDS_MAX)
         .then_some(last.start..last.end)
+}
+
+/// "Is this above the boiling point?", "Is that a prime?"
+fn judges(found: &[Word]) -> bool {
+    found[0].is_in(AUXILIARIES)
+        && found.get(2).is_some_and(|w| {
+            w.is_in(PREPOSITIONS)
+                || w.is_in(&[
+                    "a",
+                    "an",
+                    "more",
+                    "less",
+                    "larger",
+                    "smaller",
+                    "even",
+                    "odd",
+                    "prime",
+                    "greater",
+                    "divisible",
+                    "above",
+                    "below",
+                    "enough",
+                ])
+        })
+}
+
+/// "How many years before 1969 was that?"
+fn is_last_subject(found: &[Word], at: usize) -> bool {
+    at + 2 >= found.len()
+        && (found[0].is_in(INTERROGATIVES)
+            || found[0].is_in(PREPOSITIONS) && found[..at].iter().any(|w| w.is_in(INTERROGATIVES)))
+        && found[at - 1].is_in(AUXILIARIES)
+}
+
+/// "the first", "the second" without a noun, in what is left of an order: where, and which.
+fn bare_ordinal(text: &str, done: u32) -> Option<(Range<usize>, u32)> {
+    let found = words(text, WORDS_MAX);
+    (0..found.len()).find_map(|at| {
+        let id = bare_nth(&found, at).filter(|id| *id <= done)?;
+        Some((found[at].start..found[at + 1].end, id))
+    })
+}
+
+/// The n of "the n-th", if no noun comes after it.
+fn bare_nth(found: &[Word], at: usize) -> Option<u32> {
+    let next = found.get(at + 1).filter(|_| found[at].lower == "the")?;
+    let place = ["first", "second", "third", "fourth"].iter().position(|o| next.lower == *o)?;
+    let bare = found.get(at + 2).is_none_or(|w| w.is_in(&["from", "to", "by", "and", "with"]));
+    bare.then_some(place as u32 + 1)
 }
 
 fn transforms(found: &[Word]) -> bool {
@@ -288,7 +384,7 @@ fn definite(found: &[Word], at: usize, transforms: bool, done: u32) -> Option<Re
     };
     if is_plural_noun(next) && at <= PRONOUN_REACH && !after.is_some_and(|w| w.is_in(&["of", "that"])) {
         let bare = next.is_in(&["two", "three"]);
-        if !bare || after.is_some_and(is_plural_noun) || ends(after) {
+        if !bare || after.is_some_and(is_plural_noun) || ends(after) || compares(found) && done > 1 {
             return (done > 1 || next.is_in(&["results", "answers"]))
                 .then(|| plural(found, at, done))
                 .flatten();
@@ -304,6 +400,9 @@ fn definite(found: &[Word], at: usize, transforms: bool, done: u32) -> Option<Re
         if noun.is_in(ANSWER_NOUNS) && id <= done && !own && ends(found.get(at + 3)) {
             return Some(Reference { span: span(at + 2), form: Form::Ordinal(id) });
         }
+    }
+    if let Some(id) = bare_nth(found, at).filter(|id| transforms && done > 1 && *id <= done) {
+        return Some(Reference { span: span(at + 1), form: Form::Ordinal(id) });
     }
     let form = Form::Answer;
     if next.is_in(&["resulting", "previous", "last", "final"])

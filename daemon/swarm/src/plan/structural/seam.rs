@@ -8,6 +8,7 @@ use super::kind::request::PRONOUNS;
 use super::kind::{Kind, is_question_mark_last, kind, skip_polite};
 use super::mask::protected;
 use super::reference::{Link, link, link_to_answer};
+use super::segment::{Boundary, Piece, pieces};
 use super::words::{INTERROGATIVES, PREPOSITIONS, VERBS, is_content, words};
 use std::ops::Range;
 
@@ -40,11 +41,29 @@ pub(in crate::plan) fn atoms(text: &str, most: usize) -> (Vec<Range<usize>>, Vec
         return whole(text);
     }
     let mask = protected(text);
+    if lists_material(text, &mask) {
+        return whole(text);
+    }
     let mut found = split(text, &mask, true);
     if found.0.len() > most {
         found = split(text, &mask, false);
     }
     if found.0.len() > most { whole(text) } else { found }
+}
+
+/// Whether a list follows on what asks ("Which of these is true? a) …"): its items are choices or material, or form
+/// would have cut them.
+fn lists_material(text: &str, mask: &[bool]) -> bool {
+    let pieces = pieces(text, mask);
+    let Some(first) = pieces.iter().position(|p| matches!(p.boundary, Boundary::Item(_))) else {
+        return false;
+    };
+    let asks = |piece: &Piece| {
+        piece.kind.asks()
+            || piece.kind == Kind::FollowOn
+            || piece.kind != Kind::Preamble && piece.body(text).ends_with(':')
+    };
+    pieces[..first].iter().any(asks)
 }
 
 fn whole(text: &str) -> (Vec<Range<usize>>, Vec<Seam>) {

@@ -269,6 +269,8 @@ fn one_request_with_a_tail_or_a_story_stays_whole() {
         "I want to know whether I should move. My flat costs 900 a month. What do you think?",
         "1. All dogs are animals.\n2. All animals breathe.\n3. Do dogs breathe?",
         "1. Red\n2. Blue\n3. Green\nWhich of these is a primary colour?",
+        "Write a limerick about a snail and check that it scans.",
+        "The salt dissolves in steps. Step 1. Water parts the ions. Step 2. Ions spread. Which step takes heat?",
         "What would you say if a friend asked you for money and was rude about it?",
     ] {
         faults.compare(prompt, tasks(prompt), [prompt]);
@@ -318,6 +320,32 @@ fn results_are_handed_on() {
         (
             "1. Name the capital of Peru.\n2. Translate that word into French.",
             &["Name the capital of Peru.", "Translate {{1}} into French."],
+            &[(1, 2)],
+        ),
+        (
+            "Write a poem about rain, then list all the verbs in it. How long is the poem?",
+            &["Write a poem about rain.", "List all the verbs in {{1}}.", "How long is the poem?"],
+            &[(1, 2)],
+        ),
+        (
+            "Draft a toast for Ann. Turn the toast into Welsh.",
+            &["Draft a toast for Ann.", "Turn {{1}} into Welsh."],
+            &[(1, 2)],
+        ),
+        ("Add up 4, 5 and 6. Is the sum even?", &["Add up 4, 5 and 6.", "Is {{1}} even?"], &[(1, 2)]),
+        (
+            "What is 5 * 5? What is 4 * 4? Subtract the second from the first.",
+            &["What is 5 * 5?", "What is 4 * 4?", "Subtract {{2}} from {{1}}."],
+            &[(1, 3), (2, 3)],
+        ),
+        (
+            "Step 1: name the capital of Peru. Step 2: spell it backwards.",
+            &["Name the capital of Peru.", "Spell {{1}} backwards."],
+            &[(1, 2)],
+        ),
+        (
+            "In which year did the Wall fall? How many years before 2020 was that?",
+            &["In which year did the Wall fall?", "How many years before 2020 was {{1}}?"],
             &[(1, 2)],
         ),
     ];

@@ -236,6 +236,9 @@ pub(super) const AMBIGUOUS_VERBS: &[&str] = &[
     "cube",
     "figure",
     "get",
+    "draft",
+    "shorten",
+    "rephrase",
     "provide",
 ];
 

@@ -9,6 +9,9 @@ use std::collections::BTreeSet;
 /// Words that make an item a sentence.
 const ITEM_WORDS_MIN: usize = 3;
 
+/// Words of a question before its choices that are looked at.
+const HEAD_WORDS_MAX: usize = 24;
+
 /// Items of lists that are lists of tasks, not of choices or data.
 pub(super) struct TaskLists {
     pub(super) items: BTreeSet<usize>,
@@ -66,7 +69,15 @@ fn is_task_list(text: &str, pieces: &[Piece], run: &[usize], marker: Marker) -> 
     // "Translate these: 1. Where is …" takes the items as material; "Which would you ask? a) What …" as
     // choices; a passage before several questions is their common ground.
     let material = last.kind != Kind::Preamble && last.body(text).ends_with(':');
-    let choices = head_asks && marker == Marker::Letter;
+    // "Which of these is true? - Water boils at 90 °C."
+    let found = words(last.body(text), HEAD_WORDS_MAX);
+    let points = found.iter().any(|w| w.is_in(&["which", "what"]))
+        && found.iter().any(|w| w.is_in(&["these", "those", "following"]));
+    let stated = |at: &usize| {
+        let item = pieces[*at].body(text).trim_end();
+        item.ends_with('.') && !item.ends_with("..")
+    };
+    let choices = head_asks && marker == Marker::Letter || points && run.iter().all(stated);
     let ground = !head_asks && run.len() > 1;
     !(material || choices || ground)
 }

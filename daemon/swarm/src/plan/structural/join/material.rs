@@ -47,7 +47,9 @@ fn announces_passage(sentence: &str) -> bool {
 fn wants_material(asked: &str) -> bool {
     let found = words(asked, TOPIC_WORDS_MAX);
     let points = found.iter().enumerate().any(|(at, w)| {
-        w.lower == "below" || (w.lower == "following" && !(at > 1 && found[at - 2].lower == "of"))
+        // "the largest prime below 100" points at nothing
+        (w.lower == "below" && !found.get(at + 1).is_some_and(Word::is_number))
+            || (w.lower == "following" && !(at > 1 && found[at - 2].lower == "of"))
     });
     let names = |w: &Word| w.is_in(&["sentence", "text", "passage", "code", "paragraph"]);
     points && (!is_question_mark_last(asked) || found.iter().any(names))

@@ -143,6 +143,12 @@ pub(super) fn is_follow_on(text: &str, found: &[Word], question: bool) -> bool {
     {
         return true;
     }
+    // "…, and check that it scans."
+    if first.is_in(&["check", "ensure", "verify"])
+        && head.get(1).is_some_and(|w| w.is_in(&["that", "it", "your"]))
+    {
+        return true;
+    }
     // "If so, which one?"
     if let [first, second, ..] = found
         && first.lower == "if"

@@ -31,8 +31,8 @@ pub(in super::super) fn yields_thing(previous: &str) -> bool {
         "which" | "what" if !head.get(1).is_some_and(|w| w.is_in(AUXILIARIES)) => {
             !head.get(1).is_some_and(|w| w.is_in(&["of"]))
         }
-        "what" | "what's" | "whats" => {
-            let noun = usize::from(first.lower == "what") + 1;
+        "what" | "what's" | "whats" | "which" => {
+            let noun = usize::from(first.is_in(&["what", "which"])) + 1;
             let the = head.get(noun).is_some_and(|w| w.lower == "the");
             let links = ["of", "for", "in", "on", "with", "first", "last", "most", "least"];
             let singled_out = |w: &Word| w.is_in(&links) || (w.lower.ends_with("est") && w.lower.len() > 4);
@@ -91,6 +91,20 @@ pub(super) fn yields_person(previous: &str) -> bool {
         "poet",
         "astronaut",
         "explorer",
+        "mother",
+        "father",
+        "wife",
+        "husband",
+        "son",
+        "daughter",
+        "brother",
+        "sister",
+        "mayor",
+        "pope",
+        "architect",
+        "coach",
+        "captain",
+        "saint",
     ];
     let found = words(previous, WORDS_MAX);
     let head = skip_polite(&found);
@@ -105,5 +119,24 @@ fn is_named(head: &[Word]) -> bool {
 }
 
 /// Verbs besides those whose result is a short answer.
-const YIELDS: &[&str] =
-    &["calculate", "compute", "name", "find", "solve", "evaluate", "sum", "work", "simplify", "tell"];
+const YIELDS: &[&str] = &[
+    "calculate",
+    "compute",
+    "name",
+    "find",
+    "solve",
+    "evaluate",
+    "sum",
+    "work",
+    "simplify",
+    "tell",
+    "make",
+    "pick",
+    "choose",
+    "suggest",
+    "recommend",
+    "invent",
+    "generate",
+    "think",
+    "guess",
+];

@@ -10,7 +10,12 @@ pub(super) fn early(found: &[Word], at: usize) -> bool {
             let light = found.get(place + 1).is_some_and(|noun| noun.is_in(ASPECTS));
             let number = w.is_number() && !transforms(found);
             let determiner = w.is_in(&["a", "an", "the", "some", "any", "each", "every", "if"]) && !light;
-            determiner || number || (place > 0 && w.capital)
+            // "a sentence with it", "a list of her novels": what the preposition follows is not what it means.
+            let inside = at > place + 1
+                && found[at - 1].is_in(PREPOSITIONS)
+                && at - place <= PHRASE_REACH
+                && !found[place + 1..at].iter().any(|w| w.is_in(AUXILIARIES));
+            determiner && !inside || number || (place > 0 && w.capital)
         })
 }
 
@@ -80,6 +85,7 @@ pub(super) fn stands_alone(text: &str, found: &[Word], at: usize) -> bool {
                 "again",
                 "out",
             ])
+            || before.is_in(AUXILIARIES) && w.is_in(&["take", "be", "cost", "make", "equal"])
     });
     let sign = text[found[at].end..].trim_start().starts_with(['+', '*', '/', '-', '\u{d7}', '^']);
     after_verb && (alone || sign)
@@ -117,6 +123,8 @@ pub(super) fn is_plural_noun(word: &Word) -> bool {
     ])
 }
 
+/// Words from a determiner to a pronoun that may all be one phrase ("a short sentence with it").
+const PHRASE_REACH: usize = 4;
 /// Words that may precede a pronoun that refers back.
 pub(super) const PRONOUN_REACH: usize = 8;
 
@@ -143,4 +151,10 @@ const ASPECTS: &[&str] = &[
     "double",
     "reverse",
     "meaning",
+    "nouns",
+    "verbs",
+    "adjectives",
+    "words",
+    "syllables",
+    "lines",
 ];
