@@ -7,5 +7,6 @@ mod plan;
 mod route;
 
 pub use answer::exact_match;
+pub(crate) use answer::normalise;
 pub use plan::{PlanCase, PlanPrediction, PlanReport};
 pub use route::{RouteCase, RouteReport, auroc, top_k};
