@@ -17,6 +17,7 @@ mod dispatch;
 mod error;
 mod event;
 mod host;
+mod opinions;
 mod pace;
 mod planner;
 mod question;
@@ -25,7 +26,9 @@ mod run;
 
 pub use claims::ReEmbedding;
 pub use error::Error;
-pub use event::{Answer, Event, Fault, Planned, PlannedTask, TaskResult, TaskStatus, Usage};
+pub use event::{
+    Answer, Consensus, Event, Fault, Opinion, Planned, PlannedTask, TaskResult, TaskStatus, Usage,
+};
 pub use host::{Host, Hosted};
 pub use question::{Question, Target};
 pub use route::Candidate;

@@ -1,7 +1,9 @@
 //! The coordinator's types as protobuf.
 
 use super::table::Fault;
-use crate::coordinator::{self, Answer, Candidate, Event, Planned, Question, Target, TaskResult, TaskStatus};
+use crate::coordinator::{
+    self, Answer, Candidate, Consensus, Event, Planned, Question, Target, TaskResult, TaskStatus,
+};
 use crate::network::{self, PeerInfo};
 use polymath_proto::v1;
 use polymath_swarm::capability::Advert;
@@ -131,6 +133,23 @@ fn finished(result: TaskResult) -> v1::TaskFinished {
         total_ms: ms(result.total),
         finish_reason: result.finish_reason.map(reason).unwrap_or_default(),
         dropped_messages: result.dropped_messages,
+        expert: result.expert.as_ref().map(candidate),
+        consensus: result.consensus.as_ref().map(consensus),
+    }
+}
+
+fn consensus(consensus: &Consensus) -> v1::Consensus {
+    let opinion = |o: &coordinator::Opinion| v1::Opinion {
+        expert: Some(candidate(&o.expert)),
+        answer: o.answer.clone(),
+        agrees: o.agrees,
+        logprob_mean: o.logprob_mean,
+        weight: o.weight,
+    };
+    v1::Consensus {
+        method: consensus.method.name().to_owned(),
+        agreement: consensus.agreement,
+        opinions: consensus.opinions.iter().map(opinion).collect(),
     }
 }
 

@@ -99,7 +99,7 @@ pub fn is_short(answer: &str) -> bool {
 }
 
 /// What was decided, and who stands where.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Verdict {
     /// Index of the opinion whose answer stands.
     pub chosen: usize,

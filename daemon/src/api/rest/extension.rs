@@ -51,6 +51,35 @@ pub(super) struct Task {
     detail: String,
     /// Oldest turns left out, because the conversation is longer than the expert's context.
     dropped_messages: u32,
+    /// What second opinions came to; absent if there were none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consensus: Option<Consensus>,
+}
+
+/// What several experts' answers to one task came to.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct Consensus {
+    /// `vote`, `centroid` or `synthesise`.
+    method: &'static str,
+    /// Share of the opinions' weight that stands behind the answer, 0 to 1.
+    agreement: f32,
+    /// Everybody's answer, the best by routing first.
+    opinions: Vec<Opinion>,
+}
+
+/// One expert's answer among several.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct Opinion {
+    /// Whose.
+    expert: Expert,
+    /// The answer, without the working.
+    answer: String,
+    /// Whether it says what the task's answer says.
+    agrees: bool,
+    /// Mean natural log-probability of its tokens, if reported.
+    logprob_mean: Option<f32>,
+    /// What it weighed: trust, fit and confidence, 0 to 1.
+    weight: f32,
 }
 
 /// An expert on a node.
@@ -150,6 +179,23 @@ impl Expert {
     }
 }
 
+impl Consensus {
+    fn of(consensus: &coordinator::Consensus) -> Self {
+        let opinion = |o: &coordinator::Opinion| Opinion {
+            expert: Expert::of(&o.expert),
+            answer: o.answer.clone(),
+            agrees: o.agrees,
+            logprob_mean: o.logprob_mean,
+            weight: o.weight,
+        };
+        Self {
+            method: consensus.method.name(),
+            agreement: consensus.agreement,
+            opinions: consensus.opinions.iter().map(opinion).collect(),
+        }
+    }
+}
+
 impl Task {
     fn take(&mut self, candidate: &Candidate) {
         let factors = candidate.factors;
@@ -178,6 +224,7 @@ pub(super) fn plan(choice: u32, planned: &Planned) -> Plan {
             answer: String::new(),
             detail: String::new(),
             dropped_messages: 0,
+            consensus: None,
         };
         if let Some(best) = p.candidates.first().filter(|c| c.fits()) {
             task.take(best);
@@ -217,6 +264,7 @@ impl Report {
         task.answer.clone_from(&result.result);
         task.detail.clone_from(&result.detail);
         task.dropped_messages = result.dropped_messages;
+        task.consensus = result.consensus.as_ref().map(Consensus::of);
         Some(task.clone())
     }
 

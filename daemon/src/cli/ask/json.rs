@@ -31,7 +31,7 @@ pub(super) fn answer(transcript: &Transcript) -> Value {
 }
 
 fn task(task: &Task) -> Value {
-    json!({
+    let mut object = json!({
         "id": task.id,
         "text": task.text,
         "depends_on": task.depends_on,
@@ -39,6 +39,27 @@ fn task(task: &Task) -> Value {
         "score": task.expert.as_ref().map(|e| rounded(e.score)),
         "answer": task.finished.as_ref().filter(|f| f.status == "done").map(|f| f.answer.clone()),
         "status": task.status(),
+    });
+    if let Some(found) = task.finished.as_ref().and_then(|f| f.consensus.as_ref()) {
+        object["consensus"] = consensus(found);
+    }
+    object
+}
+
+fn consensus(consensus: &wire::Consensus) -> Value {
+    let opinion = |o: &wire::Opinion| {
+        json!({
+            "expert": o.expert.as_ref().map(expert),
+            "answer": o.answer,
+            "agrees": o.agrees,
+            "logprob_mean": o.logprob_mean.map(rounded),
+            "weight": rounded(o.weight),
+        })
+    };
+    json!({
+        "method": consensus.method,
+        "agreement": rounded(consensus.agreement),
+        "opinions": consensus.opinions.iter().map(opinion).collect::<Vec<_>>(),
     })
 }
 
