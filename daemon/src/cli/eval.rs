@@ -4,6 +4,7 @@
 mod ask;
 mod cards;
 pub(super) mod cases;
+mod ensemble;
 mod experts;
 mod lone;
 mod plan;
@@ -20,7 +21,8 @@ Examples:
   daemon eval experts
   daemon eval ask --cases models/cases/compound.jsonl
   daemon eval route --cards cards.json --prompts prompts.jsonl --json
-  daemon eval plan --cases questions.jsonl --cards models/experts")]
+  daemon eval plan --cases questions.jsonl --cards models/experts
+  daemon eval ensemble --json")]
 pub(super) enum Command {
     /// Each bundled expert on its own cases
     Experts(experts::Arguments),
@@ -30,6 +32,8 @@ pub(super) enum Command {
     Route(route::Arguments),
     /// Whether questions are cut where they should be
     Plan(plan::Arguments),
+    /// Whether several experts' vote beats the best of them
+    Ensemble(ensemble::Arguments),
 }
 
 pub(super) async fn run(command: Command, context: Context) -> anyhow::Result<()> {
@@ -38,6 +42,7 @@ pub(super) async fn run(command: Command, context: Context) -> anyhow::Result<()
         Command::Ask(arguments) => ask::run(arguments, context).await,
         Command::Route(arguments) => route::run(arguments, context).await,
         Command::Plan(arguments) => plan::run(arguments, context).await,
+        Command::Ensemble(arguments) => ensemble::run(arguments, context).await,
     }
 }
 

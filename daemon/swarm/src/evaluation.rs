@@ -3,10 +3,12 @@
 //! reading case files is the caller's work.
 
 mod answer;
+mod paired;
 mod plan;
 mod route;
 
 pub use answer::exact_match;
 pub(crate) use answer::normalise;
+pub use paired::{Paired, mcnemar_exact};
 pub use plan::{PlanCase, PlanPrediction, PlanReport};
 pub use route::{RouteCase, RouteReport, auroc, top_k};
