@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Only a question that names a number of experts pays for second opinions, and only with what its tasks leave of it.
-//! They come from experts that could have stood in: those that fit nearly as well as the best. A task that may get
+//! They come from experts that fit nearly as well as the best. A task that may get
 //! some is held: its text is told once it stands. Where the budget serves all, opinions are asked for at the same
 //! time as the first answer; else the first answers come first, and the least sure are served
 //! (`swarm::aggregate::budget`). How several answers become one is `swarm::aggregate`'s.
@@ -18,7 +18,6 @@ pub(super) use dissent::{dissent, without_dissent};
 use super::run::{Chosen, Run, Show, peers_of_the_best};
 use super::{Candidate, TaskResult, TaskStatus};
 use polymath_swarm::aggregate::budget::{self, Need};
-use polymath_swarm::identity::Sha256Hash;
 use polymath_swarm::plan::Task;
 use polymath_swarm::task::TokenLogprobs;
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,7 +63,7 @@ impl Opinions {
         // A text that is wanted as it stands, or from one expert, is nobody else's to judge.
         if run.limits.second_opinions && spare > 0 && !run.question.is_verbatim() {
             for planned in &run.planned.tasks {
-                let others = peers_of_the_best(&planned.candidates).len().saturating_sub(1);
+                let others = others_of(&planned.candidates).len();
                 if others > 0 {
                     held.insert(planned.task.id, others);
                 }
@@ -85,7 +84,7 @@ impl Opinions {
 
     /// Takes what a step came to; the task's result, unless it waits for second opinions.
     pub(super) fn ended(&mut self, draft: Draft) -> Option<TaskResult> {
-        if draft.decided || self.spare == 0 || !draft.could_change() {
+        if draft.decided {
             return Some(draft.result);
         }
         self.waiting.push(draft);
@@ -198,22 +197,23 @@ impl Run<'_> {
     }
 }
 
-/// Who else may be asked: those that could stand in for the best, every model once before any twice.
+/// Who else may be asked: those nearly as competent as the best, every model once before any twice.
 fn others_of(candidates: &[Candidate]) -> Vec<Candidate> {
-    let fitting = peers_of_the_best(candidates);
-    let mut voices: BTreeSet<Sha256Hash> = BTreeSet::new();
+    let Some(first) = peers_of_the_best(candidates).into_iter().next() else { return Vec::new() };
+    let best = candidates.iter().map(|c| c.factors.competence).fold(0.0, f32::max);
+    let expert = |c: &Candidate| (c.advert.peer, c.advert.card_hash);
+    let mut voices = BTreeSet::from([first.advert.card.model.sha256]);
     let (mut others, mut echoes) = (Vec::new(), Vec::new());
-    for candidate in fitting {
+    for candidate in candidates.iter().filter(|c| expert(c) != expert(first)) {
+        if !budget::may_opine(candidate.factors.competence, best) {
+            continue;
+        }
         match voices.insert(candidate.advert.card.model.sha256) {
             true => others.push(candidate.clone()),
             false => echoes.push(candidate.clone()),
         }
     }
     others.append(&mut echoes);
-    if !others.is_empty() {
-        // The best itself.
-        others.remove(0);
-    }
     others
 }
 

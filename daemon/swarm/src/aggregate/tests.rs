@@ -1,4 +1,4 @@
-use super::budget::{Need, allot, routing_margin, sureness};
+use super::budget::{Need, allot, may_opine, routing_margin, sureness};
 use super::synthesis::{Part, is_faithful, prompt};
 use super::*;
 use crate::embedding::Embedding;
@@ -108,6 +108,12 @@ fn second_opinions_go_where_the_first_is_least_sure() {
     assert!(sureness(Some(-0.1), 0.0) < sureness(Some(-0.1), 1.0));
     assert!(sureness(Some(-2.0), 0.5) < sureness(Some(-0.1), 0.5));
     assert_eq!([routing_margin(&[]), routing_margin(&[0.8]), routing_margin(&[0.8, 0.8])], [0.0, 1.0, 0.0]);
+}
+
+#[test]
+fn only_peers_give_opinions() {
+    assert!(may_opine(0.9, 0.9) && may_opine(0.8, 0.95));
+    assert!(!may_opine(0.7, 0.95) && !may_opine(0.2, 0.2) && !may_opine(f32::NAN, 0.9));
 }
 
 #[test]
