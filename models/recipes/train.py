@@ -113,13 +113,14 @@ def build_vocabulary(domain, held_out: HeldOut, seed: int) -> Vocabulary:
 
 
 def report(domain, network: Network, vocabulary: Vocabulary, out: Path) -> None:
-    """Writes both case files and prints their exact match. Wrong unseen answers stay unprinted."""
+    """Writes both case files (an ensemble has its own) and prints their exact match; wrong unseen answers stay unprinted."""
     sets = {
         "seen": domain.seen_cases(Random(SEEN_SEED), CASES),
         "unseen": domain.unseen_cases(Random(UNSEEN_SEED), CASES),
     }
     for name, cases in sets.items():
-        write_cases(out / f"cases_{name}.jsonl", cases)
+        if folder_of(domain) != "ensembles":  # these share the cases of `daemon eval ensemble`
+            write_cases(out / f"cases_{name}.jsonl", cases)
         share, _ = exact_match(network, vocabulary, cases, whole(domain))
         print(f"{domain.ID} {name} exact match {share:.1%} of {len(cases)}", flush=True)
 

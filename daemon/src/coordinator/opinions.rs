@@ -96,7 +96,11 @@ impl Opinions {
         let needs: Vec<Need> = self.waiting.iter().map(Draft::need).collect();
         let given = budget::allot(&needs, self.spare);
         self.spare -= given.iter().sum::<usize>();
-        std::mem::take(&mut self.waiting).into_iter().zip(given).map(|(d, more)| Step::Second(d, more)).collect()
+        std::mem::take(&mut self.waiting)
+            .into_iter()
+            .zip(given)
+            .map(|(d, more)| Step::Second(d, more))
+            .collect()
     }
 }
 

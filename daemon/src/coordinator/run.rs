@@ -329,7 +329,8 @@ impl Run<'_> {
         let scratchpad =
             candidate.advert.card.has_ability(compose::SCRATCHPAD) && !self.question.is_verbatim();
         if show != Show::Nothing {
-            let started = Event::Started { id: result.id, text: result.text.clone(), expert: candidate.clone() };
+            let started =
+                Event::Started { id: result.id, text: result.text.clone(), expert: candidate.clone() };
             let _ = self.events.send(Ok(started)).await;
         }
         let mut sureness = opinions::MeanLogprob::default();

@@ -2,9 +2,7 @@
 
 use crate::api::convert;
 use crate::api::table::Fault;
-use crate::coordinator::{
-    Candidate, Consensus, Event, Opinion, PlannedTask, Question, TaskStatus, Usage,
-};
+use crate::coordinator::{Candidate, Consensus, Event, Opinion, PlannedTask, Question, TaskStatus, Usage};
 use crate::network;
 use polymath_proto::v1;
 use polymath_swarm::task::FinishReason;

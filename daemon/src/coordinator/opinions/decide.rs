@@ -86,7 +86,9 @@ impl Run<'_> {
         let task = answers.first()?.text.as_str();
         let parts: Vec<Part> = answers
             .iter()
-            .filter_map(|a| Some(Part { task, expert: &a.expert.as_ref()?.advert.card.id, answer: &a.result }))
+            .filter_map(|a| {
+                Some(Part { task, expert: &a.expert.as_ref()?.advert.card.id, answer: &a.result })
+            })
             .collect();
         for aggregator in aggregators.iter().take(AGGREGATORS_ASKED_MAX) {
             let mut written = TaskResult::unasked(0, synthesis::prompt(task, &parts));

@@ -5,13 +5,7 @@ use crate::embedding::Embedding;
 use proptest::prelude::*;
 
 fn opinion(answer: &str, voice: u8) -> Opinion<'_> {
-    Opinion {
-        answer,
-        voice: Sha256Hash([voice; 32]),
-        trust: 1.0,
-        competence: 1.0,
-        logprob_mean: Some(-0.01),
-    }
+    Opinion { answer, voice: Sha256Hash([voice; 32]), trust: 1.0, competence: 1.0, logprob_mean: Some(-0.01) }
 }
 
 #[test]
@@ -68,7 +62,8 @@ fn an_empty_answer_never_wins() {
 #[test]
 fn the_method_goes_by_the_answers() {
     let long = "A sentence that nobody else would put in quite the same words as this one does, I suppose.";
-    let other = "Another sentence of about the same length, which says something that is rather different here.";
+    let other =
+        "Another sentence of about the same length, which says something that is rather different here.";
     let short = [opinion("1", 1), opinion("2", 2)];
     let texts = [opinion(long, 1), opinion(other, 2)];
     let agreed = [opinion(long, 1), opinion(other, 2), opinion(long, 3)];

@@ -47,7 +47,8 @@ mod tests {
     #[test]
     fn exact_p_as_in_the_tables() {
         // R: binom.test(c(k, n - k))$p.value
-        for (a, b, p) in [(0, 0, 1.0), (5, 5, 1.0), (0, 5, 0.0625), (1, 9, 0.021484375), (10, 30, 0.00222146)] {
+        for (a, b, p) in [(0, 0, 1.0), (5, 5, 1.0), (0, 5, 0.0625), (1, 9, 0.021484375), (10, 30, 0.00222146)]
+        {
             assert!((mcnemar_exact(a, b) - p).abs() < 1e-6, "{a}, {b}: {}", mcnemar_exact(a, b));
             assert_eq!(mcnemar_exact(a, b).to_bits(), mcnemar_exact(b, a).to_bits());
         }

@@ -31,7 +31,8 @@ pub(super) fn agreed(task: &Task) -> String {
 /// Everybody's answer and what it weighed.
 pub(super) fn told(style: Style, task: &Task) -> String {
     let Some(consensus) = of(task) else { return String::new() };
-    let head = format!("Opinions on task {} ({}, agreement {:.2})", task.id, consensus.method, consensus.agreement);
+    let head =
+        format!("Opinions on task {} ({}, agreement {:.2})", task.id, consensus.method, consensus.agreement);
     let mut out = format!("{}\n", style.bold(&head));
     for opinion in &consensus.opinions {
         let id = opinion.expert.as_ref().map_or("nobody", |e| e.expert.as_str());
