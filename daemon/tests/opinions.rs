@@ -118,9 +118,12 @@ fn writer(folder: &Path, id: &str, abilities: &str) -> PathBuf {
     let beside = folder.join(id);
     std::fs::create_dir(&beside).unwrap();
     std::fs::copy(model, beside.join("planner.gguf")).unwrap();
+    let own =
+        std::fs::read_to_string(assets().experts_dir().join("planner").join(catalog::CARD_NAME)).unwrap();
+    let hash = own.lines().find(|line| line.starts_with("sha256")).unwrap();
     let card = format!(
         "id = \"{id}\"\ndescription = \"Splits a prompt into its tasks.\"\nlicence = \"MIT\"\n\
-         abilities = {abilities}\n[model]\nfile = \"planner.gguf\"\nmax_context = 512\ntemperature = 0.0\n"
+         abilities = {abilities}\n[model]\nfile = \"planner.gguf\"\n{hash}\nmax_context = 512\ntemperature = 0.0\n"
     );
     std::fs::write(beside.join(catalog::CARD_NAME), card).unwrap();
     beside.join(catalog::CARD_NAME)

@@ -17,11 +17,19 @@ pub(super) use dissent::{dissent, without_dissent};
 
 use super::run::{Chosen, Run, Show, peers_of_the_best};
 use super::{Candidate, TaskResult, TaskStatus};
+use futures::StreamExt as _;
+use futures::future::{Either, select};
+use futures::stream::FuturesUnordered;
 use polymath_swarm::aggregate::budget::{self, Need};
 use polymath_swarm::plan::Task;
 use polymath_swarm::task::TokenLogprobs;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+/// How long opinions may take after a first answer that came faster than that: a second expert of the same speed needs
+/// no longer, and people wonder after two seconds.
+const PATIENCE_MIN: Duration = Duration::from_secs(2);
 
 /// The tasks' share in what the question may spend on second opinions.
 pub(super) struct Opinions {
@@ -125,8 +133,10 @@ impl Run<'_> {
         match step {
             Step::First(task, text, held) => self.first(task, text, held, chosen).await,
             Step::Second(mut draft, more) => {
-                let asked = self.ask(&draft.result, &mut draft.others, more, chosen).await;
-                draft.opinions.extend(asked);
+                let mut given = Vec::new();
+                let asking = self.ask(&draft.result, &mut draft.others, more, chosen, &mut given);
+                let _ = tokio::time::timeout(patience(draft.result.total), asking).await;
+                draft.opinions.extend(in_order(given));
                 self.decide(draft).await
             }
         }
@@ -150,8 +160,19 @@ impl Run<'_> {
                 others = others_of(&candidates);
                 margin = margin_of(&candidates);
                 let asked = TaskResult::unasked(task.id, result.text.clone());
-                let first = self.try_each(&mut result, &candidates, Show::Beginning, chosen);
-                ((), opinions) = tokio::join!(first, self.ask(&asked, &mut others, beside, chosen));
+                let mut given = Vec::new();
+                {
+                    let asking = pin!(self.ask(&asked, &mut others, beside, chosen, &mut given));
+                    let first = pin!(self.try_each(&mut result, &candidates, Show::Beginning, chosen));
+                    match select(first, asking).await {
+                        // What has come by then is in `given`.
+                        Either::Left(((), asking)) => {
+                            let _ = tokio::time::timeout(patience(started.elapsed()), asking).await;
+                        }
+                        Either::Right(((), first)) => first.await,
+                    }
+                }
+                opinions = in_order(given);
             }
         }
         result.total = started.elapsed();
@@ -162,33 +183,35 @@ impl Run<'_> {
         draft
     }
 
-    /// So many opinions on the task, from the first of `others` that will give one; those asked leave the list.
+    /// So many opinions on the task, from the first of `others` that will give one; those asked leave the list. What
+    /// has come is in `given`, with its place in the order asked, even if this is dropped half-way.
     async fn ask(
         &self,
         task: &TaskResult,
         others: &mut Vec<Candidate>,
         wanted: usize,
         chosen: &Chosen,
-    ) -> Vec<TaskResult> {
-        let mut given = Vec::new();
-        while given.len() < wanted {
-            let mut next = Vec::new();
-            while next.len() < wanted - given.len() && !others.is_empty() {
+        given: &mut Vec<(usize, TaskResult)>,
+    ) {
+        let mut asked = FuturesUnordered::new();
+        let mut places = 0..;
+        loop {
+            while given.len() + asked.len() < wanted && !others.is_empty() {
                 let candidate = others.remove(0);
                 if chosen.take(&candidate.advert.card.id) {
-                    next.push(candidate);
+                    let place = places.next().unwrap_or(usize::MAX);
+                    asked.push(async move { (place, self.opinion(task, &candidate).await) });
                 }
             }
-            if next.is_empty() {
-                break;
+            match asked.next().await {
+                Some((place, Some(opinion))) => given.push((place, opinion)),
+                Some((_, None)) => {}
+                None => return,
             }
-            let asked = next.iter().map(|candidate| self.opinion(task, candidate));
-            given.extend(futures::future::join_all(asked).await.into_iter().flatten());
         }
-        given
     }
 
-    /// One expert's opinion; `None` if it has none to give. It is not waited for, nor asked again.
+    /// One expert's opinion; `None` if it has none to give. It is not asked again.
     async fn opinion(&self, task: &TaskResult, candidate: &Candidate) -> Option<TaskResult> {
         let mut result = TaskResult::unasked(task.id, task.text.clone());
         match self.with_history(&mut result, candidate, Show::Nothing).await {
@@ -199,6 +222,16 @@ impl Run<'_> {
             }
         }
     }
+}
+
+/// How long opinions may take once the first answer is there, which took `first`.
+fn patience(first: Duration) -> Duration {
+    first.max(PATIENCE_MIN)
+}
+
+fn in_order(mut given: Vec<(usize, TaskResult)>) -> Vec<TaskResult> {
+    given.sort_by_key(|(place, _)| *place);
+    given.into_iter().map(|(_, opinion)| opinion).collect()
 }
 
 /// Who else may be asked: those nearly as competent as the best, every model once before any twice.

@@ -21,9 +21,6 @@ use crate::identity::Sha256Hash;
 /// Characters up to which an answer is compared as a value: names, numbers and short phrases agree to the letter or
 /// not at all, sentences hardly ever do.
 pub const SHORT_CHARS_MAX: usize = 64;
-/// How sharply a model's own confidence counts: the weight is the mean token probability to this power. Chosen on
-/// `models/cases/ensemble_dev.jsonl`, see `docs/aggregation.md`.
-const CONFIDENCE_POWER: f32 = 1.0;
 
 /// One expert's answer to a task.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,9 +38,10 @@ pub struct Opinion<'a> {
 }
 
 impl Opinion<'_> {
-    /// What the opinion weighs beside another: trust × competence × confidence, in [0, 1].
+    /// What the opinion weighs beside another: trust × competence × confidence, in [0, 1]. Between equals in trust and
+    /// fit a majority nearly always stands, and where all differ the surest does.
     pub fn weight(&self) -> f32 {
-        share(self.trust) * share(self.competence) * confidence(self.logprob_mean).powf(CONFIDENCE_POWER)
+        share(self.trust) * share(self.competence) * confidence(self.logprob_mean)
     }
 }
 
