@@ -46,7 +46,7 @@ pub(super) enum Step<'t> {
     /// The first answer, and so many opinions beside it; `None` if the task is not held.
     First(&'t Task, Result<String, String>, Option<usize>),
     /// So many opinions more.
-    Second(Draft, usize),
+    Second(Box<Draft>, usize),
 }
 
 /// A task's answers so far.
@@ -107,7 +107,7 @@ impl Opinions {
         std::mem::take(&mut self.waiting)
             .into_iter()
             .zip(given)
-            .map(|(d, more)| Step::Second(d, more))
+            .map(|(draft, more)| Step::Second(Box::new(draft), more))
             .collect()
     }
 }
@@ -137,7 +137,7 @@ impl Run<'_> {
                 let asking = self.ask(&draft.result, &mut draft.others, more, chosen, &mut given);
                 let _ = tokio::time::timeout(patience(draft.result.total), asking).await;
                 draft.opinions.extend(in_order(given));
-                self.decide(draft).await
+                self.decide(*draft).await
             }
         }
     }

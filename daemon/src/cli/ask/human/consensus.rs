@@ -47,3 +47,39 @@ pub(super) fn told(style: Style, task: &Task) -> String {
 fn of(task: &Task) -> Option<&wire::Consensus> {
     task.finished.as_ref()?.consensus.as_ref()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task() -> Task {
+        let opinion = |expert: &str, answer: &str, agrees| wire::Opinion {
+            expert: Some(wire::Candidate { expert: expert.into(), ..Default::default() }),
+            answer: answer.into(),
+            agrees,
+            weight: 0.5,
+            ..Default::default()
+        };
+        let opinions = vec![opinion("a", "85", true), opinion("b", "8\u{1b}[2J6\nx", false)];
+        let consensus = wire::Consensus { method: "vote".into(), agreement: 0.5, opinions };
+        let finished = wire::TaskFinished { consensus: Some(consensus), ..Default::default() };
+        Task { id: 1, finished: Some(finished), ..Default::default() }
+    }
+
+    #[test]
+    fn everybody_is_listed_without_their_escapes() {
+        assert_eq!(agreed(&task()), ", 1 of 2 agree");
+        assert_eq!(agreed(&Task::default()), "");
+        let told = told(Style::plain(), &task());
+        assert!(told.starts_with("Opinions on task 1 (vote, agreement 0.50)\n  = a"), "{told}");
+        assert!(told.contains("≠ b") && !told.contains('\u{1b}') && told.lines().count() == 3, "{told}");
+    }
+
+    #[test]
+    fn what_was_streamed_is_not_said_again() {
+        assert_eq!(unsaid("Paris\n(b answered otherwise: Lyon)", "Paris"), "(b answered otherwise: Lyon)");
+        assert_eq!(unsaid("Paris", "Paris"), "");
+        assert_eq!(unsaid("Paris", ""), "Paris");
+        assert_eq!(unsaid("85", "8"), "85");
+    }
+}
