@@ -19,6 +19,7 @@ mod event;
 mod experience;
 mod host;
 mod intents;
+mod opinions;
 mod pace;
 mod planner;
 mod question;
@@ -27,7 +28,9 @@ mod run;
 
 pub use claims::ReEmbedding;
 pub use error::Error;
-pub use event::{Answer, Event, Fault, Planned, PlannedTask, TaskResult, TaskStatus, Usage};
+pub use event::{
+    Answer, Consensus, Event, Fault, Opinion, Planned, PlannedTask, TaskResult, TaskStatus, Usage,
+};
 pub use experience::{Judged, TaskId, Verdict};
 pub use host::{Host, Hosted};
 pub use intents::prototypes;

@@ -40,8 +40,10 @@ SEEN_SEED, UNSEEN_SEED, WATCH_SEED = 1001, 1002, 1003
 def main() -> None:
     arguments = parse()
     torch.set_num_threads(1)
-    torch.manual_seed(arguments.seed)
     domain = importlib.import_module(f"domains.{arguments.domain}")
+    if arguments.seed is None:
+        arguments.seed = getattr(domain, "SEED", 1)
+    torch.manual_seed(arguments.seed)
     out = Path(arguments.out) if arguments.out else MODELS / folder_of(domain) / domain.ID
 
     held_out = HeldOut(getattr(domain, "UNSEEN_TEMPLATES", ()))
@@ -73,7 +75,7 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("domain", help="a module of models/recipes/domains")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, help="the domain's own by default, or 1")
     parser.add_argument("--steps", type=int, help="training steps; the domain's own number by default")
     parser.add_argument("--minutes", type=float, default=600, help="CPU minutes after which training winds down")
     parser.add_argument("--out", help="output folder; models/experts/<id> by default")
@@ -96,7 +98,7 @@ def whole(domain) -> bool:
 
 
 def folder_of(domain) -> str:
-    return "baselines" if domain.ID == "generalist" else "experts"
+    return getattr(domain, "FOLDER", "baselines" if domain.ID == "generalist" else "experts")
 
 
 def build_vocabulary(domain, held_out: HeldOut, seed: int) -> Vocabulary:
@@ -111,13 +113,14 @@ def build_vocabulary(domain, held_out: HeldOut, seed: int) -> Vocabulary:
 
 
 def report(domain, network: Network, vocabulary: Vocabulary, out: Path) -> None:
-    """Writes both case files and prints their exact match. Wrong unseen answers stay unprinted."""
+    """Writes both case files (an ensemble has its own) and prints their exact match; wrong unseen answers stay unprinted."""
     sets = {
         "seen": domain.seen_cases(Random(SEEN_SEED), CASES),
         "unseen": domain.unseen_cases(Random(UNSEEN_SEED), CASES),
     }
     for name, cases in sets.items():
-        write_cases(out / f"cases_{name}.jsonl", cases)
+        if folder_of(domain) != "ensembles":  # these share the cases of `daemon eval ensemble`
+            write_cases(out / f"cases_{name}.jsonl", cases)
         share, _ = exact_match(network, vocabulary, cases, whole(domain))
         print(f"{domain.ID} {name} exact match {share:.1%} of {len(cases)}", flush=True)
 

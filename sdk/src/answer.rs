@@ -135,12 +135,40 @@ pub struct Finished {
     pub detail: String,
     /// Tokens.
     pub usage: Usage,
+    /// What second opinions came to, if there were any.
+    pub consensus: Option<Consensus>,
     /// Oldest turns left out, because the conversation was longer than the expert's context.
     pub dropped_messages: u32,
     /// From the question's arrival to this task's first token; 0 if there was none.
     pub first_token_ms: f32,
     /// From the task's start to its end.
     pub total_ms: f32,
+}
+
+/// What several experts' answers to one task came to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Consensus {
+    /// `vote`, `centroid` or `synthesise`.
+    pub method: String,
+    /// Share of the opinions' weight that stands behind the result, in [0, 1].
+    pub agreement: f32,
+    /// Everybody's answer, the best by routing first.
+    pub opinions: Vec<Opinion>,
+}
+
+/// One expert's answer among several.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Opinion {
+    /// Whose.
+    pub expert: Candidate,
+    /// The answer, without the working.
+    pub answer: String,
+    /// Whether it says what the task's result says.
+    pub agrees: bool,
+    /// Mean natural log-probability of its tokens, if reported.
+    pub logprob_mean: Option<f32>,
+    /// What it weighed: trust, fit and confidence, in [0, 1].
+    pub weight: f32,
 }
 
 /// A task of an answered question.

@@ -61,7 +61,8 @@ mod stream;
 mod transport;
 
 pub use answer::{
-    Answer, Candidate, Event, FinishReason, Finished, Plan, PlannedTask, Task, TaskStatus, Timings, Usage,
+    Answer, Candidate, Consensus, Event, FinishReason, Finished, Opinion, Plan, PlannedTask, Task,
+    TaskStatus, Timings, Usage,
 };
 pub use builder::Builder;
 pub use chat::{

@@ -11,7 +11,7 @@ pub use polymath_sdk::Error;
 /// The SDK's types that commands use.
 pub use polymath_sdk::{
     Answer, Ask, Candidate, ChatCompletionRequest, ChatMessage, Connection, Event, Expert, Message, Model,
-    Plan, PolymathClient, Task, TaskStatus,
+    Opinion, Plan, PolymathClient, Task, TaskStatus,
 };
 
 /// A node that answered; cheap to clone.

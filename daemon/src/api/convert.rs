@@ -2,7 +2,7 @@
 
 use super::table::Fault;
 use crate::coordinator::{
-    self, Answer, Candidate, Event, Judged, Planned, Question, Target, TaskResult, TaskStatus,
+    self, Answer, Candidate, Consensus, Event, Judged, Planned, Question, Target, TaskResult, TaskStatus,
 };
 use crate::network::{self, PeerInfo};
 use polymath_proto::v1;
@@ -164,6 +164,23 @@ fn finished(result: TaskResult) -> v1::TaskFinished {
         finish_reason: result.finish_reason.map(reason).unwrap_or_default(),
         dropped_messages: result.dropped_messages,
         task_id: result.task_id.map_or_else(Vec::new, |id| id.to_vec()),
+        expert: result.expert.as_ref().map(candidate),
+        consensus: result.consensus.as_ref().map(consensus),
+    }
+}
+
+fn consensus(consensus: &Consensus) -> v1::Consensus {
+    let opinion = |o: &coordinator::Opinion| v1::Opinion {
+        expert: Some(candidate(&o.expert)),
+        answer: o.answer.clone(),
+        agrees: o.agrees,
+        logprob_mean: o.logprob_mean,
+        weight: o.weight,
+    };
+    v1::Consensus {
+        method: consensus.method.name().to_owned(),
+        agreement: consensus.agreement,
+        opinions: consensus.opinions.iter().map(opinion).collect(),
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) struct Arguments {
 /// How the question is to be answered.
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct Wishes {
-    /// Different experts that the question may use
+    /// Different experts that the question may use: for its tasks first, then for second opinions on the least sure
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16))]
     experts: Option<u32>,
     /// Tokens that each expert may write
@@ -69,6 +69,7 @@ fn temperature(text: &str) -> Result<f32, String> {
 
 impl Wishes {
     /// The same, with `experts` where the command line does not say.
+    #[cfg(test)]
     pub(super) fn with_experts(mut self, experts: u32) -> Self {
         self.experts.get_or_insert(experts);
         self

@@ -56,8 +56,7 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
     if arguments.stop {
         return stop_kept(&kept).await;
     }
-    // As many as the demo has: it is there to show them.
-    let wishes = arguments.wishes.clone().with_experts(16);
+    let wishes = arguments.wishes.clone();
     let question = sanitise::prompt(arguments.question.as_deref().unwrap_or(QUESTION))?;
     let assets = session::assets(&context, &loaded)?;
     let cards = catalog::bundled(&assets.experts_dir())?;

@@ -4,6 +4,7 @@
 mod ask;
 mod cards;
 pub(super) mod cases;
+mod ensemble;
 mod experts;
 mod intent;
 mod lone;
@@ -23,7 +24,8 @@ Examples:
   daemon eval ask --cases models/cases/compound.jsonl
   daemon eval route --cards cards.json --prompts prompts.jsonl --json
   daemon eval plan --cases questions.jsonl --cards models/experts
-  daemon eval intent --cases models/cases/intents.jsonl --split reported")]
+  daemon eval intent --cases models/cases/intents.jsonl --split reported
+  daemon eval ensemble --json")]
 pub(super) enum Command {
     /// Each bundled expert on its own cases
     Experts(experts::Arguments),
@@ -35,6 +37,8 @@ pub(super) enum Command {
     Plan(plan::Arguments),
     /// Whether questions are taken for the kind of work they are
     Intent(intent::Arguments),
+    /// Whether several experts' vote beats the best of them
+    Ensemble(ensemble::Arguments),
 }
 
 pub(super) async fn run(command: Command, context: Context) -> anyhow::Result<()> {
@@ -44,6 +48,7 @@ pub(super) async fn run(command: Command, context: Context) -> anyhow::Result<()
         Command::Route(arguments) => route::run(arguments, context).await,
         Command::Plan(arguments) => plan::run(arguments, context).await,
         Command::Intent(arguments) => intent::run(arguments, context).await,
+        Command::Ensemble(arguments) => ensemble::run(arguments, context).await,
     }
 }
 

@@ -56,8 +56,17 @@ impl Session {
         let assets = assets(context, loaded)?;
         let cards = catalog::bundled(&assets.experts_dir())?;
         anyhow::ensure!(!cards.is_empty(), "no bundled experts in {}", assets.experts_dir().display());
+        Self::hosting(loaded, &assets, cards).await
+    }
+
+    /// An embedded node with these experts, whether or not a node runs here.
+    pub(super) async fn hosting(
+        loaded: &Loaded,
+        assets: &Assets,
+        cards: Vec<PathBuf>,
+    ) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("polymath-").tempdir().context("no temporary folder")?;
-        let mut config = Config::embedded(&assets, cards, folder.path());
+        let mut config = Config::embedded(assets, cards, folder.path());
         // What the settings say of the encoder and of questions holds here too.
         config.embedding = loaded.config.embedding.clone();
         config.ask = loaded.config.ask.clone();

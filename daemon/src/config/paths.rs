@@ -67,6 +67,16 @@ impl Assets {
         self.root.join("baselines")
     }
 
+    /// The experts of one domain that `eval ensemble` lets vote, one folder each.
+    pub fn ensembles_dir(&self) -> PathBuf {
+        self.root.join("ensembles")
+    }
+
+    /// Bundled cases that belong to no single expert.
+    pub fn cases_dir(&self) -> PathBuf {
+        self.root.join("cases")
+    }
+
     /// The bundled experts, one folder each.
     pub fn experts_dir(&self) -> PathBuf {
         self.root.join("experts")

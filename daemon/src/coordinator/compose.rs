@@ -4,7 +4,7 @@
 //! its turn. A scratchpad flows when its result is known. Nothing is rewritten: a result is quoted as its expert gave it. The questions are not repeated, so that an
 //! answer never scores by echoing what was asked.
 
-use super::{Answer, Error, Fault, Planned, TaskResult, TaskStatus, Usage};
+use super::{Answer, Error, Fault, Planned, TaskResult, TaskStatus, Usage, opinions};
 use polymath_swarm::plan::Plan;
 use polymath_swarm::task::FinishReason;
 use std::collections::BTreeMap;
@@ -80,7 +80,7 @@ impl Composer {
             if result.status == TaskStatus::Done && !part.begun && part.waiting.is_empty() {
                 part.waiting.clone_from(&result.result);
             }
-            part.end = Some(if several { closing(result) } else { String::new() });
+            part.end = Some(if several { closing(result) } else { opinions::dissent(result) });
         })
     }
 
@@ -144,7 +144,7 @@ impl Part {
 fn closing(result: &TaskResult) -> String {
     let who = result.expert.as_ref().map_or("nobody", |e| e.advert.card.id.as_str());
     match result.status {
-        TaskStatus::Done => format!(" ({who})"),
+        TaskStatus::Done => format!(" ({who}){}", opinions::dissent(result)),
         TaskStatus::NoExpert => format!(" No expert fits: {}", result.detail),
         TaskStatus::Skipped => format!(" Not asked: {}", result.detail),
         TaskStatus::Failed => format!(" Failed ({who}): {}", result.detail),
@@ -162,10 +162,7 @@ pub(super) fn answer(
     if !results.iter().any(|r| r.status == TaskStatus::Done) {
         return Err(nothing_answered(results, planned, deadline_ms));
     }
-    let usage = results.iter().fold(Usage::default(), |sum, r| Usage {
-        prompt_tokens: sum.prompt_tokens.saturating_add(r.usage.prompt_tokens),
-        completion_tokens: sum.completion_tokens.saturating_add(r.usage.completion_tokens),
-    });
+    let usage = results.iter().fold(Usage::default(), |sum, r| sum.plus(r.usage));
     let first_token = results.iter().filter_map(|r| r.first_token).min();
     let cut = results.iter().any(|r| r.finish_reason == Some(FinishReason::Length));
     let finish_reason = if cut { FinishReason::Length } else { FinishReason::Stop };
@@ -212,20 +209,10 @@ mod tests {
 
     fn ended(id: u32, result: &str, status: TaskStatus) -> TaskResult {
         TaskResult {
-            id,
-            task_id: None,
-            text: String::new(),
-            expert: None,
-            answer: String::new(),
             result: result.to_owned(),
             status,
-            finish_reason: None,
-            dropped_messages: 0,
-            fault: None,
             detail: "why".to_owned(),
-            usage: Usage::default(),
-            first_token: None,
-            total: std::time::Duration::ZERO,
+            ..TaskResult::unasked(id, String::new())
         }
     }
 

@@ -4,7 +4,7 @@
 //! task alone, unless its card has the ability [`CONVERSATION`]; an expert asked by name, or for something that
 //! must stay whole, gets the conversation as it stands. What does not fit a context is dropped oldest turn first.
 
-use super::{Error, Question};
+use super::{Error, Question, opinions};
 use polymath_swarm::plan::{self, Plan};
 use polymath_swarm::sanitise;
 use polymath_swarm::task::{MESSAGES_MAX, Message, OFFER_TEXT_BYTES_MAX};
@@ -51,7 +51,8 @@ pub(super) fn plan(question: &Question) -> Plan {
     }
     match earlier {
         [.., asked, answered] if asked.role == "user" && answered.role == "assistant" => {
-            plan::follow_up(&asked.content, &answered.content, &last.content)
+            let answered = opinions::without_dissent(&answered.content);
+            plan::follow_up(&asked.content, &answered, &last.content)
         }
         _ => plan::structural(&last.content),
     }

@@ -2,6 +2,7 @@
 
 use super::Candidate;
 use super::experience::TaskId;
+use polymath_swarm::aggregate::Method;
 use polymath_swarm::plan;
 use polymath_swarm::plan::intent::Reading;
 use polymath_swarm::task::{FinishReason, TokenLogprobs};
@@ -66,6 +67,16 @@ pub struct Usage {
     pub completion_tokens: u32,
 }
 
+impl Usage {
+    /// Both together.
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            prompt_tokens: self.prompt_tokens.saturating_add(other.prompt_tokens),
+            completion_tokens: self.completion_tokens.saturating_add(other.completion_tokens),
+        }
+    }
+}
+
 /// One task's end.
 #[derive(Clone, Debug)]
 pub struct TaskResult {
@@ -91,12 +102,66 @@ pub struct TaskResult {
     pub fault: Option<Fault>,
     /// Why it did not end well; empty if it did.
     pub detail: String,
-    /// Tokens.
+    /// Tokens, those of second opinions included.
     pub usage: Usage,
+    /// Mean natural log-probability of the answer's tokens, where it was asked for.
+    pub logprob_mean: Option<f32>,
+    /// What the second opinions came to, if there were any.
+    pub consensus: Option<Consensus>,
     /// From the question's arrival to this task's first token.
     pub first_token: Option<Duration>,
     /// From the task's start to its end.
     pub total: Duration,
+}
+
+impl TaskResult {
+    /// Of a task that nobody has been asked yet.
+    pub(super) fn unasked(id: u32, text: String) -> Self {
+        Self {
+            id,
+            task_id: None,
+            text,
+            expert: None,
+            answer: String::new(),
+            result: String::new(),
+            status: TaskStatus::Skipped,
+            finish_reason: None,
+            dropped_messages: 0,
+            fault: None,
+            detail: String::new(),
+            usage: Usage::default(),
+            logprob_mean: None,
+            consensus: None,
+            first_token: None,
+            total: Duration::ZERO,
+        }
+    }
+}
+
+/// What several experts' answers to one task came to.
+#[derive(Clone, Debug)]
+pub struct Consensus {
+    /// How it was decided.
+    pub method: Method,
+    /// Share of the opinions' weight that stands behind the result, in [0, 1].
+    pub agreement: f32,
+    /// Everybody's answer, in the order asked: the best by routing first.
+    pub opinions: Vec<Opinion>,
+}
+
+/// One expert's answer among several.
+#[derive(Clone, Debug)]
+pub struct Opinion {
+    /// Whose.
+    pub expert: Candidate,
+    /// The answer, without the working.
+    pub answer: String,
+    /// Whether it says what the task's result says.
+    pub agrees: bool,
+    /// Mean natural log-probability of its tokens, if reported.
+    pub logprob_mean: Option<f32>,
+    /// What it weighed: trust, fit and confidence, in [0, 1].
+    pub weight: f32,
 }
 
 /// The end of a question.

@@ -1,12 +1,14 @@
 //! Runs a plan: every task whose inputs are there, in parallel, each on the best expert that will take it.
 //!
+//! Tasks that may get second opinions (`opinions`) are held until these are in; all others stream.
+//!
 //! A busy or unreachable expert is passed over for the next one that fits, as long as no text of the task has
 //! been seen yet. (Going on elsewhere in mid-stream is a later step; until then a task that breaks in the
 //! middle is reported as failed, never passed off as an answer.)
 
 use super::{
     Candidate, Config, Error, Event, Fault, Inner, Planned, Question, TaskResult, TaskStatus, Usage, compose,
-    conversation, dispatch,
+    conversation, dispatch, opinions,
 };
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
@@ -43,6 +45,9 @@ const BUSY_PAUSE_MS_MAX: u32 = 1_000;
 #[derive(Clone)]
 pub(super) struct Limits {
     pub(super) experts: usize,
+    /// Whether what is left of them may be spent on second opinions: only a question that names a number wants to
+    /// pay for that.
+    pub(super) second_opinions: bool,
     pub(super) max_tokens: u32,
     pub(super) seed: u64,
     pub(super) deadline_ms: u32,
@@ -95,7 +100,8 @@ impl Limits {
         question.filter.check().map_err(|(field, reason)| Error::Invalid { field, reason })?;
         let filter = question.filter.clone().and(&config.filter);
         let seed = question.seed.unwrap_or_else(rand::random);
-        Ok(Self { experts: experts as usize, max_tokens, seed, deadline_ms, filter })
+        let second_opinions = question.experts.is_some();
+        Ok(Self { experts: experts as usize, second_opinions, max_tokens, seed, deadline_ms, filter })
     }
 }
 
@@ -113,20 +119,36 @@ pub(super) struct Run<'a> {
 }
 
 /// Which experts (by card id, wherever they run) a question has used so far.
-struct Chosen {
+pub(super) struct Chosen {
     ids: Mutex<BTreeSet<String>>,
     most: usize,
 }
 
 impl Chosen {
     /// Takes the expert if the question may still use it.
-    fn take(&self, id: &str) -> bool {
+    pub(super) fn take(&self, id: &str) -> bool {
         let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
         if ids.contains(id) {
             return true;
         }
         ids.len() < self.most && ids.insert(id.to_owned())
     }
+
+    /// How many more the question may use.
+    pub(super) fn left(&self) -> usize {
+        self.most.saturating_sub(self.ids.lock().unwrap_or_else(PoisonError::into_inner).len())
+    }
+}
+
+/// What of an attempt is told while it runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Show {
+    /// Its beginning and its text.
+    All,
+    /// Its beginning: the text may not stand.
+    Beginning,
+    /// Nothing: somebody else has begun the task.
+    Nothing,
 }
 
 impl Run<'_> {
@@ -134,6 +156,7 @@ impl Run<'_> {
     pub(super) async fn all(&self) -> Vec<TaskResult> {
         let chosen = Chosen { ids: Mutex::default(), most: self.limits.experts };
         self.choose_ahead(&chosen);
+        let mut opinions = opinions::Opinions::of(self, &chosen);
         let mut results: BTreeMap<u32, TaskResult> = BTreeMap::new();
         let mut started: BTreeSet<u32> = BTreeSet::new();
         let mut running = FuturesUnordered::new();
@@ -142,10 +165,19 @@ impl Run<'_> {
                 let ready = task.depends_on.iter().all(|d| results.contains_key(d));
                 if ready && started.insert(task.id) {
                     let text = self.text_of(task, &results);
-                    running.push(self.one(task, text, &chosen));
+                    running.push(self.step(opinions.first(task, text), &chosen));
                 }
             }
-            let Some(result) = running.next().await else { break };
+            let Some(draft) = running.next().await else {
+                // The first answers are in: those who wait learn what they get.
+                let next = opinions.second();
+                if next.is_empty() {
+                    break;
+                }
+                next.into_iter().for_each(|step| running.push(self.step(step, &chosen)));
+                continue;
+            };
+            let Some(result) = opinions.ended(draft) else { continue };
             // A reader that left is noticed by `ask`.
             let _ = self.events.send(Ok(Event::Finished(result.clone()))).await;
             self.answering(self.composer.ended(&result)).await;
@@ -183,39 +215,28 @@ impl Run<'_> {
         Ok(self.plan.text_of(task.id, &inputs))
     }
 
-    async fn one(&self, task: &Task, text: Result<String, String>, chosen: &Chosen) -> TaskResult {
-        let started = Instant::now();
-        let mut result = TaskResult {
-            id: task.id,
-            task_id: None,
-            text: task.text.clone(),
-            expert: None,
-            answer: String::new(),
-            result: String::new(),
-            status: TaskStatus::Skipped,
-            finish_reason: None,
-            dropped_messages: 0,
-            fault: None,
-            detail: String::new(),
-            usage: Usage::default(),
-            first_token: None,
-            total: Duration::ZERO,
-        };
+    /// The experts for a task; `None` where its inputs or the encoder fail it, which the result then tells.
+    pub(super) async fn routed(
+        &self,
+        result: &mut TaskResult,
+        task: &Task,
+        text: Result<String, String>,
+    ) -> Option<Vec<Candidate>> {
         match text {
-            Err(missing) => result.detail = missing,
-            Ok(text) => {
-                result.text = text;
-                match self.candidates_for(task, &result.text).await {
-                    Ok(candidates) => self.try_each(&mut result, &candidates, chosen).await,
-                    Err(error) => {
-                        result.status = TaskStatus::Failed;
-                        result.detail = error.to_string();
-                    }
-                }
+            Ok(text) => result.text = text,
+            Err(missing) => {
+                result.detail = missing;
+                return None;
             }
         }
-        result.total = started.elapsed();
-        result
+        match self.candidates_for(task, &result.text).await {
+            Ok(candidates) => Some(candidates),
+            Err(error) => {
+                result.status = TaskStatus::Failed;
+                result.detail = error.to_string();
+                None
+            }
+        }
     }
 
     /// A task without inputs was routed with the plan; one with inputs is routed again by its full text.
@@ -235,7 +256,13 @@ impl Run<'_> {
         }
     }
 
-    async fn try_each(&self, result: &mut TaskResult, candidates: &[Candidate], chosen: &Chosen) {
+    pub(super) async fn try_each(
+        &self,
+        result: &mut TaskResult,
+        candidates: &[Candidate],
+        show: Show,
+        chosen: &Chosen,
+    ) {
         let fitting = peers_of_the_best(candidates);
         if fitting.is_empty() {
             result.status = TaskStatus::NoExpert;
@@ -248,16 +275,17 @@ impl Run<'_> {
             let (mut pause_ms, mut asked) = (None, false);
             for candidate in fitting.iter().filter(|c| chosen.take(&c.advert.card.id)) {
                 asked = true;
-                match self.with_history(result, candidate).await {
+                match self.with_history(result, candidate, show).await {
                     Ok(()) => return,
                     Err(TaskError::Busy { retry_after_ms }) => {
                         pause_ms = Some(pause_ms.map_or(retry_after_ms, |p: u32| p.min(retry_after_ms)));
                     }
                     Err(error) => {
                         note_failure(result, candidate, &error);
-                        if !result.answer.is_empty() {
+                        if !result.answer.is_empty() && show == Show::All {
                             return;
                         }
+                        result.answer.clear();
                     }
                 }
             }
@@ -276,12 +304,17 @@ impl Run<'_> {
     }
 
     /// Asks with as much of the conversation as the expert's context holds.
-    async fn with_history(&self, result: &mut TaskResult, candidate: &Candidate) -> Result<(), TaskError> {
+    pub(super) async fn with_history(
+        &self,
+        result: &mut TaskResult,
+        candidate: &Candidate,
+        show: Show,
+    ) -> Result<(), TaskError> {
         let reads = candidate.advert.card.has_ability(conversation::CONVERSATION);
         let mut messages = conversation::messages(self.question, &result.text, self.plan.len() == 1, reads);
         result.dropped_messages = 0;
         loop {
-            match self.attempt(result, candidate, messages.clone()).await {
+            match self.attempt(result, candidate, messages.clone(), show).await {
                 Err(TaskError::Refused { code, .. })
                     if code == TOO_LONG
                         && !self.question.complete
@@ -299,15 +332,20 @@ impl Run<'_> {
         result: &mut TaskResult,
         candidate: &Candidate,
         messages: Vec<Message>,
+        show: Show,
     ) -> Result<(), TaskError> {
-        let offer = self.offer(messages, candidate);
+        let offer = self.offer(messages, candidate, show);
         let (task_id, offered) = (offer.task_id, Instant::now());
         result.task_id = Some(task_id);
         let mut stream = dispatch::open(self.inner, candidate, offer).await?;
         let scratchpad =
             candidate.advert.card.has_ability(compose::SCRATCHPAD) && !self.question.is_verbatim();
-        let started = Event::Started { id: result.id, text: result.text.clone(), expert: candidate.clone() };
-        let _ = self.events.send(Ok(started)).await;
+        if show != Show::Nothing {
+            let started =
+                Event::Started { id: result.id, text: result.text.clone(), expert: candidate.clone() };
+            let _ = self.events.send(Ok(started)).await;
+        }
+        let mut sureness = opinions::MeanLogprob::default();
         while let Some(event) = stream.next().await {
             match event? {
                 TaskEvent::Accepted { .. } => {}
@@ -318,6 +356,10 @@ impl Run<'_> {
                     result.first_token.get_or_insert_with(|| self.arrived.elapsed());
                     let text = sanitise::output(&text);
                     result.answer.push_str(&text);
+                    sureness.take(&logprobs);
+                    if show != Show::All {
+                        continue;
+                    }
                     let more = if scratchpad { String::new() } else { self.composer.text(result.id, &text) };
                     let _ = self.events.send(Ok(Event::Text { id: result.id, text, logprobs })).await;
                     self.answering(more).await;
@@ -340,6 +382,7 @@ impl Run<'_> {
                     }
                     self.inner.experience.answered(task_id, candidate, &result.text);
                     result.expert = Some(candidate.clone());
+                    result.logprob_mean = sureness.mean();
                     result.status = TaskStatus::Done;
                     result.detail.clear();
                     result.fault = None;
@@ -350,7 +393,7 @@ impl Run<'_> {
         Err(TaskError::Unreachable("the stream ended before the task did".to_owned()))
     }
 
-    fn offer(&self, messages: Vec<Message>, candidate: &Candidate) -> Offer {
+    fn offer(&self, messages: Vec<Message>, candidate: &Candidate, show: Show) -> Offer {
         let wishes = self.question;
         let defaults = Settings::default();
         let left = self.deadline.saturating_duration_since(Instant::now());
@@ -370,7 +413,8 @@ impl Run<'_> {
             deadline_ms: u32::try_from(left.as_millis()).unwrap_or(u32::MAX).max(1),
             price_micro_max: candidate.advert.status.price_micro,
             stop: wishes.stop.clone(),
-            top_logprobs: wishes.top_logprobs,
+            // An opinion is weighed by how sure its model was.
+            top_logprobs: if show == Show::All { wishes.top_logprobs } else { wishes.top_logprobs.max(1) },
             grammar: wishes.grammar.clone(),
         }
     }
@@ -378,7 +422,7 @@ impl Run<'_> {
 
 /// The experts that may stand in for the best: those that fit and are nearly as competent. Were the bar lower, a
 /// busy mathematician's question would go to a poet.
-fn peers_of_the_best(candidates: &[Candidate]) -> Vec<&Candidate> {
+pub(super) fn peers_of_the_best(candidates: &[Candidate]) -> Vec<&Candidate> {
     let best = candidates.iter().map(|c| c.factors.competence).fold(0.0, f32::max);
     let bar = best * COMPETENCE_SHARE_MIN;
     candidates.iter().filter(|c| c.fits() && c.factors.competence >= bar).collect()

@@ -4,12 +4,15 @@
 
 mod answer;
 mod intent;
+mod paired;
 mod plan;
 mod route;
 mod split;
 
 pub use answer::exact_match;
+pub(crate) use answer::normalise;
 pub use intent::{IntentCase, IntentReport};
+pub use paired::{Paired, mcnemar_exact};
 pub use plan::{PlanCase, PlanPrediction, PlanReport};
 pub use route::{RouteCase, RouteReport, auroc, top_k};
 pub use split::Half;

@@ -1,7 +1,8 @@
 //! Questions and answers over gRPC: the generated types to the client's own and back.
 
 use crate::answer::{
-    Answer, Candidate, Event, FinishReason, Finished, Plan, PlannedTask, TaskStatus, Timings, Usage,
+    Answer, Candidate, Consensus, Event, FinishReason, Finished, Opinion, Plan, PlannedTask, TaskStatus,
+    Timings, Usage,
 };
 use crate::connection::{Connection, reported};
 use crate::error::Error;
@@ -121,13 +122,29 @@ fn finished(end: wire::TaskFinished) -> Finished {
     Finished {
         id: end.id,
         status: TaskStatus::read(&end.status),
-        expert: None,
+        expert: end.expert.map(candidate),
         result: end.answer,
         detail: end.detail,
         usage: Usage { prompt_tokens: end.prompt_tokens, completion_tokens: end.completion_tokens },
+        consensus: end.consensus.map(consensus),
         dropped_messages: end.dropped_messages,
         first_token_ms: end.first_token_ms,
         total_ms: end.total_ms,
+    }
+}
+
+fn consensus(consensus: wire::Consensus) -> Consensus {
+    let opinion = |o: wire::Opinion| Opinion {
+        expert: o.expert.map(candidate).unwrap_or_default(),
+        answer: o.answer,
+        agrees: o.agrees,
+        logprob_mean: o.logprob_mean,
+        weight: o.weight,
+    };
+    Consensus {
+        method: consensus.method,
+        agreement: consensus.agreement,
+        opinions: consensus.opinions.into_iter().map(opinion).collect(),
     }
 }
 

@@ -2,7 +2,8 @@
 //! empty, fields that are not known are passed over: a newer node is still understood.
 
 use crate::answer::{
-    Answer, Candidate, Event, FinishReason, Finished, Plan, PlannedTask, TaskStatus, Timings, Usage,
+    Answer, Candidate, Consensus, Event, FinishReason, Finished, Opinion, Plan, PlannedTask, TaskStatus,
+    Timings, Usage,
 };
 use crate::error::{Error, Refusal};
 use serde::de::DeserializeOwned;
@@ -83,10 +84,27 @@ fn finished(value: &Value) -> Option<Finished> {
         result: text(value, &["answer"]),
         detail: text(value, &["detail"]),
         usage: value.get("usage").map(read).unwrap_or_else(|| read(value)),
+        consensus: value.get("consensus").filter(|c| c.is_object()).map(consensus),
         dropped_messages: value.get("dropped_messages").map(read).unwrap_or_default(),
         first_token_ms: milliseconds(["first_token_ms", "first_token"]),
         total_ms: milliseconds(["total_ms", "total"]),
     })
+}
+
+fn consensus(value: &Value) -> Consensus {
+    let opinions = value.get("opinions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let opinion = |o: &Value| Opinion {
+        expert: candidate(o.get("expert").unwrap_or(&Value::Null), o),
+        answer: text(o, &["answer"]),
+        agrees: o.get("agrees").map(read).unwrap_or_default(),
+        logprob_mean: o.get("logprob_mean").map(read).unwrap_or_default(),
+        weight: o.get("weight").map(read).unwrap_or_default(),
+    };
+    Consensus {
+        method: text(value, &["method"]),
+        agreement: value.get("agreement").map(read).unwrap_or_default(),
+        opinions: opinions.iter().map(opinion).collect(),
+    }
 }
 
 fn answer(value: &Value) -> Answer {
@@ -169,6 +187,22 @@ mod tests {
         assert_eq!((expert.expert.as_str(), expert.score, expert.trust), ("words", 0.5, 1.0));
         assert_eq!((ended.id, ended.status, ended.result.as_str()), (2, TaskStatus::Done, "r"));
         assert_eq!(event("of_tomorrow", &json!({})), None);
+    }
+
+    #[test]
+    fn opinions_are_read() {
+        let opinion = json!({ "expert": { "id": "b", "peer_id": "p" }, "answer": "86", "agrees": false,
+            "logprob_mean": -0.25, "weight": 0.5 });
+        let consensus = json!({ "method": "vote", "agreement": 0.75, "opinions": [opinion] });
+        let ended = json!({ "id": 1, "status": "done", "answer": "85", "consensus": consensus });
+        let Some(Event::Finished(ended)) = event("finished", &json!({ "task": ended })) else {
+            panic!("not finished")
+        };
+        let found = ended.consensus.unwrap();
+        assert_eq!((found.method.as_str(), found.agreement), ("vote", 0.75));
+        let opinion = &found.opinions[0];
+        assert_eq!((opinion.answer.as_str(), opinion.agrees, opinion.weight), ("86", false, 0.5));
+        assert_eq!((opinion.expert.peer_id.as_str(), opinion.logprob_mean), ("p", Some(-0.25)));
     }
 
     #[test]

@@ -59,6 +59,35 @@ pub(super) struct Task {
     dropped_messages: u32,
     /// Names it for `/v1/feedback`, once an expert was asked.
     task_id: Option<String>,
+    /// What second opinions came to; absent if there were none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consensus: Option<Consensus>,
+}
+
+/// What several experts' answers to one task came to.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct Consensus {
+    /// `vote`, `centroid` or `synthesise`.
+    method: &'static str,
+    /// Share of the opinions' weight that stands behind the answer, 0 to 1.
+    agreement: f32,
+    /// Everybody's answer, the best by routing first.
+    opinions: Vec<Opinion>,
+}
+
+/// One expert's answer among several.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct Opinion {
+    /// Whose.
+    expert: Expert,
+    /// The answer, without the working.
+    answer: String,
+    /// Whether it says what the task's answer says.
+    agrees: bool,
+    /// Mean natural log-probability of its tokens, if reported.
+    logprob_mean: Option<f32>,
+    /// What it weighed: trust, fit and confidence, 0 to 1.
+    weight: f32,
 }
 
 /// An expert on a node.
@@ -166,6 +195,23 @@ impl Expert {
     }
 }
 
+impl Consensus {
+    fn of(consensus: &coordinator::Consensus) -> Self {
+        let opinion = |o: &coordinator::Opinion| Opinion {
+            expert: Expert::of(&o.expert),
+            answer: o.answer.clone(),
+            agrees: o.agrees,
+            logprob_mean: o.logprob_mean,
+            weight: o.weight,
+        };
+        Self {
+            method: consensus.method.name(),
+            agreement: consensus.agreement,
+            opinions: consensus.opinions.iter().map(opinion).collect(),
+        }
+    }
+}
+
 impl Task {
     fn take(&mut self, candidate: &Candidate) {
         let factors = candidate.factors;
@@ -201,6 +247,7 @@ pub(super) fn plan(choice: u32, planned: &Planned) -> Plan {
             detail: String::new(),
             dropped_messages: 0,
             task_id: None,
+            consensus: None,
         };
         if let Some(best) = p.candidates.first().filter(|c| c.fits()) {
             task.take(best);
@@ -241,6 +288,7 @@ impl Report {
         task.detail.clone_from(&result.detail);
         task.dropped_messages = result.dropped_messages;
         task.task_id = result.task_id.map(feedback::hex);
+        task.consensus = result.consensus.as_ref().map(Consensus::of);
         Some(task.clone())
     }
 

@@ -2,7 +2,9 @@
 
 use crate::api::convert;
 use crate::api::table::Fault;
-use crate::coordinator::{Candidate, Event, PlannedTask, Question, TaskId, TaskStatus, Usage};
+use crate::coordinator::{
+    Candidate, Consensus, Event, Opinion, PlannedTask, Question, TaskId, TaskStatus, Usage,
+};
 use crate::network;
 use polymath_proto::v1;
 use polymath_swarm::score::Filter;
@@ -197,14 +199,20 @@ pub(super) fn event(id: &str, seq: u64, event: &Event) -> Option<String> {
         }),
         Event::Text { .. } => return None,
         Event::Answering { text } => json!({ "type": "delta", "id": id, "seq": seq, "text": text }),
-        Event::Finished(result) => json!({
-            "type": "finished", "id": id, "seq": seq,
-            "task": result.id, "status": status(result.status), "answer": result.result,
-            "detail": result.detail, "expert": result.expert.as_ref().map(candidate),
-            "finish_reason": result.finish_reason.map(reason), "usage": usage(result.usage),
-            "dropped_messages": result.dropped_messages, "task_id": result.task_id.map(hex),
-            "first_token_ms": result.first_token.map(ms), "total_ms": ms(result.total),
-        }),
+        Event::Finished(result) => {
+            let mut message = json!({
+                "type": "finished", "id": id, "seq": seq,
+                "task": result.id, "status": status(result.status), "answer": result.result,
+                "detail": result.detail, "expert": result.expert.as_ref().map(candidate),
+                "finish_reason": result.finish_reason.map(reason), "usage": usage(result.usage),
+                "dropped_messages": result.dropped_messages, "task_id": result.task_id.map(hex),
+                "first_token_ms": result.first_token.map(ms), "total_ms": ms(result.total),
+            });
+            if let Some(found) = &result.consensus {
+                message["consensus"] = consensus(found);
+            }
+            message
+        }
         Event::Answer(answer) => json!({
             "type": "answer", "id": id, "seq": seq,
             "text": answer.text, "finish_reason": reason(answer.finish_reason), "usage": usage(answer.usage),
@@ -234,6 +242,19 @@ fn candidate(candidate: &Candidate) -> Value {
 
 fn hex(id: TaskId) -> String {
     id.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn consensus(consensus: &Consensus) -> Value {
+    let opinion = |o: &Opinion| {
+        json!({
+            "expert": candidate(&o.expert), "answer": o.answer, "agrees": o.agrees,
+            "logprob_mean": o.logprob_mean, "weight": o.weight,
+        })
+    };
+    json!({
+        "method": consensus.method.name(), "agreement": consensus.agreement,
+        "opinions": consensus.opinions.iter().map(opinion).collect::<Vec<_>>(),
+    })
 }
 
 fn usage(usage: Usage) -> Value {

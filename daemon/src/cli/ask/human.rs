@@ -3,6 +3,8 @@
 //! Several experts write at once. Their lines are not mixed: each task's text is held until a line of it is
 //! whole (or long), and every line carries its task's label.
 
+mod consensus;
+
 use std::collections::BTreeMap;
 
 use polymath_swarm::sanitise;
@@ -61,9 +63,10 @@ impl Human {
         }
         match transcript.tasks.as_slice() {
             [only] => {
-                // A scratchpad ends in its answer; anything else was streamed as it is.
-                if self.streamed.trim() != text.trim() {
-                    out.push_str(&format!("{}\n", self.style.bold(text.trim())));
+                // A scratchpad ends in its answer; anything else was streamed as it is, but for what others said.
+                let left = consensus::unsaid(text.trim(), self.streamed.trim());
+                if !left.is_empty() {
+                    out.push_str(&format!("{}\n", self.style.bold(left)));
                 }
                 out.push_str(&format!("{}\n", self.style.dim(&format!("— {}", self.who(only)))));
             }
@@ -77,6 +80,7 @@ impl Human {
             }
         }
         if self.explain {
+            transcript.tasks.iter().for_each(|task| out.push_str(&consensus::told(self.style, task)));
             let usage = format!("{} tokens read, {} written", answer.prompt_tokens, answer.completion_tokens);
             let times = format!(
                 "first token after {:.0} ms, all after {:.0} ms",
@@ -155,12 +159,9 @@ impl Human {
     fn who(&self, task: &Task) -> String {
         match (&task.expert, task.status()) {
             (Some(expert), "done") => {
-                format!(
-                    "{} ({}, score {:.2})",
-                    expert.expert,
-                    terminal::short_peer(&expert.peer_id),
-                    expert.score
-                )
+                let agreed = consensus::agreed(task);
+                let peer = terminal::short_peer(&expert.peer_id);
+                format!("{} ({peer}, score {:.2}{agreed})", expert.expert, expert.score)
             }
             (Some(expert), status) => format!("{} ({status})", expert.expert),
             (None, status) => format!("nobody ({status})"),

@@ -31,7 +31,7 @@ pub(super) fn answer(transcript: &Transcript) -> Value {
 }
 
 fn task(task: &Task) -> Value {
-    json!({
+    let mut object = json!({
         "id": task.id,
         "text": task.text,
         "depends_on": task.depends_on,
@@ -43,6 +43,27 @@ fn task(task: &Task) -> Value {
         "task_id": task.finished.as_ref().filter(|f| !f.task_id.is_empty()).map(|f| hex(&f.task_id)),
         "answer": task.finished.as_ref().filter(|f| f.status == "done").map(|f| f.answer.clone()),
         "status": task.status(),
+    });
+    if let Some(found) = task.finished.as_ref().and_then(|f| f.consensus.as_ref()) {
+        object["consensus"] = consensus(found);
+    }
+    object
+}
+
+fn consensus(consensus: &wire::Consensus) -> Value {
+    let opinion = |o: &wire::Opinion| {
+        json!({
+            "expert": o.expert.as_ref().map(expert),
+            "answer": o.answer,
+            "agrees": o.agrees,
+            "logprob_mean": o.logprob_mean.map(rounded),
+            "weight": rounded(o.weight),
+        })
+    };
+    json!({
+        "method": consensus.method,
+        "agreement": rounded(consensus.agreement),
+        "opinions": consensus.opinions.iter().map(opinion).collect::<Vec<_>>(),
     })
 }
 

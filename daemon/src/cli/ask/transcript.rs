@@ -53,6 +53,10 @@ impl Transcript {
             Body::Text(_) | Body::Answering(_) => {}
             Body::Finished(finished) => {
                 if let Some(task) = self.task_mut(finished.id) {
+                    // Of several opinions, another expert's than the first may stand.
+                    if finished.expert.is_some() {
+                        task.expert.clone_from(&finished.expert);
+                    }
                     task.finished = Some(finished.clone());
                 }
             }

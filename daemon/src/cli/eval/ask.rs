@@ -97,7 +97,7 @@ async fn swarm(session: &Session, cases: &[AnswerCase], arguments: &Arguments) -
 }
 
 /// The tasks' results, one a line.
-fn results(transcript: &Transcript) -> String {
+pub(super) fn results(transcript: &Transcript) -> String {
     let done = transcript.tasks.iter().filter_map(|t| t.finished.as_ref()).filter(|f| f.status == "done");
     done.map(|f| f.answer.as_str()).collect::<Vec<_>>().join("\n")
 }

@@ -35,6 +35,11 @@ impl Lone {
 
     /// How many of the cases it answers exactly, greedily; `done` is called after each.
     pub(super) async fn hits(&self, cases: &[AnswerCase], done: impl Fn()) -> anyhow::Result<usize> {
+        Ok(self.right(cases, done).await?.into_iter().filter(|right| *right).count())
+    }
+
+    /// Whether it answers each case exactly, greedily; `done` is called after each.
+    pub(super) async fn right(&self, cases: &[AnswerCase], done: impl Fn()) -> anyhow::Result<Vec<bool>> {
         let mut answers = futures::stream::iter(cases)
             .map(|case| async {
                 match self.answer(&case.prompt).await {
@@ -44,13 +49,13 @@ impl Lone {
                     Err(error) => Err(anyhow::Error::from(error)),
                 }
             })
-            .buffer_unordered(SLOTS as usize);
-        let mut hits = 0;
+            .buffered(SLOTS as usize);
+        let mut right = Vec::with_capacity(cases.len());
         while let Some(hit) = answers.next().await {
-            hits += usize::from(hit?);
+            right.push(hit?);
             done();
         }
-        Ok(hits)
+        Ok(right)
     }
 
     async fn answer(&self, prompt: &str) -> Result<String, inference::Error> {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::ask::rounded;
-use crate::api::client::{self, Answer, Ask, Candidate, Expert, Model, Plan, PolymathClient, Task};
+use crate::api::client::{self, Answer, Ask, Candidate, Expert, Model, Opinion, Plan, PolymathClient, Task};
 
 /// Every tool.
 pub(super) fn all() -> Vec<Tool> {
@@ -192,7 +192,7 @@ fn answered(answer: &Answer) -> Value {
 }
 
 fn task(task: &Task) -> Value {
-    json!({
+    let mut object = json!({
         "id": task.id,
         "text": task.text,
         "depends_on": task.depends_on,
@@ -201,7 +201,16 @@ fn task(task: &Task) -> Value {
         "status": task.status(),
         "answer": task.result(),
         "detail": task.finished.detail,
-    })
+    });
+    if let Some(consensus) = &task.finished.consensus {
+        let opinion = |o: &Opinion| json!({ "expert": o.expert.expert, "answer": o.answer, "agrees": o.agrees, "weight": rounded(o.weight) });
+        object["consensus"] = json!({
+            "method": consensus.method,
+            "agreement": rounded(consensus.agreement),
+            "opinions": consensus.opinions.iter().map(opinion).collect::<Vec<_>>(),
+        });
+    }
+    object
 }
 
 fn planned(plan: &Plan) -> Value {

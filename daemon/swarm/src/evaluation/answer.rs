@@ -11,7 +11,7 @@ pub fn exact_match(expect: &[String], answer: &str) -> bool {
 }
 
 /// Lower case, one space for any run of white space, one form for quotes, dashes and minus signs.
-fn normalise(text: &str) -> String {
+pub(crate) fn normalise(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars().flat_map(char::to_lowercase) {
         match c {

@@ -1,0 +1,174 @@
+//! Second opinions: three experts of one domain that learnt it apart, on nodes of their own or on one.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "sandbox/sandbox.rs"]
+#[expect(dead_code, reason = "each test program uses a part of it")]
+mod sandbox;
+
+use polymath::catalog;
+use polymath::config::Config;
+use polymath::coordinator::{Question, TaskStatus};
+use polymath::node::Node;
+use polymath_sdk::{Ask, Model, PolymathClient};
+use sandbox::{Running, assets};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+const SEEDS: [&str; 3] = ["arithmetic_a", "arithmetic_b", "arithmetic_c"];
+
+fn ensemble() -> Vec<PathBuf> {
+    SEEDS.iter().map(|id| assets().ensembles_dir().join(id).join(catalog::CARD_NAME)).collect()
+}
+
+async fn hosting(cards: Vec<PathBuf>, bootstrap: &[String]) -> Running {
+    let state = tempfile::tempdir().unwrap();
+    let mut config = Config::embedded(&assets(), cards, state.path());
+    config.network.bootstrap = bootstrap.to_vec();
+    let any = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+    (config.api.rest, config.api.grpc, config.api.ws) = (any, any, any);
+    Running { node: Node::start(config).await.unwrap(), state }
+}
+
+fn asking(experts: u32, prompt: &str) -> Question {
+    Question { experts: Some(experts), ..Question::new(prompt) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_experts_vote_and_who_answered_otherwise_is_said() {
+    let node = hosting(ensemble(), &[]).await;
+    let mut contested = 0;
+    // Products of two digits each are where these experts slip.
+    for (a, b) in (37..=93).step_by(8).flat_map(|a| (46..=88).step_by(14).map(move |b| (a, b))) {
+        let asked = node.ask_with(asking(3, &format!("What is {a} times {b}?"))).await.unwrap();
+        let [result] = &asked.results[..] else { panic!("one task") };
+        let consensus = result.consensus.as_ref().unwrap();
+        let ids: std::collections::BTreeSet<&str> =
+            consensus.opinions.iter().map(|o| o.expert.advert.card.id.as_str()).collect();
+        assert_eq!(ids.len(), 3, "{ids:?}");
+        assert!(consensus.opinions.iter().all(|o| o.logprob_mean.is_some_and(|mean| mean <= 0.0)));
+        let standing = consensus.opinions.iter().filter(|o| o.agrees).collect::<Vec<_>>();
+        assert!(standing.iter().all(|o| o.answer == result.result), "{:?}", asked.answer.text);
+        let others = consensus.opinions.iter().filter(|o| !o.agrees).collect::<Vec<_>>();
+        assert_eq!(others.is_empty(), !asked.answer.text.contains("answered otherwise"));
+        assert!(others.iter().all(|o| asked.answer.text.contains(&o.answer)), "{}", asked.answer.text);
+        // Nobody outvotes two who agree.
+        let agreed = |answer: &str| consensus.opinions.iter().filter(|o| o.answer == answer).count() > 1;
+        let majority = consensus.opinions.iter().find(|o| agreed(&o.answer));
+        assert!(majority.is_none_or(|o| o.answer == result.result), "{:?}", consensus.opinions);
+        assert!(asked.streamed.ends_with(&result.result) || asked.streamed.contains(&result.result));
+        contested += usize::from(!others.is_empty());
+    }
+    assert!(contested > 0, "three undertrained experts never disagreed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_names_no_number_pays_for_one_expert() {
+    let node = hosting(ensemble(), &[]).await;
+    let asked = node.ask("What is 37 plus 48?").await.unwrap();
+    assert!(asked.results[0].consensus.is_none() && asked.results[0].logprob_mean.is_none());
+    let one = node.ask_with(asking(1, "What is 37 plus 48?")).await.unwrap();
+    assert!(one.results[0].consensus.is_none());
+    let three = node.ask_with(asking(3, "What is 37 plus 48?")).await.unwrap();
+    let spent = |asked: &sandbox::Asked| asked.answer.usage.completion_tokens;
+    assert!(spent(&three) > 2 * spent(&one), "{} and {}", spent(&three), spent(&one));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tasks_come_first_and_the_least_sure_of_them_gets_the_opinions() {
+    let node = hosting(ensemble(), &[]).await;
+    let asked = node.ask_with(asking(3, "What is 3 plus 4? What is 87 times 68?")).await.unwrap();
+    assert_eq!(asked.results.len(), 2);
+    assert!(asked.results.iter().all(|r| r.status == TaskStatus::Done));
+    let asked_of: Vec<usize> =
+        asked.results.iter().map(|r| r.consensus.as_ref().map_or(1, |c| c.opinions.len())).collect();
+    assert_eq!(asked_of.iter().sum::<usize>(), 4, "two first answers and two opinions: {asked_of:?}");
+    let sure = |at: usize| asked.results[at].consensus.is_none();
+    assert!(sure(0) != sure(1), "both opinions went to the less sure task: {asked_of:?}");
+    assert!(asked.answer.text.starts_with("1. ") && asked.answer.text.contains("\n2. "));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dependent_task_gets_the_result_that_stands() {
+    let node = hosting(ensemble(), &[]).await;
+    let asked = node.ask_with(asking(3, "What is 41 plus 58? Multiply it by 3.")).await.unwrap();
+    assert_eq!(asked.planned.tasks[1].task.depends_on, [1]);
+    let first = asked.results.iter().find(|r| r.id == 1).unwrap();
+    let second = asked.results.iter().find(|r| r.id == 2).unwrap();
+    assert!(second.text.contains(&first.result), "{} in {}", first.result, second.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_model_on_another_node_is_asked_last_and_has_one_voice() {
+    let first = hosting(ensemble(), &[]).await;
+    let again = hosting(ensemble()[..1].to_vec(), &first.addresses()).await;
+    sandbox::until("both nodes' experts are known", async || first.node.coordinator().experts().len() == 4)
+        .await;
+    let asked = first.ask_with(asking(4, "What is 29 times 74?")).await.unwrap();
+    let opinions = &asked.results[0].consensus.as_ref().unwrap().opinions;
+    assert_eq!(opinions.len(), 4);
+    let last = &opinions[3].expert.advert.card.model.sha256;
+    assert!(opinions[..3].iter().any(|o| o.expert.advert.card.model.sha256 == *last));
+    drop(again);
+}
+
+/// A card for the bundled planner's model under another name: its long lines are no values, as other models' texts.
+fn writer(folder: &Path, id: &str, abilities: &str) -> PathBuf {
+    let model = assets().experts_dir().join("planner").join("planner.gguf");
+    let beside = folder.join(id);
+    std::fs::create_dir(&beside).unwrap();
+    std::fs::copy(model, beside.join("planner.gguf")).unwrap();
+    let own =
+        std::fs::read_to_string(assets().experts_dir().join("planner").join(catalog::CARD_NAME)).unwrap();
+    let hash = own.lines().find(|line| line.starts_with("sha256")).unwrap();
+    let card = format!(
+        "id = \"{id}\"\ndescription = \"Splits a prompt into its tasks.\"\nlicence = \"MIT\"\n\
+         abilities = {abilities}\n[model]\nfile = \"planner.gguf\"\n{hash}\nmax_context = 512\ntemperature = 0.0\n"
+    );
+    std::fs::write(beside.join(catalog::CARD_NAME), card).unwrap();
+    beside.join(catalog::CARD_NAME)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_answers_go_to_an_aggregator_or_to_the_one_nearest_to_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let two = ["one", "two"].map(|id| writer(folder.path(), id, "[\"chat\"]"));
+    let aggregator = writer(folder.path(), "editor", "[\"aggregator\"]");
+    let prompt =
+        "Split this prompt into its tasks: what is the capital of France, then what is the sum of 17 and 26";
+    let whole = || Question { whole: true, ..asking(2, prompt) };
+
+    let without = hosting(two.to_vec(), &[]).await;
+    let asked = without.ask_with(whole()).await.unwrap();
+    let consensus = asked.results[0].consensus.as_ref().unwrap();
+    assert_eq!((consensus.method.name(), consensus.opinions.len()), ("centroid", 2), "{}", asked.answer.text);
+
+    let with = hosting([&two[..], &[aggregator]].concat(), &[]).await;
+    let asked = with.ask_with(whole()).await.unwrap();
+    let result = &asked.results[0];
+    let consensus = result.consensus.as_ref().unwrap();
+    assert_eq!(consensus.method.name(), "synthesise", "{}", asked.answer.text);
+    assert_eq!(result.expert.as_ref().unwrap().advert.card.id, "editor");
+    assert!(consensus.opinions.iter().all(|o| o.expert.advert.card.id != "editor"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_interface_says_where_the_others_stand() {
+    let node = hosting(ensemble(), &[]).await;
+    let ways = [
+        PolymathClient::builder().unix(node.node.socket()),
+        PolymathClient::builder().rest(format!("http://{}/v1", node.rest())),
+        PolymathClient::builder().grpc(format!("http://{}", node.grpc())),
+        PolymathClient::builder().web_socket(format!("ws://{}", node.ws())),
+    ];
+    for way in ways {
+        let ask = Ask { model: Model::Swarm { experts: Some(3) }, ..Ask::new("What is 67 times 58?") };
+        let answer = way.build().unwrap().ask_with(ask).await.unwrap();
+        let consensus = answer.tasks[0].finished.consensus.as_ref().expect("a consensus");
+        assert_eq!((consensus.method.as_str(), consensus.opinions.len()), ("vote", 3));
+        assert!(consensus.agreement > 0.0 && consensus.opinions.iter().all(|o| o.weight > 0.0));
+        let standing = consensus.opinions.iter().find(|o| o.agrees).unwrap();
+        assert_eq!(standing.answer, answer.tasks[0].result());
+        assert_eq!(answer.text.contains("answered otherwise"), consensus.opinions.iter().any(|o| !o.agrees));
+    }
+}
