@@ -93,8 +93,14 @@ fn outline(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_page_shows_what_the_command_prints() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/planning.md");
+fn the_pages_show_what_the_command_prints() {
+    for page in ["planning.md", "routing.md"] {
+        check_page(page);
+    }
+}
+
+fn check_page(name: &str) {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
     let page = std::fs::read_to_string(page).unwrap();
     let blocks: Vec<&str> =
         page.split("```console\n$ daemon plan \"").skip(1).filter_map(|b| b.split("\n```").next()).collect();
@@ -111,7 +117,7 @@ fn the_page_shows_what_the_command_prints() {
         assert_eq!(
             outline(shown),
             outline(&printed),
-            "docs/planning.md is out of date; it prints:\n{printed}"
+            "docs/{name} is out of date; it prints:\n{printed}"
         );
     }
 }
