@@ -15,7 +15,7 @@ use futures::stream::FuturesUnordered;
 use polymath_swarm::plan::{Plan, Task};
 use polymath_swarm::sampling::Settings;
 use polymath_swarm::sanitise;
-use polymath_swarm::score::{Filter, Query};
+use polymath_swarm::score::{self, Filter, Query};
 use polymath_swarm::task::{
     FinishReason, GRAMMAR_BYTES_MAX, Message, Offer, STOP_BYTES_MAX, STOP_MAX, TOP_LOGPROBS_MAX, TaskError,
     TaskEvent,
@@ -32,8 +32,6 @@ const EXPERTS_MAX: u32 = 16;
 const TOKENS_MAX: u32 = 32_768;
 /// Time a question may take: what the task protocol allows a task, half an hour.
 const DEADLINE_MS_MAX: u32 = polymath_swarm::task::DEADLINE_MS_MAX;
-/// Share of the best candidate's competence that a stand-in needs.
-const COMPETENCE_SHARE_MIN: f32 = 0.7;
 /// The code of an offer that does not fit the expert's context.
 const TOO_LONG: &str = "too_long";
 /// Times all fitting experts may be found busy before the task gives up.
@@ -424,7 +422,7 @@ impl Run<'_> {
 /// busy mathematician's question would go to a poet.
 pub(super) fn peers_of_the_best(candidates: &[Candidate]) -> Vec<&Candidate> {
     let best = candidates.iter().map(|c| c.factors.competence).fold(0.0, f32::max);
-    let bar = best * COMPETENCE_SHARE_MIN;
+    let bar = best * score::STAND_IN_SHARE;
     candidates.iter().filter(|c| c.fits() && c.factors.competence >= bar).collect()
 }
 

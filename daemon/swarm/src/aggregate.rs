@@ -2,8 +2,8 @@
 //!
 //! An [`Opinion`] is one expert's answer with what is known of it: how far its node is trusted, how well its card
 //! fits, how sure the model was. [`Method::for_answers`] chooses how they become one: short answers are put to the
-//! [`vote`], long ones are given to an aggregator ([`synthesis`]) where there is one, else the one nearest to all
-//! ([`centroid`]) stands. What was decided, and who stood elsewhere, is a [`Verdict`]; nothing is dropped from it.
+//! [`vote()`], long ones are given to an aggregator ([`synthesis`]) where there is one, else the one nearest to all
+//! ([`centroid()`]) stands. What was decided, and who stood elsewhere, is a [`Verdict`]; nothing is dropped from it.
 //! [`budget`] says which tasks get second opinions at all.
 //!
 //! Several tasks' answers are not merged here: they are composed in the order asked (the coordinator's `compose`).

@@ -51,6 +51,9 @@ const BACKGROUND_MIDDLE: f32 = 0.3;
 /// Availability of an expert with no free slot: busy is not failed, it will be free in a moment, and a
 /// somewhat worse one that is free now is not worth more than a factor of two.
 const AVAILABILITY_BUSY: f32 = 0.5;
+/// Share of the best competence that an expert needs to stand in for the best one. Those below come after those above,
+/// however busy the better ones are: a busy mathematician's question must not go to a poet.
+pub const STAND_IN_SHARE: f32 = 0.7;
 /// Trust of an expert nobody knows anything about yet: neutral.
 pub const TRUST_NEUTRAL: f32 = 1.0;
 /// Ranked experts that [`rank`] returns at most: a page to explain from; failover never gets further.
@@ -188,7 +191,8 @@ pub struct Ranked<K> {
     pub score: f32,
 }
 
-/// Ranks experts for a query, best first, at most [`RANKED_MAX`]. Equal scores go by key, so every node with
+/// Ranks experts for a query, best first, at most [`RANKED_MAX`]: by score, but nobody comes before an expert that is far
+/// more competent ([`STAND_IN_SHARE`]). Equal scores go by key, so every node with
 /// the same directory ranks the same. Those that do not fit are ranked too (they explain a `no_expert`); the
 /// caller asks [`fits`].
 pub fn rank<'a, K: Ord + Clone + 'a>(
@@ -241,6 +245,8 @@ fn finish<K: Ord + Clone>(
         place.factors = factors(query, profiles[place.at], similarity);
     }
     places.sort_unstable_by(better_first);
+    let best = places.iter().map(|place| place.factors.competence).fold(0.0, f32::max);
+    places.sort_by_key(|place| place.factors.competence < STAND_IN_SHARE * best);
     places
         .into_iter()
         .map(|place| Ranked { key: place.key.clone(), score: place.factors.score(), factors: place.factors })

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use futures::StreamExt as _;
 use polymath_swarm::evaluation::exact_match;
 
 use super::super::super::ask::{Transcript, ask};
@@ -12,9 +11,6 @@ use super::super::ask::results;
 use super::super::cases::AnswerCase;
 use crate::api::client;
 
-/// Questions at once: as many as an expert has slots, so that no opinion is lost to a full queue.
-const AT_ONCE: usize = 4;
-
 /// What became of the cases.
 pub(super) struct Voted {
     /// Whether each was answered exactly.
@@ -23,11 +19,12 @@ pub(super) struct Voted {
     pub(super) unanimous: usize,
     /// Cases with second opinions.
     pub(super) opined: usize,
-    /// Milliseconds a question took, `AT_ONCE` of them side by side.
+    /// Milliseconds a question took.
     pub(super) mean_ms: f64,
 }
 
-/// Asks the cases, with second opinions if `experts` is given.
+/// Asks the cases one after another, with second opinions if `experts` is given: questions side by side would make
+/// experts busy, and a busy expert's question may go to the next that fits.
 pub(super) async fn ask_all(
     session: &Session,
     cases: &[AnswerCase],
@@ -35,10 +32,9 @@ pub(super) async fn ask_all(
     name: &str,
 ) -> anyhow::Result<Voted> {
     let bar = terminal::progress(cases.len() as u64, name);
-    let mut answers = futures::stream::iter(cases).map(|case| one(session, case, experts)).buffered(AT_ONCE);
     let mut voted = Voted { right: Vec::with_capacity(cases.len()), unanimous: 0, opined: 0, mean_ms: 0.0 };
-    while let Some(answer) = answers.next().await {
-        let One { right, unanimous, opined, ms } = answer?;
+    for case in cases {
+        let One { right, unanimous, opined, ms } = one(session, case, experts).await?;
         voted.right.push(right);
         voted.unanimous += usize::from(unanimous);
         voted.opined += usize::from(opined);
