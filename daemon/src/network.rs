@@ -35,6 +35,11 @@ pub use directory::Directory;
 pub use identity::{FILE as IDENTITY_FILE, Identity};
 pub use wire::WireError;
 
+/// Providers that one node keeps under one key; of more, a random sample.
+pub const PROVIDERS_PER_KEY_MAX: usize = store::PROVIDERS_PER_KEY_MAX;
+/// Providers that the lookup of one cell follows up; of more, a random sample.
+pub const PROVIDERS_PER_LOOKUP_MAX: usize = event_loop::PROVIDERS_PER_LOOKUP_MAX;
+
 use event_loop::{Announcement, Command, EventLoop, Surroundings};
 use futures::future::BoxFuture;
 use libp2p::Multiaddr;

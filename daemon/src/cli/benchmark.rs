@@ -5,6 +5,7 @@
 //! llama.cpp worker in this process, in turns, so that the figures are ratios within one run.
 
 mod api;
+mod lsh;
 mod measure;
 mod parallel;
 
@@ -35,6 +36,7 @@ Examples:
   daemon benchmark
   daemon benchmark api
   daemon benchmark parallel
+  daemon benchmark lsh --experts 10000
   daemon benchmark --expert calendar --rounds 100 --json"
 )]
 pub(super) struct Arguments {
@@ -57,12 +59,15 @@ enum What {
     Api(api::Arguments),
     /// How much faster four independent tasks are done together than one after another
     Parallel(parallel::Arguments),
+    /// How well experts are found in a large swarm, against brute force
+    Lsh(lsh::Arguments),
 }
 
 pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Result<()> {
     match arguments.what {
         Some(What::Api(arguments)) => return api::run(arguments, context).await,
         Some(What::Parallel(arguments)) => return parallel::run(arguments, context).await,
+        Some(What::Lsh(arguments)) => return lsh::run(arguments, context).await,
         None => {}
     }
     let loaded = context.load(File::default())?;

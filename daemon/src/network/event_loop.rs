@@ -36,6 +36,7 @@ use libp2p::core::transport::ListenerId;
 use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, PeerId, Swarm};
 use lookups::Lookups;
+pub(super) use lookups::PROVIDERS_PER_LOOKUP_MAX;
 use own::Own;
 use polymath_swarm::cells::Codebook;
 use polymath_swarm::embedding::SpaceId;

@@ -27,7 +27,7 @@ pub const LOOKUPS_MAX: usize = 8;
 pub const ANNOUNCED_MIN: usize = 18;
 
 /// How far down its list of nearest cells one embedding may go: beyond the third the match is chance.
-const RANKS_MAX: usize = 3;
+pub(crate) const RANKS_MAX: usize = 3;
 
 /// Components that a codebook's centres may have; the largest sentence encoders in use have 4,096.
 pub const DIMENSION_MAX: usize = 4_096;
@@ -132,16 +132,21 @@ impl Codebook {
     /// exemplars) in that order, then, up to [`ANNOUNCED_MIN`] cells, the second nearest of each, then the third.
     pub fn cells_of(&self, embeddings: &[Embedding]) -> Vec<CellId> {
         let ranked: Vec<Vec<CellId>> = embeddings.iter().map(|own| self.nearest(own, RANKS_MAX)).collect();
-        let mut cells = Vec::with_capacity(embeddings.len().max(ANNOUNCED_MIN));
-        for rank in 0..RANKS_MAX {
-            for cell in ranked.iter().filter_map(|own| own.get(rank)) {
-                if (rank == 0 || cells.len() < ANNOUNCED_MIN) && !cells.contains(cell) {
-                    cells.push(*cell);
-                }
+        announced(&ranked.iter().map(Vec::as_slice).collect::<Vec<_>>())
+    }
+}
+
+/// The same, from the [`RANKS_MAX`] nearest cells of each embedding.
+pub(crate) fn announced(ranked: &[&[CellId]]) -> Vec<CellId> {
+    let mut cells = Vec::with_capacity(ranked.len().max(ANNOUNCED_MIN));
+    for rank in 0..RANKS_MAX {
+        for cell in ranked.iter().filter_map(|own| own.get(rank)) {
+            if (rank == 0 || cells.len() < ANNOUNCED_MIN) && !cells.contains(cell) {
+                cells.push(*cell);
             }
         }
-        cells
     }
+    cells
 }
 
 /// The DHT key of `cell`: SHA-256 of protocol, swarm namespace, embedding space, level and cell. Lengths go in
@@ -173,7 +178,7 @@ pub fn signature64(embedding: &Embedding) -> u64 {
 }
 
 /// One output of SplitMix64 (Steele, Lea & Flood 2014) at position `index`: 64 well mixed bits.
-fn splitmix64(index: u64) -> u64 {
+pub(crate) fn splitmix64(index: u64) -> u64 {
     const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut z = index.wrapping_add(1).wrapping_mul(GOLDEN_GAMMA);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

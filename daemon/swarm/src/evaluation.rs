@@ -3,6 +3,7 @@
 //! reading case files is the caller's work.
 
 mod answer;
+pub mod finding;
 mod intent;
 mod paired;
 mod plan;

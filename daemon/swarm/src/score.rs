@@ -62,11 +62,14 @@ pub const RANKED_MAX: usize = 64;
 /// Raw similarity of a query to a card, in [-1, 1]: the mean of its similarity to the description and the mean
 /// of its three best exemplar similarities. A card without exemplars is judged by its description alone.
 pub fn similarity(query: &Embedding, description: &Embedding, exemplars: &[Embedding]) -> f32 {
+    similarity_of(query.similarity(description), exemplars.iter().map(|exemplar| query.similarity(exemplar)))
+}
+
+/// The same from the cosines themselves, for those who have them at hand.
+pub fn similarity_of(description: f32, exemplars: impl IntoIterator<Item = f32>) -> f32 {
     let mut best = Best::default();
-    for exemplar in exemplars {
-        best.add(query.similarity(exemplar));
-    }
-    combine(query.similarity(description), &best)
+    exemplars.into_iter().for_each(|cosine| best.add(cosine));
+    combine(description, &best)
 }
 
 /// Competence in [0, 1] from raw similarity: logistic, so monotone.

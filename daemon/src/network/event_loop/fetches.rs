@@ -111,12 +111,15 @@ impl EventLoop {
             return true;
         }
         if self.fetches.active.len() >= ACTIVE_MAX {
-            let queued = self.fetches.queue.len() < QUEUE_MAX;
             let turn = (peer, wanted);
-            if queued && !self.fetches.queue.contains(&turn) {
+            if self.fetches.queue.contains(&turn) {
+                return true;
+            }
+            let room = self.fetches.queue.len() < QUEUE_MAX;
+            if room {
                 self.fetches.queue.push_back(turn);
             }
-            return false;
+            return room;
         }
         // The first time everything, later only what is new.
         let cards = if self.directory.read(|table| table.knows(key)) { wanted.clone() } else { Vec::new() };
@@ -206,7 +209,10 @@ impl EventLoop {
         self.lookups.settled(peer);
         while self.fetches.active.len() < ACTIVE_MAX {
             let Some((peer, wanted)) = self.fetches.queue.pop_front() else { break };
-            self.fetch(peer, wanted);
+            if !self.fetch(peer, wanted) {
+                // It became unreachable while it waited: whoever waits for it shall not wait on.
+                self.lookups.settled(peer);
+            }
         }
     }
 

@@ -8,14 +8,14 @@ use libp2p::PeerId;
 use libp2p::kad::{QueryId, RecordKey};
 use libp2p::swarm::dial_opts::DialOpts;
 use polymath_swarm::cells::{CellId, LOOKUPS_MAX, dht_key};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// Lookups under way at once; a node asks one for each task of a question.
 const ACTIVE_MAX: usize = 32;
-/// Providers followed up for one lookup, as the design says.
-const PROVIDERS_MAX: usize = 60;
+/// Providers followed up for one cell, as the design says: a crowded cell gives a sample.
+pub(in crate::network) const PROVIDERS_PER_LOOKUP_MAX: usize = 60;
 /// A user is waiting.
 const DEADLINE: Duration = Duration::from_secs(3);
 
@@ -26,12 +26,25 @@ pub(super) struct Lookups {
 }
 
 struct Lookup {
-    queries: HashSet<QueryId>,
+    /// The cells' queries that still run, each with the providers that it gave.
+    queries: HashMap<QueryId, HashSet<PeerId>>,
+    /// Whoever was followed up already.
     providers: HashSet<PeerId>,
     waiting: HashSet<PeerId>,
     added: usize,
     deadline: Instant,
     reply: Option<oneshot::Sender<Result<usize, Error>>>,
+}
+
+impl Lookup {
+    /// Whether `peer`, given by `query`, is to be followed up: not twice, and not past what one cell may give.
+    fn take(&mut self, query: QueryId, peer: PeerId) -> bool {
+        let Some(given) = self.queries.get_mut(&query) else { return false };
+        if given.len() >= PROVIDERS_PER_LOOKUP_MAX || !given.insert(peer) {
+            return false;
+        }
+        self.providers.insert(peer)
+    }
 }
 
 impl Lookups {
@@ -71,7 +84,7 @@ impl EventLoop {
         let keys: Vec<RecordKey> =
             cells.iter().take(LOOKUPS_MAX).map(|cell| self.provider_key(*cell)).collect();
         let kad = &mut self.swarm.behaviour_mut().kad;
-        let queries = keys.into_iter().map(|key| kad.get_providers(key)).collect();
+        let queries = keys.into_iter().map(|key| (kad.get_providers(key), HashSet::new())).collect();
         self.lookups.active.push(Lookup {
             queries,
             providers: HashSet::new(),
@@ -91,10 +104,11 @@ impl EventLoop {
 
     /// Follows up what a query has found; `last` ends the query.
     pub(super) fn on_providers(&mut self, query: QueryId, found: HashSet<PeerId>, last: bool) {
-        let Some(place) = self.lookups.active.iter().position(|l| l.queries.contains(&query)) else { return };
+        let Some(place) = self.lookups.active.iter().position(|l| l.queries.contains_key(&query)) else {
+            return;
+        };
         for peer in found {
-            let lookup = &mut self.lookups.active[place];
-            if lookup.providers.len() >= PROVIDERS_MAX || !lookup.providers.insert(peer) {
+            if !self.lookups.active[place].take(query, peer) {
                 continue;
             }
             let Some(key) = key_of(&peer) else { continue };
@@ -121,5 +135,35 @@ impl EventLoop {
     /// Answers the lookups whose time is up with what they have.
     pub(super) fn end_lookups(&mut self, now: Instant) {
         self.lookups.finish(|lookup| lookup.deadline <= now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use libp2p::identity::Keypair;
+
+    #[test]
+    fn a_cell_gives_sixty_and_a_provider_is_followed_up_once() {
+        // Kademlia makes no query ids for others, so they come from a behaviour of its own.
+        let local = Keypair::generate_ed25519().public().to_peer_id();
+        let mut kad = libp2p::kad::Behaviour::new(local, libp2p::kad::store::MemoryStore::new(local));
+        let mut query = || kad.get_providers(RecordKey::new(&[0u8; 32]));
+        let (first, second, strange) = (query(), query(), query());
+        let mut lookup = Lookup {
+            queries: HashMap::from([(first, HashSet::new()), (second, HashSet::new())]),
+            providers: HashSet::new(),
+            waiting: HashSet::new(),
+            added: 0,
+            deadline: Instant::now(),
+            reply: None,
+        };
+        let peers: Vec<PeerId> = (0..70).map(|_| PeerId::random()).collect();
+        assert_eq!(peers.iter().filter(|peer| lookup.take(first, **peer)).count(), PROVIDERS_PER_LOOKUP_MAX);
+        // The other cell gives its own sixty, ten of them known already.
+        assert_eq!(peers[50..].iter().filter(|peer| lookup.take(second, **peer)).count(), 10);
+        let others: Vec<PeerId> = (0..70).map(|_| PeerId::random()).collect();
+        assert_eq!(others.iter().filter(|peer| lookup.take(second, **peer)).count(), 40);
+        assert!(!lookup.take(strange, PeerId::random()));
     }
 }
