@@ -114,10 +114,6 @@ fn check_page(name: &str) {
         let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let printed = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(
-            outline(shown),
-            outline(&printed),
-            "docs/{name} is out of date; it prints:\n{printed}"
-        );
+        assert_eq!(outline(shown), outline(&printed), "docs/{name} is out of date; it prints:\n{printed}");
     }
 }

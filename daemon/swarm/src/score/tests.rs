@@ -85,7 +85,7 @@ fn a_free_expert_precedes_its_busy_twin_and_a_better_one_both() {
 
 #[test]
 fn a_busy_expert_precedes_a_free_one_of_another_trade() {
-    let profiles = [profile(1, &[1.0, 0.0], &[], 0), profile(2, &[1.0, 2.3], &[], 4)];
+    let profiles = [profile(1, &[1.0, 0.0], &[], 0), profile(2, &[1.0, 3.6], &[], 4)];
     let ranked = rank(&query(&[1.0, 0.1]), &profiles);
     assert_eq!(ranked[0].key, 1);
     assert!(ranked[0].score < ranked[1].score && ranked[1].factors.fits(), "{ranked:?}");
