@@ -6,10 +6,12 @@
 //! scored, the task gets the logits.
 //!
 //! A slot keeps what it has read when its task ends. The next task takes the free slot that shares the longest
-//! beginning with it, and reads only the rest.
+//! beginning with it, and reads only the rest. What a task pushes out of its slot is kept aside and comes back with
+//! the next task that begins so.
 
 mod answer;
 mod pace;
+mod prefixes;
 mod score;
 mod slot;
 
@@ -19,6 +21,7 @@ use super::{Error, Prompt, SlotUse};
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::token::LlamaToken;
+use prefixes::Prefixes;
 use slot::{Bounds, Row, Slot, Task};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -42,6 +45,7 @@ pub(super) struct Engine<'m> {
     batch: LlamaBatch<'static>,
     slots: Vec<Slot>,
     queue: VecDeque<Task>,
+    prefixes: Prefixes,
     gauges: Arc<Gauges>,
     slot_use: watch::Sender<SlotUse>,
     /// Of each answer; 0 for no limit.
@@ -58,15 +62,26 @@ impl<'m> Engine<'m> {
     pub(super) fn new(
         context: LlamaContext<'m>,
         prompter: Prompter<'m>,
-        context_tokens: u32,
+        (context_tokens, model_bytes): (u32, u64),
         slot_use: watch::Sender<SlotUse>,
         gauges: Arc<Gauges>,
         tokens_per_second: u32,
     ) -> Self {
         let slots = (0..slot_use.borrow().slots as i32).map(Slot::new).collect();
         let batch = LlamaBatch::new(BATCH_TOKENS, 1);
-        let queue = VecDeque::new();
-        Self { context, prompter, context_tokens, batch, slots, queue, gauges, slot_use, tokens_per_second }
+        let (queue, prefixes) = (VecDeque::new(), Prefixes::beside(model_bytes));
+        Self {
+            context,
+            prompter,
+            context_tokens,
+            batch,
+            slots,
+            queue,
+            prefixes,
+            gauges,
+            slot_use,
+            tokens_per_second,
+        }
     }
 
     /// Reads one token a few times, to see that the model works and how fast it is.
@@ -180,7 +195,7 @@ impl<'m> Engine<'m> {
             let free = self.slots.iter_mut().filter(|slot| slot.task.is_none());
             let Some(slot) = free.max_by_key(|slot| slot.shared_with(&task.row)) else { break };
             if let Some(task) = self.queue.pop_front() {
-                slot.begin(task, &mut self.context);
+                slot.begin(task, &mut self.context, &mut self.prefixes);
             }
         }
     }

@@ -75,6 +75,22 @@ async fn a_seed_says_the_same_alone_and_in_company() {
 }
 
 #[tokio::test]
+async fn what_left_its_slot_comes_back_and_says_the_same() {
+    let worker = worker(1, 8).await;
+    let question = |i: u64| sampled(i, &format!("{} question {i}", "a long beginning ".repeat(6)));
+    let other = |i: u64| sampled(i, &format!("{i} {}", "something else ".repeat(8)));
+    for i in 0..6 {
+        let first = ids(worker.generate(question(i % 2)).unwrap()).await;
+        ids(worker.generate(other(i)).unwrap()).await;
+        let again = ids(worker.generate(question(i % 2)).unwrap()).await;
+        assert_eq!((first.0, first.1), (again.0, again.1));
+        for (a, b) in first.2.iter().zip(&again.2) {
+            assert!((a - b).abs() < 1e-3, "{a} and {b}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn scoring_gives_the_log_probabilities_of_generation() {
     let worker = worker(2, 2).await;
     let request = Request { max_tokens: 150, ..sampled(5, &"a long question ".repeat(12)) };

@@ -1,6 +1,7 @@
 //! A slot of the context, and the task that has it.
 
 use super::answer::Answer;
+use super::prefixes::{Prefixes, common};
 use super::score::Score;
 use crate::inference::Error;
 use crate::inference::worker::{Gauges, Work};
@@ -168,12 +169,26 @@ impl Slot {
 
     /// Tokens at the beginning of `row` that the cache already holds.
     pub(super) fn shared_with(&self, row: &Row) -> usize {
-        self.cached.iter().zip(&row.tokens).take_while(|(a, b)| a == b).count()
+        common(&self.cached, &row.tokens)
     }
 
-    /// Gives the slot to a task.
-    pub(super) fn begin(&mut self, mut task: Task, context: &mut LlamaContext<'_>) {
-        let shared = self.shared_with(&task.row).min(task.first_wanted());
+    /// Gives the slot to a task. What that pushes out of the slot is kept in `prefixes`, and may come from there.
+    pub(super) fn begin(&mut self, mut task: Task, context: &mut LlamaContext<'_>, prefixes: &mut Prefixes) {
+        let shared = self.shared_with(&task.row);
+        prefixes.save(context, self.id, &self.cached, shared);
+        self.keep(shared.min(task.first_wanted()), context);
+        let known = &task.row.tokens[..task.first_wanted()];
+        if let Some(at_hand) = prefixes.restore(context, self.id, known, self.cached.len()) {
+            let shared = common(&at_hand, known);
+            self.cached = at_hand;
+            self.keep(shared, context);
+        }
+        task.row.read = self.cached.len();
+        self.task = Some(task);
+    }
+
+    /// Cuts the slot's part of the KV cache to its first `shared` tokens, or to none where it cannot be cut.
+    fn keep(&mut self, shared: usize, context: &mut LlamaContext<'_>) {
         // A sliding window may have dropped the beginning, and recurrent states cannot be cut: read all again.
         let whole = context.kv_cache_seq_pos_min(self.id) == 0;
         let cut = whole && shared > 0 && context.kv_cache_seq_rm(self.id, Some(shared as u32), None).is_ok();
@@ -184,8 +199,6 @@ impl Slot {
             // Removing a whole sequence cannot fail.
             let _ = context.kv_cache_seq_rm(self.id, None, None);
         }
-        task.row.read = self.cached.len();
-        self.task = Some(task);
     }
 
     /// What the batch held has been read.

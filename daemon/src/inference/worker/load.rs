@@ -120,7 +120,7 @@ impl Loaded {
         let mut engine = Engine::new(
             context,
             prompter,
-            self.checked.context_tokens,
+            (self.checked.context_tokens, self.checked.file_bytes),
             slot_use,
             gauges,
             config.tokens_per_second,
