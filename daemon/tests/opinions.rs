@@ -82,9 +82,10 @@ async fn tasks_come_first_and_the_least_sure_of_them_gets_the_opinions() {
     assert!(asked.results.iter().all(|r| r.status == TaskStatus::Done));
     let asked_of: Vec<usize> =
         asked.results.iter().map(|r| r.consensus.as_ref().map_or(1, |c| c.opinions.len())).collect();
-    assert_eq!(asked_of.iter().sum::<usize>(), 4, "two first answers and two opinions: {asked_of:?}");
+    // Equals are drawn: the two tasks may have gone to one expert or to two, and the third is spent either way.
+    assert!(matches!(asked_of.iter().sum(), 3 | 4), "two first answers and what is left: {asked_of:?}");
     let sure = |at: usize| asked.results[at].consensus.is_none();
-    assert!(sure(0) != sure(1), "both opinions went to the less sure task: {asked_of:?}");
+    assert!(sure(0) != sure(1), "the opinions went to the less sure task: {asked_of:?}");
     assert!(asked.answer.text.starts_with("1. ") && asked.answer.text.contains("\n2. "));
 }
 
@@ -161,10 +162,11 @@ async fn every_interface_says_where_the_others_stand() {
         PolymathClient::builder().grpc(format!("http://{}", node.grpc())),
         PolymathClient::builder().web_socket(format!("ws://{}", node.ws())),
     ];
-    for way in ways {
+    for (way, name) in ways.into_iter().zip(["unix", "rest", "grpc", "ws"]) {
         let ask = Ask { model: Model::Swarm { experts: Some(3) }, ..Ask::new("What is 67 times 58?") };
         let answer = way.build().unwrap().ask_with(ask).await.unwrap();
-        let consensus = answer.tasks[0].finished.consensus.as_ref().expect("a consensus");
+        let consensus =
+            answer.tasks[0].finished.consensus.as_ref().unwrap_or_else(|| panic!("{name}: {answer:?}"));
         assert_eq!((consensus.method.as_str(), consensus.opinions.len()), ("vote", 3));
         assert!(consensus.agreement > 0.0 && consensus.opinions.iter().all(|o| o.weight > 0.0));
         let standing = consensus.opinions.iter().find(|o| o.agrees).unwrap();

@@ -38,7 +38,11 @@ enum Verdict {
 struct TaskId(Vec<u8>);
 
 fn task_id(text: &str) -> Result<TaskId, String> {
-    let byte = |at: usize| text.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+    let byte = |at: usize| {
+        let pair = text.get(at..at + 2)?;
+        // Rust takes a sign before a digit.
+        pair.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| u8::from_str_radix(pair, 16).ok())?
+    };
     let bytes = (0..text.len()).step_by(2).map(byte).collect::<Option<Vec<u8>>>();
     bytes
         .filter(|bytes| bytes.len() == 16)
@@ -71,8 +75,14 @@ mod tests {
     #[test]
     fn ids_are_32_digits() {
         assert_eq!(task_id("0f3c5b7a9d2e4c618f00a1b2c3d4e5F6").unwrap().0[..3], [0x0f, 0x3c, 0x5b]);
-        for bad in ["", "0", "0f", "xy3c5b7a9d2e4c618f00a1b2c3d4e5f6", "\u{e9}0c5b7a9d2e4c618f00a1b2c3d4e5f"]
-        {
+        for bad in [
+            "",
+            "0",
+            "0f",
+            "+f3c5b7a9d2e4c618f00a1b2c3d4e5f6",
+            "xy3c5b7a9d2e4c618f00a1b2c3d4e5f6",
+            "\u{e9}0c5b7a9d2e4c618f00a1b2c3d4e5f",
+        ] {
             assert!(task_id(bad).is_err(), "{bad}");
         }
     }

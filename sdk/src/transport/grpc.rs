@@ -128,6 +128,7 @@ fn finished(end: wire::TaskFinished) -> Finished {
         usage: Usage { prompt_tokens: end.prompt_tokens, completion_tokens: end.completion_tokens },
         consensus: end.consensus.map(consensus),
         dropped_messages: end.dropped_messages,
+        task_id: hex(&end.task_id),
         first_token_ms: end.first_token_ms,
         total_ms: end.total_ms,
     }

@@ -86,6 +86,7 @@ fn finished(value: &Value) -> Option<Finished> {
         usage: value.get("usage").map(read).unwrap_or_else(|| read(value)),
         consensus: value.get("consensus").filter(|c| c.is_object()).map(consensus),
         dropped_messages: value.get("dropped_messages").map(read).unwrap_or_default(),
+        task_id: text(value, &["task_id"]),
         first_token_ms: milliseconds(["first_token_ms", "first_token"]),
         total_ms: milliseconds(["total_ms", "total"]),
     })
@@ -136,7 +137,7 @@ pub(crate) fn timings(value: &Value) -> Timings {
 /// The task that is meant: a WebSocket message's own `id` is the chat's.
 fn task_id(value: &Value) -> Option<u32> {
     let task = value.get("task").map(|task| task.get("id").unwrap_or(task));
-    let number = task.or_else(|| value.get("task_id")).or_else(|| value.get("id"))?.as_u64()?;
+    let number = task.or_else(|| value.get("id"))?.as_u64()?;
     u32::try_from(number).ok()
 }
 

@@ -74,7 +74,7 @@ pub(super) fn hex(id: TaskId) -> String {
 }
 
 fn task_id(text: &str) -> Option<TaskId> {
-    if text.len() != 32 || !text.is_ascii() {
+    if text.len() != 32 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         return None;
     }
     let mut id = TaskId::default();

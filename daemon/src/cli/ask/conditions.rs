@@ -9,8 +9,8 @@ use super::super::session::wire;
 #[command(next_help_heading = "Only experts that meet all of")]
 pub(in crate::cli) struct Conditions {
     /// Of this id, or whose model file's SHA-256 begins so (eight digits or more)
-    #[arg(long = "only", value_name = "ID|SHA256")]
-    model: Option<String>,
+    #[arg(long, value_name = "ID|SHA256")]
+    only: Option<String>,
     /// With this ability; repeat for more
     #[arg(long = "ability", value_name = "NAME")]
     abilities: Vec<String>,
@@ -43,7 +43,7 @@ impl Conditions {
     /// As the node takes them; None if there are none.
     pub(in crate::cli) fn filter(&self) -> Option<wire::Filter> {
         let filter = wire::Filter {
-            model: self.model.clone(),
+            model: self.only.clone(),
             abilities: self.abilities.clone(),
             languages: self.languages.clone(),
             context_tokens: self.context_tokens,
