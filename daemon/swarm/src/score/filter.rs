@@ -14,18 +14,23 @@ const HASH_DIGITS_MIN: usize = 8;
 #[serde(default, deny_unknown_fields)]
 pub struct Filter {
     /// The card's id, or the first eight or more hexadecimal digits of the model file's SHA-256.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     /// Abilities that the card must list, all of them.
     pub abilities: Vec<String>,
     /// Languages (BCP 47) that the card must list, all of them; `en` is met by `en-GB`.
     pub languages: Vec<String>,
     /// Tokens of context, prompt and answer together, at the least.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub context_tokens: Option<u32>,
     /// Trust at the least, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub trust: Option<f32>,
     /// Milliseconds to the first token at the most, as this node has seen the expert; one not seen yet passes.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub latency_ms: Option<u32>,
     /// Price of a generated token at the most, millionths of a credit.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub price_micro: Option<u64>,
     /// Only experts on this node: nothing of the question leaves it.
     pub private: bool,

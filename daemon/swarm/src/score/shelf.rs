@@ -16,6 +16,9 @@ use std::sync::Arc;
 
 /// Cards that are all ranked exactly; beyond, the inverted file chooses.
 const EXACT_MAX: usize = 4 * RANKED_MAX;
+/// Cards that a query's cells must hold; with fewer, all are looked at, which takes some milliseconds.
+const MET_MIN: usize = 8;
+
 /// Where a vector stands: which card's, and which of its vectors.
 type Place = (u32, u16);
 
@@ -166,8 +169,13 @@ impl<K: Ord + Clone + Hash> Shelf<K> {
         }
         let mut met: Vec<(f32, u32)> = met.into_iter().map(|at| (best[at as usize], at)).collect();
         met.retain(|(_, at)| admitted(*at).is_some());
-        keep(&mut met, EXACT_MAX);
-        met.extend(self.unsorted.iter().map(|at| (0.0, *at)));
+        if met.len() < MET_MIN {
+            // Far from every card, or few are admitted: people shall still see which are the nearest.
+            met = self.places.values().filter(|at| admitted(**at).is_some()).map(|at| (0.0, *at)).collect();
+        } else {
+            keep(&mut met, EXACT_MAX);
+            met.extend(self.unsorted.iter().map(|at| (0.0, *at)));
+        }
         let mut scored: Vec<(f32, u32)> =
             met.into_iter().filter_map(|(_, at)| Some((small.of_card(&admitted(at)?.card), at))).collect();
         keep(&mut scored, RANKED_MAX);

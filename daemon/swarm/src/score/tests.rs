@@ -175,6 +175,7 @@ fn a_small_shelf_hands_over_everything_and_a_large_one_the_best() {
     shelf.insert(best, card(&cards[best]));
     assert!(found(&shelf, query).contains(&best));
     assert!(shelf.near(query, &[], |_| false).is_empty());
+    assert_eq!(shelf.near(query, &[], |_| true).len(), RANKED_MAX, "no cell of the query holds a card");
 }
 
 #[test]
