@@ -11,8 +11,9 @@ use std::sync::Arc;
 pub const NAME: &str = "node.redb";
 /// Node and model of an expert, and a cell of the embedding space, to good and bad outcomes there and what
 /// was claimed for them.
-const OUTCOMES: TableDefinition<'_, (&[u8; 32], &[u8; 32], u32), (f32, f32, f32)> =
-    TableDefinition::new("outcomes");
+const OUTCOMES: TableDefinition<'_, Place<'_>, (f32, f32, f32)> = TableDefinition::new("outcomes");
+/// Node, model file, cell.
+type Place<'a> = (&'a [u8; 32], &'a [u8; 32], u32);
 /// What the tables are made for: the hash of the embedding space, whose cells they count by.
 const SPACE: TableDefinition<'_, &str, &[u8; 32]> = TableDefinition::new("space");
 /// Memory for pages: the store is small and rarely read.

@@ -251,7 +251,7 @@ impl Router {
             adverts.extend(serving);
         }
         // Equal scores go by key: by peer, so that every node with the same directory ranks the same.
-        adverts.sort_by(|a, b| (a.peer, a.card_hash).cmp(&(b.peer, b.card_hash)));
+        adverts.sort_by_key(|advert| (advert.peer, advert.card_hash));
         let nearest = &cells[..cells.len().min(NEAR_CELLS)];
         let profiles = adverts.iter().enumerate().filter_map(|(index, advert)| {
             let vectors = self.vectors_of(advert)?;

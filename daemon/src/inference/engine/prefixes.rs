@@ -53,7 +53,7 @@ impl Prefixes {
         }
         let mut state = vec![0; size];
         // SAFETY: llama.cpp writes what it said a line above: nothing has touched the context since.
-        #[allow(unsafe_code, reason = "the binding leaves the buffer's size to its caller")]
+        #[expect(unsafe_code, reason = "the binding leaves the buffer's size to its caller")]
         let written = unsafe { context.state_seq_get_data_ext(state.as_mut_ptr(), id, flags) };
         if written == size {
             self.insert(Entry { tokens: cached.to_vec(), state });
@@ -87,7 +87,7 @@ impl Prefixes {
         }
         let entry = self.entries.remove(at)?;
         // SAFETY: the bytes are what this context itself wrote.
-        #[allow(unsafe_code, reason = "the binding takes any bytes for a state")]
+        #[expect(unsafe_code, reason = "the binding takes any bytes for a state")]
         let restored =
             unsafe { context.state_seq_set_data_ext(&entry.state, id, LlamaStateSeqFlags::empty()) };
         if !restored {

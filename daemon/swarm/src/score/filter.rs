@@ -130,7 +130,7 @@ impl Filter {
             Some("private")
         } else if let Some(unmet) = self.unmet_by(expert.card) {
             Some(unmet)
-        } else if self.trust.is_some_and(|least| !(expert.trust >= least)) {
+        } else if self.trust.is_some_and(|least| expert.trust.is_nan() || expert.trust < least) {
             Some("trust")
         } else if self.price_micro.is_some_and(|most| status.price_micro > most) {
             Some("price_micro")

@@ -35,9 +35,9 @@ pub(super) fn svg(series: &[(&str, &[FindingReport])], experts: u32) -> String {
     let mut x = LEFT;
     for (family, colour) in FAMILIES {
         // Writing to a string cannot fail.
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<circle cx=\"{x}\" cy=\"{y}\" r=\"4\" fill=\"{colour}\"/><text x=\"{tx}\" y=\"{ty}\">{family}</text>\n",
+            "<circle cx=\"{x}\" cy=\"{y}\" r=\"4\" fill=\"{colour}\"/><text x=\"{tx}\" y=\"{ty}\">{family}</text>",
             y = HEIGHT + 8.0,
             tx = x + 8.0,
             ty = HEIGHT + 12.0,
