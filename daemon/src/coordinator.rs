@@ -245,7 +245,7 @@ impl Coordinator {
         .await;
         let route = routing_started.elapsed();
         for ((task, candidates), query) in plan.tasks().zip(ranked).zip(&queries) {
-            let reading = self.inner.intents.read(&query.embedding).await?;
+            let reading = self.inner.intents.read(&query.embedding).await;
             tasks.push(PlannedTask { task: task.clone(), reading, candidates });
         }
         Ok((plan, Planned { tasks, embed, plan: plan_time, route }))

@@ -34,9 +34,9 @@ pub enum Error {
         #[source]
         source: Box<redb::Error>,
     },
-    /// A change could not be made; what was there before still is.
-    #[error("the node's store could not be changed")]
-    Unchanged(#[source] Box<redb::Error>),
+    /// It could not be read or changed; what was there before still is.
+    #[error("the node's store failed")]
+    Failed(#[source] Box<redb::Error>),
 }
 
 /// An expert as experience knows it: the node, and the file of its model.
@@ -86,7 +86,7 @@ impl Store {
             }
             Ok(all)
         };
-        read().map_err(|source| Error::Unchanged(Box::new(source)))
+        read().map_err(|source| Error::Failed(Box::new(source)))
     }
 
     /// Sets the outcomes of an expert: those of cells that are not in `cells` are gone.
@@ -109,7 +109,7 @@ impl Store {
             change.commit()?;
             Ok(())
         };
-        write().map_err(|source| Error::Unchanged(Box::new(source)))
+        write().map_err(|source| Error::Failed(Box::new(source)))
     }
 }
 

@@ -139,7 +139,7 @@ pub struct Finished {
     pub consensus: Option<Consensus>,
     /// Oldest turns left out, because the conversation was longer than the expert's context.
     pub dropped_messages: u32,
-    /// Names the task for feedback, 32 hexadecimal digits; empty if no expert was asked.
+    /// Names the task for feedback, 32 hexadecimal digits; empty if it was not answered.
     pub task_id: String,
     /// From the question's arrival to this task's first token; 0 if there was none.
     pub first_token_ms: f32,

@@ -163,7 +163,7 @@ fn finished(result: TaskResult) -> v1::TaskFinished {
         total_ms: ms(result.total),
         finish_reason: result.finish_reason.map(reason).unwrap_or_default(),
         dropped_messages: result.dropped_messages,
-        task_id: result.task_id.map_or_else(Vec::new, |id| id.to_vec()),
+        task_id: result.task_id.map_or_else(Vec::new, |id| id.to_bytes().to_vec()),
         expert: result.expert.as_ref().map(candidate),
         consensus: result.consensus.as_ref().map(consensus),
     }

@@ -7,7 +7,7 @@
 
 use super::table::Fault;
 use super::{App, convert};
-use crate::coordinator::{self, Event, Question, Verdict};
+use crate::coordinator::{self, Event, Question, TaskId, Verdict};
 use futures::Stream;
 use polymath_proto::v1;
 use polymath_proto::v1::control_server::{Control, ControlServer};
@@ -179,7 +179,8 @@ impl Node for Service {
         request: Request<v1::FeedbackRequest>,
     ) -> Result<Response<v1::FeedbackReply>, Status> {
         let request = request.into_inner();
-        let task = request.task_id.try_into().map_err(|_| Fault::field("task_id", "16 bytes").status())?;
+        let id = request.task_id.try_into().map_err(|_| Fault::field("task_id", "16 bytes").status())?;
+        let task = TaskId::from_bytes(id);
         let verdict = if request.good { Verdict::Good } else { Verdict::Bad };
         let judged = self.app.coordinator.feedback(task, verdict).await;
         judged.map(|j| Response::new(convert::judged(&j))).map_err(|e| Fault::from(&e).status())

@@ -1,5 +1,7 @@
 //! `feedback`: whether an answer was good.
 
+use std::str::FromStr as _;
+
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
@@ -7,6 +9,7 @@ use super::ask::rounded;
 use super::session::{Session, wire};
 use super::{Context, Json, terminal};
 use crate::config::file::File;
+use crate::coordinator::TaskId;
 
 /// What `feedback` takes.
 #[derive(Debug, Args)]
@@ -19,7 +22,7 @@ Examples:
 prompts are alike, and a later one takes its place. Needs the node that was asked.")]
 pub(super) struct Arguments {
     /// Id of the task, 32 hexadecimal digits
-    #[arg(value_name = "TASK-ID", value_parser = task_id)]
+    #[arg(value_name = "TASK-ID", value_parser = TaskId::from_str)]
     task: TaskId,
     /// What its answer was
     #[arg(value_enum)]
@@ -34,27 +37,11 @@ enum Verdict {
     Bad,
 }
 
-#[derive(Clone, Debug)]
-struct TaskId(Vec<u8>);
-
-fn task_id(text: &str) -> Result<TaskId, String> {
-    let byte = |at: usize| {
-        let pair = text.get(at..at + 2)?;
-        // Rust takes a sign before a digit.
-        pair.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| u8::from_str_radix(pair, 16).ok())?
-    };
-    let bytes = (0..text.len()).step_by(2).map(byte).collect::<Option<Vec<u8>>>();
-    bytes
-        .filter(|bytes| bytes.len() == 16)
-        .map(TaskId)
-        .ok_or_else(|| "write 32 hexadecimal digits".to_owned())
-}
-
 pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Result<()> {
     let loaded = context.load(File::default())?;
     let session = Session::running(&loaded.config).await?;
     let good = matches!(arguments.verdict, Verdict::Good);
-    let request = wire::FeedbackRequest { task_id: arguments.task.0, good };
+    let request = wire::FeedbackRequest { task_id: arguments.task.to_bytes().to_vec(), good };
     let standing = context.unless_cancelled(session.node().feedback(request)).await??;
     if arguments.json.json {
         return terminal::json(&json!({
@@ -66,24 +53,4 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
     }
     let wire::FeedbackReply { expert, good, bad, .. } = &standing;
     Ok(terminal::line(&format!("noted: {expert} has {good:.0} good and {bad:.0} bad answers here"))?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_are_32_digits() {
-        assert_eq!(task_id("0f3c5b7a9d2e4c618f00a1b2c3d4e5F6").unwrap().0[..3], [0x0f, 0x3c, 0x5b]);
-        for bad in [
-            "",
-            "0",
-            "0f",
-            "+f3c5b7a9d2e4c618f00a1b2c3d4e5f6",
-            "xy3c5b7a9d2e4c618f00a1b2c3d4e5f6",
-            "\u{e9}0c5b7a9d2e4c618f00a1b2c3d4e5f",
-        ] {
-            assert!(task_id(bad).is_err(), "{bad}");
-        }
-    }
 }

@@ -269,7 +269,8 @@ impl File {
                 max_tokens: self.ask.max_tokens.or(lower.ask.max_tokens),
                 deadline_ms: self.ask.deadline_ms.or(lower.ask.deadline_ms),
                 questions: self.ask.questions.or(lower.ask.questions),
-                filter: self.ask.filter.and(&lower.ask.filter),
+                // As a whole: half of one layer's conditions and half of another's would be nobody's.
+                filter: if self.ask.filter.is_empty() { lower.ask.filter } else { self.ask.filter },
             },
         }
     }

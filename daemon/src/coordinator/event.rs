@@ -82,7 +82,7 @@ impl Usage {
 pub struct TaskResult {
     /// The task's id.
     pub id: u32,
-    /// Names it beyond this question, once it was offered to an expert: feedback goes by it.
+    /// Names it beyond this question, once it was answered: feedback goes by it.
     pub task_id: Option<TaskId>,
     /// The text it was asked with, results of others put in.
     pub text: String,

@@ -1,8 +1,8 @@
 //! What this node has seen of each expert: outcomes of its answers, and how soon it begins.
 //!
 //! An answer's task is remembered for a while so that whoever got it can say whether it was good. Verdicts are stored
-//! before they are acknowledged; the rest lives in memory. Task ids are 128 random bits that only the asker knows, so
-//! nobody can judge another's answers.
+//! before they are acknowledged; the rest lives in memory. A task's id is 128 random bits that only the asker is told (the offer
+//! to the expert has another), so that nobody can judge another's answers.
 
 use super::{Candidate, Error};
 use crate::store::{ExpertKey, Store};
@@ -11,9 +11,11 @@ use polymath_swarm::capability::Advert;
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use polymath_swarm::score::{Outcomes, Record};
 use std::collections::HashMap;
+use std::fmt;
 use std::num::NonZeroUsize;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 /// Answers that can still be judged: some days of a household, 4 MB of texts.
@@ -27,8 +29,39 @@ const LATENCY_WEIGHT: f32 = 0.3;
 /// Share of the questions that may try an expert without a record in place of one with a good one.
 const STRANGERS_SHARE: f64 = 0.1;
 
-/// Names a task: 16 random bytes.
-pub type TaskId = [u8; 16];
+/// Names an answered task to whoever asked: 128 random bits, written as 32 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TaskId(u128);
+
+impl TaskId {
+    /// As sixteen bytes, as protobuf carries it.
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0.to_be_bytes()
+    }
+
+    /// From those bytes.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(u128::from_be_bytes(bytes))
+    }
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl FromStr for TaskId {
+    /// What to write instead.
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // Of itself, Rust would take a sign and fewer digits.
+        let is_id = text.len() == 32 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let id = u128::from_str_radix(text, 16).ok().filter(|_| is_id);
+        id.map(Self).ok_or("write 32 hexadecimal digits")
+    }
+}
 
 /// What somebody thinks of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,11 +92,14 @@ struct Answered {
     judged: Option<(Outcomes, u32)>,
 }
 
-/// Everything seen. The locks are held for look-ups, and the tasks' one for a verdict as a whole.
+/// Everything seen. The locks that routing and answering take are held for look-ups alone, never while the disk is
+/// waited for.
 pub(super) struct Experience {
     store: Store,
     records: RwLock<HashMap<ExpertKey, Record>>,
     tasks: Mutex<LruCache<TaskId, Answered>>,
+    /// One verdict at a time: each builds on what the one before it stored.
+    judging: Mutex<()>,
     latencies: Mutex<LruCache<(PeerKey, Sha256Hash), f32>>,
     routed: AtomicU64,
     strangers: AtomicU64,
@@ -81,6 +117,7 @@ impl Experience {
             store,
             records: RwLock::new(records),
             tasks: Mutex::new(LruCache::new(TASKS_MAX)),
+            judging: Mutex::new(()),
             latencies: Mutex::new(LruCache::new(LATENCIES_MAX)),
             routed: AtomicU64::new(0),
             strangers: AtomicU64::new(0),
@@ -93,17 +130,19 @@ impl Experience {
         records.get(&expert).map_or_else(Outcomes::default, |record| record.near(nearest))
     }
 
-    /// Remembers who answered a task.
-    pub(super) fn answered(&self, task: TaskId, candidate: &Candidate, text: &str) {
+    /// Remembers who answered a task, under the id that is returned.
+    pub(super) fn answered(&self, candidate: &Candidate, text: &str) -> TaskId {
+        let task = TaskId(rand::random());
         let end = text.floor_char_boundary(TEXT_BYTES_MAX);
         let answered =
             Answered { advert: candidate.advert.clone(), text: text[..end].to_owned(), judged: None };
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).put(task, answered);
+        self.tasks().put(task, answered);
+        task
     }
 
     /// The text of a task that was answered, and by whom.
     pub(super) fn task(&self, task: TaskId) -> Result<(String, Arc<Advert>), Error> {
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tasks = self.tasks();
         let answered = tasks.get(&task).ok_or(Error::UnknownTask)?;
         Ok((answered.text.clone(), answered.advert.clone()))
     }
@@ -116,11 +155,10 @@ impl Experience {
         verdict: Verdict,
         (cell, claim): (u32, f32),
     ) -> Result<Judged, Error> {
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        let answered = tasks.get_mut(&task).ok_or(Error::UnknownTask)?;
-        let mut records = self.records.write().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = self.judging.lock().unwrap_or_else(PoisonError::into_inner);
+        let answered = self.tasks().get(&task).cloned().ok_or(Error::UnknownTask)?;
         let expert = (answered.advert.peer, answered.advert.card.model.sha256);
-        let mut record = records.get(&expert).cloned().unwrap_or_default();
+        let mut record = self.record(expert);
         if let Some((before, cell)) = answered.judged {
             record.note(cell, before, -1.0);
         }
@@ -130,9 +168,21 @@ impl Experience {
         // On disk first: what fails there has not happened.
         self.store.set_outcomes(expert, &cells)?;
         let outcomes = record.all();
-        records.insert(expert, record);
-        answered.judged = Some((outcome, cell));
+        self.records.write().unwrap_or_else(PoisonError::into_inner).insert(expert, record);
+        // It may have been forgotten meanwhile; the verdict counts all the same.
+        if let Some(answered) = self.tasks().get_mut(&task) {
+            answered.judged = Some((outcome, cell));
+        }
         Ok(Judged { expert: answered.advert.card.id.clone(), peer: expert.0, outcomes })
+    }
+
+    fn record(&self, expert: ExpertKey) -> Record {
+        let records = self.records.read().unwrap_or_else(PoisonError::into_inner);
+        records.get(&expert).cloned().unwrap_or_default()
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, LruCache<TaskId, Answered>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the time from an offer to its first token.
@@ -159,5 +209,21 @@ impl Experience {
     /// One was tried.
     pub(super) fn tried_stranger(&self) {
         self.strangers.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_32_digits() {
+        let id = TaskId::from_bytes(std::array::from_fn(|i| i as u8));
+        assert_eq!(id.to_string(), "000102030405060708090a0b0c0d0e0f");
+        assert_eq!(id.to_string().to_uppercase().parse(), Ok(id));
+        let sign = "+f00112233445566778899aabbccddee";
+        for bad in ["", "00", sign, "zz112233445566778899aabbccddeeff", "éé112233445566778899aabbccddee"] {
+            assert!(bad.parse::<TaskId>().is_err(), "{bad}");
+        }
     }
 }

@@ -19,10 +19,16 @@ impl Intents {
         Self { encoder, prototypes: OnceCell::new() }
     }
 
-    /// What the text with this embedding is. Waits for the prototypes: on an encoder's very first start they are
-    /// embedded (0.4 s), later they are read from a file (a millisecond).
-    pub(super) async fn read(&self, text: &Embedding) -> Result<Option<Reading>, embedding::Error> {
-        Ok(self.prototypes().await?.map(|prototypes| prototypes.read(text)))
+    /// What the text with this embedding is; None without prototypes, for no question fails for want of them. Waits for
+    /// them: on an encoder's very first start they are embedded (0.4 s), later they are read from a file (a millisecond).
+    pub(super) async fn read(&self, text: &Embedding) -> Option<Reading> {
+        match self.prototypes().await {
+            Ok(prototypes) => prototypes.map(|prototypes| prototypes.read(text)),
+            Err(error) => {
+                tracing::warn!(%error, "the prototypes of intents could not be embedded");
+                None
+            }
+        }
     }
 
     /// The prototypes, made ready when first wanted.

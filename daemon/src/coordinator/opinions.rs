@@ -242,7 +242,7 @@ fn others_of(candidates: &[Candidate]) -> Vec<Candidate> {
     let mut voices = BTreeSet::from([first.advert.card.model.sha256]);
     let (mut others, mut echoes) = (Vec::new(), Vec::new());
     for candidate in candidates.iter().filter(|c| expert(c) != expert(first)) {
-        if !budget::may_opine(candidate.factors.competence, best) {
+        if !candidate.fits() || !budget::may_opine(candidate.factors.competence, best) {
             continue;
         }
         match voices.insert(candidate.advert.card.model.sha256) {

@@ -8,7 +8,7 @@ use super::experience::Experience;
 use crate::embedding::Encoder;
 use crate::network::Network;
 use lru::LruCache;
-use polymath_swarm::capability::{Advert, Card};
+use polymath_swarm::capability::Advert;
 use polymath_swarm::embedding::Embedding;
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use polymath_swarm::plan;
@@ -25,9 +25,7 @@ const CANDIDATES_MAX: usize = 8;
 const CANDIDATES_OF_PEER_MAX: usize = 2;
 /// Cards whose restored embeddings are kept (17 vectors of 384 floats, 26 KB each): 100 MB at the worst.
 const PROFILES_MAX: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
-/// Cards that a question sorts into cells itself (half a millisecond each); the rest is done in the background.
-const SORTED_MAX: usize = 4;
-/// Cards sorted in the background before others may look again.
+/// Cards sorted into cells (half a millisecond each) before questions may look again.
 const SORTED_AT_ONCE: usize = 64;
 /// Abilities without which an expert is never asked a question.
 const CHAT: &str = "chat";
@@ -103,7 +101,7 @@ impl Router {
 
     /// Whether there is more than one kind of expert to choose from.
     pub(super) fn has_choice(&self) -> bool {
-        self.update(SORTED_MAX);
+        self.follow();
         self.known.read().unwrap_or_else(PoisonError::into_inner).has_choice
     }
 
@@ -149,12 +147,14 @@ impl Router {
     pub(super) async fn keep_sorted(self: Arc<Self>) {
         let mut changed = self.network.directory().changed();
         loop {
-            let router = self.clone();
-            let sorting = tokio::task::spawn_blocking(move || router.update(SORTED_AT_ONCE));
-            match sorting.await {
-                Ok(true) => continue,
-                Ok(false) => {}
-                Err(error) => tracing::error!(%error, "the directory could not be sorted"),
+            // Statuses come all the time; only cards matter here.
+            if self.is_behind() {
+                let router = self.clone();
+                match tokio::task::spawn_blocking(move || router.sort()).await {
+                    Ok(true) => continue,
+                    Ok(false) => {}
+                    Err(error) => tracing::error!(%error, "the directory could not be sorted"),
+                }
             }
             if changed.changed().await.is_err() {
                 return;
@@ -190,7 +190,7 @@ impl Router {
 
     /// The experts for `query`, best first. With a seed, outcomes count and the first among equals is drawn.
     fn ranked(&self, query: &Query, filter: &Filter, seed: Option<u64>) -> Vec<Candidate> {
-        self.update(SORTED_MAX);
+        self.follow();
         let survey = self.encoder.codebook().survey(&query.embedding);
         let (cells, background) = survey.map_or((Vec::new(), None), |(cells, b)| (cells, Some(b)));
         let cells: Vec<u32> = cells.iter().map(|cell| cell.index).collect();
@@ -245,7 +245,10 @@ impl Router {
             // A card that everybody serves would crowd out the others: its freest few will do.
             if serving.len() > CANDIDATES_MAX {
                 let freeness = |a: &Advert| score::availability(a.status.free_slots, a.status.slots);
-                serving.sort_by(|a, b| freeness(b).total_cmp(&freeness(a)).then(a.peer.cmp(&b.peer)));
+                let freest = |a: &Arc<Advert>, b: &Arc<Advert>| {
+                    freeness(b).total_cmp(&freeness(a)).then(a.peer.cmp(&b.peer))
+                };
+                serving.select_nth_unstable_by(CANDIDATES_MAX, freest);
                 serving.truncate(CANDIDATES_MAX);
             }
             adverts.extend(serving);
@@ -288,35 +291,41 @@ impl Router {
         })
     }
 
-    /// Takes what came and went since the last look, and sorts up to `most` cards into cells; says whether any is left.
-    fn update(&self, most: usize) -> bool {
+    /// Whether cards came or went since the last look, or some wait to be sorted.
+    fn is_behind(&self) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.membership != Some(self.network.directory().membership()) || known.shelf.is_unsorted()
+    }
+
+    /// Takes what came and went since the last look.
+    fn follow(&self) {
         let directory = self.network.directory();
-        {
-            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-            if known.membership == Some(directory.membership()) && !known.shelf.is_unsorted() {
-                return false;
-            }
+        let is_new = |known: &Known| known.membership != Some(directory.membership());
+        if !is_new(&self.known.read().unwrap_or_else(PoisonError::into_inner)) {
+            return;
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.membership != Some(directory.membership()) {
-            let (membership, cards) = directory.cards();
-            let takes = |card: &Card| card.has_ability(CHAT);
-            let now: HashSet<Sha256Hash> =
-                cards.iter().filter(|(_, c)| takes(c)).map(|(hash, _)| *hash).collect();
-            let gone: Vec<Sha256Hash> =
-                known.shelf.keys().filter(|hash| !now.contains(hash)).copied().collect();
-            gone.iter().for_each(|hash| known.shelf.remove(hash));
-            let mut ids = HashSet::new();
-            for (hash, card) in cards.into_iter().filter(|(_, card)| takes(card)) {
-                if ids.len() < 2 {
-                    ids.insert(card.id.clone());
-                }
-                known.shelf.insert(hash, card);
-            }
-            known.has_choice = ids.len() > 1;
-            known.membership = Some(membership);
+        // Another question may have done it meanwhile.
+        if !is_new(&known) {
+            return;
         }
-        known.shelf.sort(&self.encoder.codebook(), most)
+        let (membership, mut cards) = directory.cards();
+        cards.retain(|(_, card)| card.has_ability(CHAT));
+        let now: HashSet<Sha256Hash> = cards.iter().map(|(hash, _)| *hash).collect();
+        let gone: Vec<Sha256Hash> = known.shelf.keys().filter(|hash| !now.contains(hash)).copied().collect();
+        gone.iter().for_each(|hash| known.shelf.remove(hash));
+        known.has_choice = cards.windows(2).any(|pair| pair[0].1.id != pair[1].1.id);
+        for (hash, card) in cards {
+            known.shelf.insert(hash, card);
+        }
+        known.membership = Some(membership);
+    }
+
+    /// The same, and sorts some cards into cells; says whether any is left.
+    fn sort(&self) -> bool {
+        self.follow();
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.shelf.sort(&self.encoder.codebook(), SORTED_AT_ONCE)
     }
 
     fn vectors_of(&self, advert: &Advert) -> Option<Vectors> {

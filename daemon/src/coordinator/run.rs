@@ -97,6 +97,7 @@ impl Limits {
         }
         question.filter.check().map_err(|(field, reason)| Error::Invalid { field, reason })?;
         let filter = question.filter.clone().and(&config.filter);
+        let filter = filter.map_err(|(field, reason)| Error::Invalid { field, reason })?;
         let seed = question.seed.unwrap_or_else(rand::random);
         let second_opinions = question.experts.is_some();
         Ok(Self { experts: experts as usize, second_opinions, max_tokens, seed, deadline_ms, filter })
@@ -333,8 +334,7 @@ impl Run<'_> {
         show: Show,
     ) -> Result<(), TaskError> {
         let offer = self.offer(messages, candidate, show);
-        let (task_id, offered) = (offer.task_id, Instant::now());
-        result.task_id = Some(task_id);
+        let offered = Instant::now();
         let mut stream = dispatch::open(self.inner, candidate, offer).await?;
         let scratchpad =
             candidate.advert.card.has_ability(compose::SCRATCHPAD) && !self.question.is_verbatim();
@@ -378,7 +378,7 @@ impl Run<'_> {
                     if result.result.is_empty() && !self.question.is_whole() {
                         return Err(failed("empty", "the expert said nothing"));
                     }
-                    self.inner.experience.answered(task_id, candidate, &result.text);
+                    result.task_id = Some(self.inner.experience.answered(candidate, &result.text));
                     result.expert = Some(candidate.clone());
                     result.logprob_mean = sureness.mean();
                     result.status = TaskStatus::Done;

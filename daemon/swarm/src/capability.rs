@@ -229,11 +229,36 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.len() <= NAME_BYTES_MAX && !text.chars().any(char::is_control)
 }
 
+/// A card and a status for unit tests.
 #[cfg(test)]
-mod tests {
+pub(crate) mod fixture {
     use super::*;
 
-    fn status(sequence: u64, expires: u64) -> Status {
+    pub(crate) fn card() -> Card {
+        Card {
+            id: "c".into(),
+            kind: ExpertKind::Model,
+            description: "d".into(),
+            exemplars: Vec::new(),
+            model: ModelFacts {
+                sha256: Sha256Hash([0xab; 32]),
+                architecture: "llama".into(),
+                parameters: 1,
+                quantisation: "F16".into(),
+                context_tokens: 512,
+                flash_attention: false,
+                unified_kv: false,
+            },
+            licence: "MIT".into(),
+            languages: Vec::new(),
+            abilities: vec!["chat".into()],
+            space: SpaceId::default(),
+            embeddings: Vec::new(),
+            temperature: 0.0,
+        }
+    }
+
+    pub(crate) fn status(sequence: u64, expires: u64) -> Status {
         Status {
             card: Sha256Hash::default(),
             addresses: Vec::new(),
@@ -246,6 +271,12 @@ mod tests {
             leaving: false,
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fixture::status;
+    use super::*;
 
     #[test]
     fn a_status_is_believed_only_fresh_and_in_sequence() {

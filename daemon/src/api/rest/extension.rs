@@ -4,7 +4,6 @@
 //! ordinary clients pass over. (A chunk without choices would do for OpenAI's own libraries, but not for the many
 //! programs that take the first choice of every chunk.)
 
-use super::feedback;
 use crate::coordinator::{self, Answer, Candidate, Planned, TaskResult, TaskStatus};
 use crate::network;
 use serde::Serialize;
@@ -57,7 +56,7 @@ pub(super) struct Task {
     detail: String,
     /// Oldest turns left out, because the conversation is longer than the expert's context.
     dropped_messages: u32,
-    /// Names it for `/v1/feedback`, once an expert was asked.
+    /// Names it for `/v1/feedback`, once it was answered.
     task_id: Option<String>,
     /// What second opinions came to; absent if there were none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -287,7 +286,7 @@ impl Report {
         task.answer.clone_from(&result.result);
         task.detail.clone_from(&result.detail);
         task.dropped_messages = result.dropped_messages;
-        task.task_id = result.task_id.map(feedback::hex);
+        task.task_id = result.task_id.map(|id| id.to_string());
         task.consensus = result.consensus.as_ref().map(Consensus::of);
         Some(task.clone())
     }

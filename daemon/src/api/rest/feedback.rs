@@ -3,7 +3,7 @@
 use super::Api;
 use super::body::Body;
 use crate::api::table::Fault;
-use crate::coordinator::{TaskId, Verdict};
+use crate::coordinator::Verdict;
 use crate::network;
 use axum::Json;
 use axum::extract::State;
@@ -53,7 +53,7 @@ pub(super) async fn feedback(
     State(api): State<Api>,
     Body(request): Body<FeedbackRequest>,
 ) -> Result<Json<Standing>, Fault> {
-    let task = task_id(&request.task_id).ok_or_else(|| Fault::field("task_id", "32 hexadecimal digits"))?;
+    let task = request.task_id.parse().map_err(|why: &str| Fault::field("task_id", why))?;
     let verdict = match request.verdict {
         Said::Good => Verdict::Good,
         Said::Bad => Verdict::Bad,
@@ -66,36 +66,4 @@ pub(super) async fn feedback(
         good: judged.outcomes.good,
         bad: judged.outcomes.bad,
     }))
-}
-
-/// The digits of a task's id.
-pub(super) fn hex(id: TaskId) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn task_id(text: &str) -> Option<TaskId> {
-    if text.len() != 32 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    let mut id = TaskId::default();
-    for (at, byte) in id.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
-    }
-    Some(id)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_are_32_digits() {
-        let id: TaskId = std::array::from_fn(|i| (i * 17) as u8);
-        assert_eq!(task_id(&hex(id)), Some(id));
-        for bad in
-            ["", "00", "+f00112233445566778899aabbccddee", "zz112233445566778899aabbccddeeff", "\u{e9}\u{e9}"]
-        {
-            assert_eq!(task_id(bad), None, "{bad}");
-        }
-    }
 }

@@ -2,9 +2,7 @@
 
 use crate::api::convert;
 use crate::api::table::Fault;
-use crate::coordinator::{
-    Candidate, Consensus, Event, Opinion, PlannedTask, Question, TaskId, TaskStatus, Usage,
-};
+use crate::coordinator::{Candidate, Consensus, Event, Opinion, PlannedTask, Question, TaskStatus, Usage};
 use crate::network;
 use polymath_proto::v1;
 use polymath_swarm::score::Filter;
@@ -205,7 +203,7 @@ pub(super) fn event(id: &str, seq: u64, event: &Event) -> Option<String> {
                 "task": result.id, "status": status(result.status), "answer": result.result,
                 "detail": result.detail, "expert": result.expert.as_ref().map(candidate),
                 "finish_reason": result.finish_reason.map(reason), "usage": usage(result.usage),
-                "dropped_messages": result.dropped_messages, "task_id": result.task_id.map(hex),
+                "dropped_messages": result.dropped_messages, "task_id": result.task_id.map(|id| id.to_string()),
                 "first_token_ms": result.first_token.map(ms), "total_ms": ms(result.total),
             });
             if let Some(found) = &result.consensus {
@@ -238,10 +236,6 @@ fn candidate(candidate: &Candidate) -> Value {
         "claim": candidate.factors.claim, "coverage": candidate.factors.coverage,
         "good": candidate.factors.outcomes.good, "bad": candidate.factors.outcomes.bad,
     })
-}
-
-fn hex(id: TaskId) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn consensus(consensus: &Consensus) -> Value {

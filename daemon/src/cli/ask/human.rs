@@ -12,6 +12,7 @@ use wire::chat_event::Body;
 
 use super::super::session::wire;
 use super::super::terminal::{self, Style, shortened};
+use super::json::hex;
 use super::transcript::{Task, Transcript};
 
 /// Characters held back before a line is printed though it has not ended.
@@ -81,6 +82,7 @@ impl Human {
         }
         if self.explain {
             transcript.tasks.iter().for_each(|task| out.push_str(&consensus::told(self.style, task)));
+            transcript.tasks.iter().for_each(|task| out.push_str(&self.judged_by(task)));
             let usage = format!("{} tokens read, {} written", answer.prompt_tokens, answer.completion_tokens);
             let times = format!(
                 "first token after {:.0} ms, all after {:.0} ms",
@@ -89,6 +91,13 @@ impl Human {
             out.push_str(&self.style.dim(&format!("{usage}; {times}\n")));
         }
         out
+    }
+
+    /// How to say whether the task's answer was good.
+    fn judged_by(&self, task: &Task) -> String {
+        let id = task.finished.as_ref().map(|f| hex(&f.task_id)).filter(|id| !id.is_empty());
+        let line = |id| self.style.dim(&format!("task {}: daemon feedback {id} good|bad\n", task.id));
+        id.map(line).unwrap_or_default()
     }
 
     fn plan(&self, plan: &wire::PlanReply, transcript: &Transcript) -> String {

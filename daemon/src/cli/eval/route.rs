@@ -1,15 +1,14 @@
 //! `eval route`: cards and prompts of anyone's making, embedded by the configured encoder and ranked by the
 //! policy that nodes route by, beside the simple method: similarity to the description and the three best exemplars.
 //!
-//! Prompts fall into two halves by their hash. The constants of the score were chosen on the first half of the
-//! public prompts and on the bundled experts' trained phrasings; the second half is the one to look at.
+//! Prompts fall into two halves by their hash ([`Half`]). The constants of the score were chosen on the dev half of the public
+//! prompts and on the bundled experts' trained phrasings; the reported half is the one to look at.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 
 use clap::Args;
-use polymath_swarm::evaluation::{RouteCase, RouteReport};
-use polymath_swarm::identity::Sha256Hash;
+use polymath_swarm::evaluation::{Half, RouteCase, RouteReport};
 use polymath_swarm::score::{NEAR_CELLS, Outcomes, Profile, Query, Record, rank};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -39,7 +38,7 @@ pub(in crate::cli) struct Arguments {
     /// The prompts, JSON lines
     #[arg(long, value_name = "FILE.jsonl")]
     prompts: PathBuf,
-    /// Also tell the router of each answer to the first half, and see what that does to the second
+    /// Also judge each answer to the dev half, and see what that does to the reported one
     #[arg(long)]
     feedback: bool,
     #[command(flatten)]
@@ -57,7 +56,7 @@ struct Asked {
     query: Query,
     cells: Vec<u32>,
     expert: Option<String>,
-    half: usize,
+    half: Half,
 }
 
 /// Figures of some prompts: as routed, and by the simple method.
@@ -78,14 +77,15 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
     let encoder = context.unless_cancelled(Encoder::open(loaded.config.embedding)).await??;
     let profiles = context.unless_cancelled(cards::profiles(&encoder, &cards)).await??;
     let asked = context.unless_cancelled(embedded(&encoder, prompts)).await??;
-    let figures = [("all", None), ("first half", Some(0)), ("second half", Some(1))].map(|(name, half)| {
-        let of_half: Vec<&Asked> = asked.iter().filter(|a| half.is_none_or(|h| a.half == h)).collect();
-        Figures {
-            name,
-            routed: routed(&of_half, &profiles, false),
-            simple: routed(&of_half, &profiles, true),
-        }
-    });
+    let figures =
+        [("all", None), ("dev", Some(Half::Dev)), ("reported", Some(Half::Reported))].map(|(name, half)| {
+            let of_half: Vec<&Asked> = asked.iter().filter(|a| half.is_none_or(|h| a.half == h)).collect();
+            Figures {
+                name,
+                routed: routed(&of_half, &profiles, false),
+                simple: routed(&of_half, &profiles, true),
+            }
+        });
     let learned = arguments.feedback.then(|| learned(&asked, &profiles));
     if arguments.json.json {
         return terminal::json(&object(&figures, learned.as_ref()));
@@ -103,12 +103,12 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
     row("  by similarity alone", &|f| auroc(&f.simple));
     row("refused, its expert there", &|f| percent(f.routed.refused_with_expert));
     row("refused, its expert not there", &|f| percent(f.routed.refused_without));
-    let heads = ["ROUTING", "ALL", "FIRST HALF", "SECOND HALF"];
+    let heads = ["ROUTING", "ALL", "DEV", "REPORTED"];
     let mut text = format!("{} prompts, {} cards\n", figures[0].routed.cases, cards.len());
     text.push_str(&terminal::table(terminal::Style::detect(), &heads, &rows));
     if let Some(learned) = &learned {
         text.push_str(&format!(
-            "after {} verdicts on the first half, right expert first on the second: {} (before {})\n",
+            "after {} verdicts on the dev half, right expert first on the reported one: {} (before {})\n",
             learned.verdicts,
             percent(learned.after),
             percent(learned.before)
@@ -151,7 +151,7 @@ async fn embedded(encoder: &Encoder, prompts: Vec<Prompt>) -> anyhow::Result<Vec
     for batch in prompts.chunks(BATCH) {
         let embeddings = encoder.embed(batch.iter().map(|p| p.prompt.clone()).collect()).await?;
         for (prompt, embedding) in batch.iter().zip(embeddings) {
-            let half = usize::from(Sha256Hash::of(prompt.prompt.as_bytes()).0[0] & 1);
+            let half = Half::of(&prompt.prompt);
             let (cells, background) = codebook.survey(&embedding).unwrap_or_default();
             let cells = cells.iter().take(NEAR_CELLS).map(|cell| cell.index).collect();
             let query = Query::new(&prompt.prompt, embedding).against(background);
@@ -189,14 +189,14 @@ fn case<'a>(
     RouteCase { expert, ranked: ranked.into_iter().map(|r| r.key).collect(), coverage }
 }
 
-/// What verdicts on the first half did to the second.
+/// What verdicts on the dev half did to the reported one.
 struct Learned {
     verdicts: usize,
     before: f64,
     after: f64,
 }
 
-/// Asks the first half in order, with a verdict on whoever came first, good if it was the right one.
+/// Asks the dev half in order, with a verdict on whoever came first, good if it was the right one.
 fn learned(asked: &[Asked], profiles: &[Profile<String>]) -> Learned {
     let mut records: HashMap<String, Record> = HashMap::new();
     let first = |records: &HashMap<String, Record>, one: &Asked| {
@@ -211,13 +211,14 @@ fn learned(asked: &[Asked], profiles: &[Profile<String>]) -> Learned {
         rank(&one.query, &profiles).into_iter().next().map(|r| (r.key, r.factors.claim))
     };
     let right = |records: &HashMap<String, Record>| {
-        let second: Vec<&Asked> = asked.iter().filter(|a| a.half == 1 && a.expert.is_some()).collect();
-        let right = second.iter().filter(|a| first(records, a).map(|(key, _)| key) == a.expert).count();
-        right as f64 / second.len().max(1) as f64
+        let reported: Vec<&Asked> =
+            asked.iter().filter(|a| a.half == Half::Reported && a.expert.is_some()).collect();
+        let right = reported.iter().filter(|a| first(records, a).map(|(key, _)| key) == a.expert).count();
+        right as f64 / reported.len().max(1) as f64
     };
     let before = right(&records);
     let mut verdicts = 0;
-    for one in asked.iter().filter(|a| a.half == 0 && a.expert.is_some()) {
+    for one in asked.iter().filter(|a| a.half == Half::Dev && a.expert.is_some()) {
         let (Some((chosen, claim)), Some(cell)) = (first(&records, one), one.cells.first()) else { continue };
         let outcome = Outcomes::one(Some(&chosen) == one.expert.as_ref(), claim);
         records.entry(chosen).or_default().note(*cell, outcome, 1.0);

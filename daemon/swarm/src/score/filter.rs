@@ -75,13 +75,18 @@ impl Filter {
         Ok(())
     }
 
-    /// Which of these conditions hold beside those: each the stricter of the two.
-    pub fn and(mut self, other: &Self) -> Self {
+    /// Both together: of each condition the stricter. Errors, with the field and why, where no expert can meet both.
+    pub fn and(mut self, other: &Self) -> Result<Self, (&'static str, &'static str)> {
         fn both<T: PartialOrd + Copy>(a: Option<T>, b: Option<T>, first: impl Fn(T, T) -> bool) -> Option<T> {
             match (a, b) {
                 (Some(a), Some(b)) => Some(if first(a, b) { a } else { b }),
                 (a, b) => a.or(b),
             }
+        }
+        if let (Some(own), Some(more)) = (&self.model, &other.model)
+            && own != more
+        {
+            return Err(("model", "this node's settings allow another one only"));
         }
         self.model = self.model.or_else(|| other.model.clone());
         for (own, more) in [(&mut self.abilities, &other.abilities), (&mut self.languages, &other.languages)]
@@ -95,7 +100,7 @@ impl Filter {
         self.latency_ms = both(self.latency_ms, other.latency_ms, |a, b| a < b);
         self.price_micro = both(self.price_micro, other.price_micro, |a, b| a < b);
         self.private |= other.private;
-        self
+        Ok(self)
     }
 
     /// Those that also hold for experts who see the question without answering it, planners say.
@@ -156,45 +161,14 @@ fn is_language(has: &str, wanted: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capability::{ExpertKind, ModelFacts};
-    use crate::identity::Sha256Hash;
+    use crate::capability::fixture;
 
     fn card() -> Card {
-        Card {
-            id: "geography".into(),
-            kind: ExpertKind::Model,
-            description: "d".into(),
-            exemplars: Vec::new(),
-            model: ModelFacts {
-                sha256: Sha256Hash([0xab; 32]),
-                architecture: "llama".into(),
-                parameters: 1,
-                quantisation: "F16".into(),
-                context_tokens: 512,
-                flash_attention: false,
-                unified_kv: false,
-            },
-            licence: "MIT".into(),
-            languages: vec!["en-GB".into()],
-            abilities: vec!["chat".into()],
-            space: Sha256Hash::default(),
-            embeddings: Vec::new(),
-            temperature: 0.0,
-        }
+        Card { id: "geography".into(), languages: vec!["en-GB".into()], ..fixture::card() }
     }
 
     fn status() -> Status {
-        Status {
-            card: Sha256Hash::default(),
-            addresses: Vec::new(),
-            slots: 1,
-            free_slots: 1,
-            tokens_per_second: 1.0,
-            price_micro: 5,
-            sequence: 1,
-            expires: 2,
-            leaving: false,
-        }
+        Status { price_micro: 5, ..fixture::status(1, 2) }
     }
 
     #[test]
@@ -241,12 +215,15 @@ mod tests {
             private: true,
             ..Filter::default()
         };
-        let both = a.and(&b);
+        let both = a.and(&b).unwrap();
         assert_eq!(
             (both.latency_ms, both.context_tokens, both.trust, both.private),
             (Some(5), Some(1), Some(0.5), true)
         );
         assert_eq!(both.abilities, ["x"]);
+        let model = |id: &str| Filter { model: Some(id.into()), ..Filter::default() };
+        assert_eq!(model("a").and(&model("a")).map(|both| both.model), Ok(Some("a".into())));
+        assert_eq!(model("a").and(&model("b")).map_err(|(field, _)| field), Err("model"));
         let nan = Filter { trust: Some(f32::NAN), ..Filter::default() };
         assert_eq!(nan.check().map_err(|(field, _)| field), Err("trust"));
     }

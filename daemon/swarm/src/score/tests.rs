@@ -1,9 +1,8 @@
 //! Tables and properties of the score.
 
 use super::*;
-use crate::capability::{Card, ExpertKind, ModelFacts};
+use crate::capability::{Card, fixture};
 use crate::cells::Codebook;
-use crate::identity::Sha256Hash;
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -102,27 +101,8 @@ fn among_equals_the_prompts_own_words_decide() {
 }
 
 fn card(own: &[Embedding]) -> Arc<Card> {
-    Arc::new(Card {
-        id: "c".into(),
-        kind: ExpertKind::Model,
-        description: "d".into(),
-        exemplars: vec!["e".into(); own.len() - 1],
-        model: ModelFacts {
-            sha256: Sha256Hash::default(),
-            architecture: "llama".into(),
-            parameters: 1,
-            quantisation: "F16".into(),
-            context_tokens: 512,
-            flash_attention: false,
-            unified_kv: false,
-        },
-        licence: "MIT".into(),
-        languages: Vec::new(),
-        abilities: Vec::new(),
-        space: Sha256Hash::default(),
-        embeddings: own.iter().map(Embedding::quantise).collect(),
-        temperature: 0.0,
-    })
+    let embeddings = own.iter().map(Embedding::quantise).collect();
+    Arc::new(Card { exemplars: vec!["e".into(); own.len() - 1], embeddings, ..fixture::card() })
 }
 
 /// Cards and a codebook that fit each other: every vector lies about one of 64 centres.

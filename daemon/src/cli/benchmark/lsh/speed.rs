@@ -1,5 +1,5 @@
 //! How long it takes to choose among so many experts, once their adverts are here: what the router does with a query
-//! but for reading statuses, which depends on who serves what.
+//! but for statuses, which depend on who serves what, and for the words of the first eight cards.
 
 use std::collections::HashMap;
 use std::hint::black_box;
