@@ -40,6 +40,7 @@ pub use route::Candidate;
 use crate::embedding::Encoder;
 use crate::network::{Network, PeerInfo};
 use crate::store::Store;
+use polymath_swarm::aggregate;
 use polymath_swarm::capability::Advert;
 use polymath_swarm::plan::Plan;
 use polymath_swarm::score::{Filter, Query};
@@ -170,13 +171,52 @@ impl Coordinator {
         let (text, advert) = self.inner.experience.task(task)?;
         let mut queries = self.queries(vec![text]).await?;
         let query = queries.pop().ok_or(Error::UnknownTask)?;
-        let nearest = self.inner.encoder.codebook().nearest(&query.embedding, 1);
-        let cell = nearest.first().ok_or(Error::UnknownTask)?.index;
+        let cell = self.cell_of(&query).ok_or(Error::UnknownTask)?;
         let claim = self.inner.router.claim(&query, &advert);
         let inner = self.inner.clone();
         let judging =
             tokio::task::spawn_blocking(move || inner.experience.judge(task, verdict, (cell, claim)));
         judging.await.map_err(|error| Error::Failed(error.to_string()))?
+    }
+
+    /// Counts what second opinions say of each other, off the answer's path.
+    fn learn(&self, results: &[TaskResult]) {
+        for result in results {
+            let Some(consensus) = &result.consensus else { continue };
+            let voices: Vec<_> =
+                consensus.opinions.iter().map(|o| (o.expert.advert.card.model.sha256, o.agrees)).collect();
+            if !aggregate::is_evidence(consensus.method, &voices) {
+                continue;
+            }
+            let said: Vec<_> =
+                consensus.opinions.iter().map(|o| (o.expert.advert.clone(), o.agrees)).collect();
+            let (this, text) = (self.clone(), result.text.clone());
+            self.inner.tracker.spawn(async move {
+                if let Err(error) = this.cross_check(text, said).await {
+                    tracing::warn!(%error, "a cross-check was not counted");
+                }
+            });
+        }
+    }
+
+    async fn cross_check(&self, text: String, said: Vec<(Arc<Advert>, bool)>) -> Result<(), Error> {
+        let mut queries = self.queries(vec![text]).await?;
+        let Some(query) = queries.pop() else { return Ok(()) };
+        let Some(cell) = self.cell_of(&query) else { return Ok(()) };
+        let inner = self.inner.clone();
+        let counting = move || {
+            said.iter().try_for_each(|(advert, agrees)| {
+                let claim = inner.router.claim(&query, advert);
+                let expert = (advert.peer, advert.card.model.sha256);
+                inner.experience.cross_checked(expert, *agrees, (cell, claim))
+            })
+        };
+        tokio::task::spawn_blocking(counting).await.map_err(|error| Error::Failed(error.to_string()))?
+    }
+
+    /// The cell that outcomes of this query count in.
+    fn cell_of(&self, query: &Query) -> Option<u32> {
+        self.inner.encoder.codebook().nearest(&query.embedding, 1).first().map(|cell| cell.index)
     }
 
     /// Makes ready what the first question would otherwise wait for.
@@ -317,6 +357,7 @@ impl Coordinator {
             if !events_left.is_empty() {
                 let _ = events.send(Ok(Event::Answering { text: events_left })).await;
             }
+            self.learn(&results);
             compose::answer(&results, &planned, text, arrived, limits.deadline_ms)
         };
         tokio::time::timeout_at(deadline.into(), answering)

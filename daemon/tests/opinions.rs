@@ -61,6 +61,17 @@ async fn three_experts_vote_and_who_answered_otherwise_is_said() {
         contested += usize::from(!others.is_empty());
     }
     assert!(contested > 0, "three undertrained experts never disagreed");
+    // What they say of each other is counted, a little, off the answer's path.
+    let seen = async {
+        loop {
+            let asked = node.ask_with(asking(3, "What is 37 times 46?")).await.unwrap();
+            let consensus = asked.results[0].consensus.as_ref().unwrap();
+            if consensus.opinions.iter().all(|o| o.expert.factors.outcomes.count() > 0.0) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), seen).await.expect("cross-checks are counted");
 }
 
 #[tokio::test(flavor = "multi_thread")]

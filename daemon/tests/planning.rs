@@ -80,7 +80,8 @@ fn outline(text: &str) -> Vec<String> {
     let mut lines = text.lines().skip_while(|line| line.trim() != "Plan").skip(1).peekable();
     let mut outline = Vec::new();
     while let Some(line) = lines.next() {
-        let task = line.trim();
+        // A task that waits stands below the other, behind a corner.
+        let task = line.trim().trim_start_matches("└ ");
         if !task.starts_with(|c: char| c.is_ascii_digit()) {
             continue;
         }

@@ -49,12 +49,19 @@ fn web_socket(running: &Running) -> PolymathClient {
 
 async fn examples(client: PolymathClient) {
     questions(client.clone()).await;
-    let (plan, experts) = plan_and_peers::run(client, TWO_PARTS).await.unwrap();
+    let (plan, experts) = plan_and_peers::run(client.clone(), TWO_PARTS).await.unwrap();
     assert_eq!(plan.tasks.len(), 2);
     assert_eq!(plan.tasks[0].candidates[0].expert, "chemistry");
     let mut ids: Vec<_> = experts.iter().map(|e| e.id.as_str()).collect();
     ids.sort_unstable();
     assert_eq!(ids, ["arithmetic", "chemistry"]);
+    let answer = client.ask("What is the chemical symbol for gold?").await.unwrap();
+    let task = &answer.tasks[0].finished.task_id;
+    let standing = client.feedback(task, true).await.unwrap();
+    assert!(standing.expert == "chemistry" && standing.good >= 1.0 && standing.bad == 0.0, "{standing:?}");
+    assert_eq!(client.feedback(task, false).await.unwrap().bad, 1.0, "a later verdict takes its place");
+    client.feedback(task, true).await.unwrap();
+    assert_eq!(client.feedback("no id", true).await.unwrap_err().code(), "invalid");
 }
 
 async fn questions(client: PolymathClient) {

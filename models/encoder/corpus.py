@@ -3,9 +3,11 @@
 WordNet (Debian's package wordnet-base) touches every subject that English has words for, which is what cells
 want: none should be crowded because the training text was about something else. Prompts are no dictionary
 entries, so most entries are put as people would ask about them, and a share of everyday errands (sums, dates,
-units, spelling, translation, code, writing) is mixed in, which a dictionary knows nothing of.
+units, spelling, translation, code, writing) is mixed in, which a dictionary knows nothing of. More than half of the nouns
+are held out: `daemon benchmark lsh` makes experts and questions of them (models/recipes/finding_cases.py).
 """
 
+import hashlib
 import pathlib
 import random
 import re
@@ -55,7 +57,13 @@ MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
     "December",
 )
-SHARE_OF_ERRANDS = 0.15
+SHARE_OF_ERRANDS = 0.2
+HELD_OUT = 150  # of 256 nouns
+
+
+def is_held_out(offset: str) -> bool:
+    """Whether the noun at this offset of data.noun is kept from the codebook."""
+    return hashlib.sha256(f"h{offset}".encode()).digest()[0] < HELD_OUT
 
 
 def texts(count: int, seed: int, folder: pathlib.Path = WORDNET) -> list[str]:
@@ -73,7 +81,7 @@ def texts(count: int, seed: int, folder: pathlib.Path = WORDNET) -> list[str]:
 
 
 def read_wordnet(folder: pathlib.Path) -> list[tuple[str, str, str, list[str]]]:
-    """(kind, first lemma, definition, example sentences) of every entry; the format is wndb(5)."""
+    """(kind, first lemma, definition, example sentences) of every entry that is not held out; the format is wndb(5)."""
     entries = []
     for name in ("noun", "verb", "adj", "adv"):
         path = folder / f"data.{name}"
@@ -83,6 +91,8 @@ def read_wordnet(folder: pathlib.Path) -> list[tuple[str, str, str, list[str]]]:
             if line.startswith(" "):
                 continue
             fields, _, gloss = line.partition(" | ")
+            if name == "noun" and is_held_out(fields.split(" ")[0]):
+                continue
             lemma = re.sub(r"\(.*\)$", "", fields.split(" ")[4]).replace("_", " ")
             examples = re.findall(r'"([^"]{12,})"', gloss)
             definition = re.sub(r';? *"[^"]*"', "", gloss).strip(" ;")

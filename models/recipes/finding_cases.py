@@ -4,7 +4,7 @@
 
 `models/cases/finding_own.jsonl`: the definitions and examples of WordNet 3.0 (Debian's wordnet-base) under narrow
 hypernyms ("finch", "lawman", "embroidery"), half of the topics by hash. It is text of the kind that the codebook was
-trained on, and some of it the very text. `models/cases/finding_other.jsonl`: the bundled experts' own prompts, which the
+trained on, of entries that were held out from it (models/encoder/corpus.py). `models/cases/finding_other.jsonl`: the bundled experts' own prompts, which the
 codebook has not seen.
 """
 
@@ -14,12 +14,15 @@ import json
 import pathlib
 import random
 import re
+import sys
 import tomllib
 
-WORDNET = pathlib.Path("/usr/share/wordnet")
 MODELS = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(MODELS / "encoder"))
+from corpus import is_held_out  # noqa: E402  the codebook must not see them
+
+WORDNET = pathlib.Path("/usr/share/wordnet")
 ENTRIES = range(30, 91)  # of a topic: narrow enough for one expert, wide enough to hold some out
-HELD_OUT = 150  # of 256
 EXEMPLARS, QUERIES = 24, 3  # held-out texts of a topic
 DEFINED = (
     "Which word means: {g}?", "What do you call {g}?", "{G}", "The term for {g} is", "{l}: {g}",
@@ -94,9 +97,6 @@ class WordNet:
                 taken.update(own)
                 self.topics.append((root, own))
 
-    def is_held_out(self, entry: str) -> bool:
-        return byte("h" + entry) < HELD_OUT
-
     def text(self, entry: str, draw: random.Random, kind: str = "n") -> str:
         """The entry as people meet it: its definition, or asked for by it, or an example."""
         _, lemma, gloss, examples = self.entries[kind, entry]
@@ -108,7 +108,7 @@ class WordNet:
         """The topics of one half with their held-out texts."""
         out = []
         for root, entries in self.topics:
-            held = [entry for entry in entries if self.is_held_out(entry)]
+            held = [entry for entry in entries if is_held_out(entry)]
             if half_of(root) != half or len(held) < 18:
                 continue
             draw = random.Random(int(root))

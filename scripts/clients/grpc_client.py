@@ -37,10 +37,11 @@ def main():
     assert kinds[0] == "planned" and kinds[-1] == "answer", kinds
     said = "".join(event.answering for event in events)
     assert said == events[-1].answer.text and "Au" in said, said
+    slow = " ".join(f"What is {number} plus 25?" for number in range(40, 56))
     for fields, code in (
         ({"prompt": ""}, grpc.StatusCode.INVALID_ARGUMENT),
         ({"prompt": "x", "expert": "nobody"}, grpc.StatusCode.NOT_FOUND),
-        ({"prompt": "What is the chemical symbol for gold?", "deadline_ms": 1}, grpc.StatusCode.DEADLINE_EXCEEDED),
+        ({"prompt": slow, "deadline_ms": 1}, grpc.StatusCode.DEADLINE_EXCEEDED),
     ):
         try:
             list(chat(**fields))

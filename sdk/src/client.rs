@@ -5,7 +5,7 @@ use crate::builder::Builder;
 use crate::chat::{self, ChatCompletion, ChatCompletionChunk, ChatCompletionRequest};
 use crate::connection::Connection;
 use crate::error::Error;
-use crate::node::{Expert, Health, Peer};
+use crate::node::{Expert, Health, Peer, Standing};
 use crate::question::Ask;
 use crate::retry::{RetryBudget, retried};
 use crate::stream::{ChatCompletionStream, EventStream, Items, begun};
@@ -135,6 +135,19 @@ impl PolymathClient {
             }
         };
         retried(&self.budget, self.timeout, plan).await
+    }
+
+    /// Says whether the answer to a task was good; the node routes prompts like it by that. `task_id` is
+    /// [`crate::Finished::task_id`]. A later verdict takes the place of an earlier one.
+    pub async fn feedback(&self, task_id: &str, good: bool) -> Result<Standing, Error> {
+        let feedback = || async {
+            match &self.transport {
+                Transport::Rest(rest) => rest.feedback(task_id, good).await,
+                Transport::Grpc(connection) => grpc::feedback(connection, task_id, good).await,
+                Transport::WebSocket(_) => Err(questions_only("feedback")),
+            }
+        };
+        retried(&self.budget, self.timeout, feedback).await
     }
 
     /// Peers that the node is connected to.

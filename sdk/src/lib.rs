@@ -72,7 +72,7 @@ pub use chat::{
 pub use client::PolymathClient;
 pub use connection::Connection;
 pub use error::Error;
-pub use node::{Expert, Health, Peer};
+pub use node::{Expert, Health, Peer, Standing};
 pub use question::{Ask, Message, Model};
 pub use retry::RetryBudget;
 pub use stream::{ChatCompletionStream, EventStream};

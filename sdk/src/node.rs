@@ -25,6 +25,20 @@ pub struct Health {
     pub listen_addresses: Vec<String>,
 }
 
+/// Where an expert stands on a node after a verdict.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Standing {
+    /// Its card's id.
+    pub expert: String,
+    /// Where it runs.
+    pub peer_id: String,
+    /// Its good answers, as that node counts them.
+    pub good: f32,
+    /// Its bad ones.
+    pub bad: f32,
+}
+
 /// A peer that a node is connected to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

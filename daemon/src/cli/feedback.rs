@@ -52,5 +52,11 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
         }));
     }
     let wire::FeedbackReply { expert, good, bad, .. } = &standing;
-    Ok(terminal::line(&format!("noted: {expert} has {good:.0} good and {bad:.0} bad answers here"))?)
+    let (good, bad) = (count(*good), count(*bad));
+    Ok(terminal::line(&format!("noted: {expert} has {good} good and {bad} bad answers here"))?)
+}
+
+/// A weighted number: cross-checks count for a fraction.
+fn count(weight: f32) -> String {
+    format!("{weight:.2}").trim_end_matches('0').trim_end_matches('.').to_owned()
 }

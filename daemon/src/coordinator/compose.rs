@@ -14,23 +14,12 @@ use std::time::Instant;
 /// The ability of experts that work on a scratchpad and put the answer alone on the last line.
 pub(super) const SCRATCHPAD: &str = "scratchpad";
 
-/// Bytes of a result that may be put into a dependent task: a long paragraph, far from any context's end.
-const RESULT_BYTES_MAX: usize = 4_096;
-
 /// The part of an expert's text that stands for its result: the last line of a scratchpad, else all of it.
 pub(super) fn result_of(text: &str, scratchpad: bool) -> String {
     let text = text.trim();
     let result =
         if scratchpad { text.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or(text) } else { text };
     result.trim().to_owned()
-}
-
-/// How a result reads inside another task's text: a one-line answer loses its full stop.
-pub(super) fn as_input(result: &str) -> String {
-    let result = result[..result.floor_char_boundary(RESULT_BYTES_MAX)].trim();
-    let one_line = !result.contains('\n');
-    let bare = result.strip_suffix('.').filter(|rest| one_line && !rest.ends_with('.'));
-    bare.unwrap_or(result).to_owned()
 }
 
 /// Writes the answer while the tasks run.
@@ -256,12 +245,5 @@ mod tests {
         assert_eq!(composer.ended(&ended(1, "85", TaskStatus::Done)), "1. 85 (nobody)");
         assert_eq!(composer.text(2, "half"), "\n2. half");
         assert_eq!(composer.ended(&ended(2, "", TaskStatus::Failed)), " Failed (nobody): why");
-    }
-
-    #[test]
-    fn one_line_results_lose_their_full_stop_as_inputs() {
-        assert_eq!(as_input("Paris."), "Paris");
-        assert_eq!(as_input("and so on..."), "and so on...");
-        assert_eq!(as_input("One.\nTwo."), "One.\nTwo.");
     }
 }

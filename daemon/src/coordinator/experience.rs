@@ -7,6 +7,7 @@
 use super::{Candidate, Error};
 use crate::store::{ExpertKey, Store};
 use lru::LruCache;
+use polymath_swarm::aggregate::CROSS_CHECK_WEIGHT;
 use polymath_swarm::capability::Advert;
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use polymath_swarm::score::{Outcomes, Record};
@@ -158,22 +159,42 @@ impl Experience {
         let _one_at_a_time = self.judging.lock().unwrap_or_else(PoisonError::into_inner);
         let answered = self.tasks().get(&task).cloned().ok_or(Error::UnknownTask)?;
         let expert = (answered.advert.peer, answered.advert.card.model.sha256);
-        let mut record = self.record(expert);
-        if let Some((before, cell)) = answered.judged {
-            record.note(cell, before, -1.0);
-        }
         let outcome = Outcomes::one(verdict == Verdict::Good, claim);
-        record.note(cell, outcome, 1.0);
-        let cells: Vec<_> = record.cells().collect();
-        // On disk first: what fails there has not happened.
-        self.store.set_outcomes(expert, &cells)?;
-        let outcomes = record.all();
-        self.records.write().unwrap_or_else(PoisonError::into_inner).insert(expert, record);
+        let before = answered.judged.map(|(before, cell)| (cell, before, -1.0));
+        let outcomes = self.note(expert, before.into_iter().chain([(cell, outcome, 1.0)]))?;
         // It may have been forgotten meanwhile; the verdict counts all the same.
         if let Some(answered) = self.tasks().get_mut(&task) {
             answered.judged = Some((outcome, cell));
         }
         Ok(Judged { expert: answered.advert.card.id.clone(), peer: expert.0, outcomes })
+    }
+
+    /// Counts what agreement with others says of an expert's answer to a task in `cell`, for which it claimed `claim`.
+    pub(super) fn cross_checked(
+        &self,
+        expert: ExpertKey,
+        agrees: bool,
+        (cell, claim): (u32, f32),
+    ) -> Result<(), Error> {
+        let _one_at_a_time = self.judging.lock().unwrap_or_else(PoisonError::into_inner);
+        self.note(expert, [(cell, Outcomes::one(agrees, claim), CROSS_CHECK_WEIGHT)])?;
+        Ok(())
+    }
+
+    /// Adds outcomes by cell, each with its weight; all of the expert's outcomes after that.
+    fn note(
+        &self,
+        expert: ExpertKey,
+        changes: impl IntoIterator<Item = (u32, Outcomes, f32)>,
+    ) -> Result<Outcomes, Error> {
+        let mut record = self.record(expert);
+        changes.into_iter().for_each(|(cell, outcome, weight)| record.note(cell, outcome, weight));
+        let cells: Vec<_> = record.cells().collect();
+        // On disk first: what fails there has not happened.
+        self.store.set_outcomes(expert, &cells)?;
+        let outcomes = record.all();
+        self.records.write().unwrap_or_else(PoisonError::into_inner).insert(expert, record);
+        Ok(outcomes)
     }
 
     fn record(&self, expert: ExpertKey) -> Record {

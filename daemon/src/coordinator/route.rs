@@ -88,7 +88,7 @@ impl Router {
         if known.first().is_some_and(Candidate::fits) || filter.private {
             return known;
         }
-        let cells = self.encoder.codebook().nearest(&query.embedding, polymath_swarm::cells::LOOKUPS_MAX);
+        let cells = self.encoder.codebook().lookups(&query.embedding, polymath_swarm::cells::LOOKUPS_MAX);
         match self.network.find(cells).await {
             Ok(0) => known,
             Ok(_) => self.rank_known(query, filter, seed),

@@ -206,7 +206,7 @@ impl Run<'_> {
         for id in &task.depends_on {
             match results.get(id) {
                 Some(r) if r.status == TaskStatus::Done => {
-                    inputs.insert(*id, compose::as_input(&r.result));
+                    inputs.insert(*id, r.result.clone());
                 }
                 _ => return Err(format!("it needs the result of task {id}, which has none")),
             }

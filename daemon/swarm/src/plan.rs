@@ -9,6 +9,7 @@
 mod follow_up;
 mod graph;
 pub mod intent;
+mod material;
 pub mod proposal;
 mod semantic;
 mod structural;

@@ -6,7 +6,7 @@ use crate::answer::{
 };
 use crate::connection::{Connection, reported};
 use crate::error::Error;
-use crate::node::{Expert, Health, Peer};
+use crate::node::{Expert, Health, Peer, Standing};
 use crate::question::{Ask, Model};
 use crate::stream::Items;
 use crate::wire;
@@ -21,6 +21,17 @@ pub(crate) async fn ask(connection: &Connection, ask: &Ask) -> Result<Items<Even
 
 pub(crate) async fn plan(connection: &Connection, prompt: String) -> Result<Plan, Error> {
     Ok(planned(connection.plan(prompt).await?))
+}
+
+pub(crate) async fn feedback(connection: &Connection, task_id: &str, good: bool) -> Result<Standing, Error> {
+    let digits = || {
+        task_id.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+    };
+    let is_id = task_id.len() == 32 && task_id.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let bytes: Option<Vec<u8>> = if is_id { digits().collect() } else { None };
+    let task_id = bytes.ok_or_else(|| Error::invalid("task_id", "write 32 hexadecimal digits"))?;
+    let reply = connection.feedback(wire::FeedbackRequest { task_id, good }).await?;
+    Ok(Standing { expert: reply.expert, peer_id: reply.peer_id, good: reply.good, bad: reply.bad })
 }
 
 pub(crate) async fn peers(connection: &Connection) -> Result<Vec<Peer>, Error> {

@@ -11,7 +11,7 @@ use super::json;
 use crate::answer::{Plan, Timings};
 use crate::chat::{ChatCompletion, ChatCompletionChunk, ChatCompletionRequest};
 use crate::error::Error;
-use crate::node::{Expert, Health, Peer};
+use crate::node::{Expert, Health, Peer, Standing};
 use crate::sse::SseParser;
 use crate::stream::{Items, cut_off};
 use futures::stream::{self, StreamExt as _};
@@ -79,6 +79,12 @@ impl Rest {
         // The times may be inside the plan or beside it.
         let timings = if plan.timings == Timings::default() { json::timings(&reply) } else { plan.timings };
         Ok(Plan { timings, ..plan })
+    }
+
+    pub(crate) async fn feedback(&self, task_id: &str, good: bool) -> Result<Standing, Error> {
+        let verdict = if good { "good" } else { "bad" };
+        let body = json!({ "task_id": task_id, "verdict": verdict });
+        self.read(self.http.post(format!("{}/v1/feedback", self.base)).json(&body)).await
     }
 
     pub(crate) async fn peers(&self) -> Result<Vec<Peer>, Error> {

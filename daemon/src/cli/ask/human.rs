@@ -4,6 +4,7 @@
 //! whole (or long), and every line carries its task's label.
 
 mod consensus;
+mod tree;
 
 use std::collections::BTreeMap;
 
@@ -77,7 +78,12 @@ impl Human {
                     self.style.bold(text.trim()),
                     self.style.dim("Who said what:")
                 ));
-                tasks.iter().for_each(|task| out.push_str(&format!("  {}\n", self.said(task))));
+                for line in tree::lines(tasks) {
+                    out.push_str(&format!("{}{}\n", line.indent(), self.said(line.task)));
+                    if self.explain {
+                        out.push_str(&self.took(&line));
+                    }
+                }
             }
         }
         if self.explain {
@@ -91,6 +97,14 @@ impl Human {
             out.push_str(&self.style.dim(&format!("{usage}; {times}\n")));
         }
         out
+    }
+
+    /// What a task cost: when its text began, how long it ran, what was read and written.
+    fn took(&self, line: &tree::Line<'_>) -> String {
+        let Some(end) = &line.task.finished else { return String::new() };
+        let times = format!("first token after {:.0} ms, {:.0} ms in all", end.first_token_ms, end.total_ms);
+        let tokens = format!("{} tokens read, {} written", end.prompt_tokens, end.completion_tokens);
+        format!("{}{}\n", line.below(), self.style.dim(&format!("{times}; {tokens}")))
     }
 
     /// How to say whether the task's answer was good.
@@ -178,27 +192,29 @@ impl Human {
     }
 }
 
-/// The plan with its candidates and the factors of their scores.
+/// The plan as a tree, with each task's candidates and the factors of their scores.
 pub(in crate::cli) fn plan_text(style: Style, tasks: &[Task]) -> String {
     let mut out = format!("{}\n", style.bold("Plan"));
-    for task in tasks {
-        let after: Vec<String> = task.depends_on.iter().map(ToString::to_string).collect();
-        let after = if after.is_empty() {
-            String::new()
-        } else {
-            style.dim(&format!("  (after {})", after.join(", ")))
-        };
+    for line in tree::lines(tasks) {
+        let (task, also) = (line.task, also(style, &line.also));
         let text = shortened(&one_line(&task.text), 200);
         let kind = kind(style, task);
-        out.push_str(&format!("  {} {text}{kind}{after}\n", style.label(task.id, &format!("{}.", task.id))));
+        let label = style.label(task.id, &format!("{}.", task.id));
+        out.push_str(&format!("{}{label} {text}{kind}{also}\n", line.indent()));
         for candidate in task.candidates.iter().take(CANDIDATES_SHOWN_MAX) {
-            out.push_str(&format!("       {}\n", factors(style, candidate)));
+            out.push_str(&format!("{}{}\n", line.below(), factors(style, candidate)));
         }
         if task.candidates.is_empty() {
-            out.push_str(&format!("       {}\n", style.bad("no expert known")));
+            out.push_str(&format!("{}{}\n", line.below(), style.bad("no expert known")));
         }
     }
     out
+}
+
+/// What a task waits for besides the one above it.
+fn also(style: Style, ids: &[u32]) -> String {
+    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    if ids.is_empty() { String::new() } else { style.dim(&format!("  (and after {})", ids.join(", "))) }
 }
 
 /// What kind of work a task is, where that is known.

@@ -4,7 +4,7 @@
 //! every cell its scale (f32) and `dimension` steps (i8). A centre is `scale × steps`, normalised. Nothing follows.
 
 use super::{CELLS_MAX, DIMENSION_MAX};
-use crate::embedding::{Embedding, Int8Vector};
+use crate::embedding::Embedding;
 
 const MAGIC: &[u8; 7] = b"PMCELLS";
 const VERSION: u8 = 1;
@@ -36,8 +36,18 @@ pub enum CodebookError {
     Centre(usize),
 }
 
-/// Level, dimension and the unit centres one after another.
-pub(super) fn decode(bytes: &[u8]) -> Result<(u8, usize, Vec<f32>), CodebookError> {
+/// What a file holds.
+pub(super) struct Centres {
+    pub(super) level: u8,
+    pub(super) dimension: usize,
+    /// Of all cells, one after another.
+    pub(super) steps: Vec<i8>,
+    /// What a step of each cell is worth, so that its centre is a unit vector.
+    pub(super) scales: Vec<f32>,
+}
+
+/// Reads a file.
+pub(super) fn decode(bytes: &[u8]) -> Result<Centres, CodebookError> {
     let Some((header, body)) = bytes.split_at_checked(HEADER_BYTES) else {
         return Err(CodebookError::NotACodebook);
     };
@@ -70,17 +80,21 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(u8, usize, Vec<f32>), CodebookErro
             actual: bytes.len(),
         });
     }
-    let mut centres = Vec::with_capacity(count * dimension);
+    let mut steps = Vec::with_capacity(count * dimension);
+    let mut scales = Vec::with_capacity(count);
     for (cell, row) in body.chunks_exact(row_bytes).enumerate() {
-        let vector = Int8Vector {
-            scale: f32::from_le_bytes([row[0], row[1], row[2], row[3]]),
-            values: row[SCALE_BYTES..].iter().map(|step| step.cast_signed()).collect(),
-        };
+        let scale = f32::from_le_bytes([row[0], row[1], row[2], row[3]]);
+        let row = row[SCALE_BYTES..].iter().map(|step| step.cast_signed());
+        let norm = row.clone().map(|step| f32::from(step).powi(2)).sum::<f32>().sqrt();
         // A negative scale would turn the centre round, and is never written.
-        let centre = vector.restore().filter(|_| vector.scale > 0.0).ok_or(CodebookError::Centre(cell))?;
-        centres.extend_from_slice(centre.as_slice());
+        let has_direction = scale.is_finite() && scale > 0.0 && norm > 0.0;
+        if !has_direction {
+            return Err(CodebookError::Centre(cell));
+        }
+        steps.extend(row);
+        scales.push(1.0 / norm);
     }
-    Ok((level, dimension, centres))
+    Ok(Centres { level, dimension, steps, scales })
 }
 
 /// The file for these centres; it is a valid one only if they are of one dimension and within bounds.

@@ -16,8 +16,9 @@ fn codebook() -> impl Strategy<Value = Codebook> {
 proptest! {
     #[test]
     fn nearest_is_what_sorting_all_cells_gives(book in codebook(), query in embedding(), n in 0usize..50) {
-        let mut all: Vec<(f32, u32)> = (0..book.len())
-            .map(|cell| (dot(&book.centres[cell * DIMENSION..(cell + 1) * DIMENSION], query.as_slice()), cell as u32))
+        let wide = Wide::of(&query);
+        let mut all: Vec<(f32, u32)> = (0..book.len() as u32)
+            .map(|cell| (wide.similarity(book.centre(cell).0, book.centre(cell).1), cell))
             .collect();
         all.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         let expected: Vec<CellId> = all.iter().take(n).map(|(_, index)| CellId { level: 0, index: *index }).collect();
@@ -32,8 +33,23 @@ proptest! {
         }
         let distinct: std::collections::BTreeSet<_> = cells.iter().collect();
         prop_assert_eq!(distinct.len(), cells.len());
-        prop_assert!(cells.len() <= ANNOUNCED_MIN.max(own.len()));
-        prop_assert!(cells.len() >= ANNOUNCED_MIN.min(book.len()).min(own.len().min(1) * RANKS_MAX.min(book.len())));
+        prop_assert!(cells.len() <= ANNOUNCED);
+        prop_assert!(own.is_empty() || cells.len() >= ANNOUNCED.min(book.len()));
+    }
+
+    #[test]
+    fn lookups_begin_with_the_nearest_and_differ(book in codebook(), query in embedding(), n in 0usize..12) {
+        let cells = book.lookups(&query, n);
+        prop_assert_eq!(&cells[..n.min(1)], book.nearest(&query, n.min(1)));
+        let distinct: std::collections::BTreeSet<_> = cells.iter().collect();
+        prop_assert_eq!((distinct.len(), cells.len()), (n.min(book.len()), n.min(book.len())));
+    }
+
+    #[test]
+    fn rounding_moves_no_similarity_far(centre in embedding(), query in embedding()) {
+        let book = Codebook::from_centres(std::slice::from_ref(&centre)).unwrap();
+        let (steps, scale) = book.centre(0);
+        prop_assert!((Wide::of(&query).similarity(steps, scale) - centre.similarity(&query)).abs() < 0.02);
     }
 
     #[test]
@@ -54,7 +70,7 @@ proptest! {
         let position = at.index(bytes.len());
         bytes[position] = value;
         if let Ok(read) = Codebook::from_bytes(&bytes) {
-            prop_assert!(read.centres.iter().all(|v| v.is_finite()));
+            prop_assert!(read.scales.iter().all(|v| v.is_finite()));
         }
         bytes = book.to_bytes();
         bytes.truncate(cut.index(bytes.len()));
@@ -130,6 +146,6 @@ const GOLDEN_SIGNATURE: u64 = 0xfe25_dead_7b59_1109;
 #[test]
 fn the_shipped_codebook_reads() {
     let book = Codebook::from_bytes(include_bytes!("../../../../models/encoder/codebook.bin")).unwrap();
-    assert_eq!((book.dimension(), book.len()), (384, 1_024));
-    assert!(book.to_bytes().len() <= 1_000_000);
+    assert_eq!((book.dimension(), book.len()), (384, 8_192));
+    assert!(book.to_bytes().len() <= 4_000_000);
 }

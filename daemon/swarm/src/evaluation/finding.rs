@@ -14,7 +14,7 @@ mod hyperplanes;
 pub use draw::Draw;
 pub use hyperplanes::{Directions, Hyperplanes};
 
-use crate::cells::{self, CellId, Codebook, LOOKUPS_MAX, RANKS_MAX};
+use crate::cells::{self, CellId, Codebook, LOOKUPS_MAX};
 use crate::embedding::{Embedding, dot};
 use crate::score::{competence, fits, similarity_of};
 
@@ -80,16 +80,19 @@ pub struct Placement {
 }
 
 impl Placement {
-    /// By the cells of a codebook: experts as [`Codebook::cells_of`] says, queries in the nearest `lookups`.
+    /// By the cells of a codebook: experts as [`Codebook::cells_of`] says, queries as [`Codebook::lookups`].
     pub fn by_codebook(name: &str, world: &World, book: &Codebook, lookups: usize) -> Self {
-        let ranked: Vec<Vec<CellId>> = world.pool.iter().map(|own| book.nearest(own, RANKS_MAX)).collect();
+        let nearest: Vec<Option<CellId>> =
+            world.pool.iter().map(|own| book.nearest(own, 1).first().copied()).collect();
         let announced = world.cards.iter().map(|card| {
-            let own = std::iter::once(&card.description).chain(&card.exemplars);
-            let own: Vec<&[CellId]> = own.filter_map(|at| ranked.get(*at)).map(Vec::as_slice).collect();
-            cells::announced(&own).into_iter().map(|cell| cell.index).collect()
+            let own = || std::iter::once(&card.description).chain(&card.exemplars);
+            let texts: Vec<Embedding> = own().filter_map(|at| world.pool.get(*at).cloned()).collect();
+            let nearest: Vec<CellId> = own().filter_map(|at| *nearest.get(*at)?).collect();
+            let cells = cells::announced(&nearest, &book.around(&texts));
+            cells.into_iter().map(|cell| cell.index).collect()
         });
         let looked_up = |at: &usize| {
-            let cells = world.pool.get(*at).map_or_else(Vec::new, |query| book.nearest(query, lookups));
+            let cells = world.pool.get(*at).map_or_else(Vec::new, |query| book.lookups(query, lookups));
             cells.into_iter().map(|cell| cell.index).collect()
         };
         Self {

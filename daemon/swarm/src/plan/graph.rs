@@ -1,6 +1,6 @@
 //! The plan as a directed acyclic graph: validation, readiness, substitution.
 
-use super::{ANSWER_BYTES_MAX, PlanError, TASK_BYTES_MAX, TASKS_MAX, Task};
+use super::{PlanError, TASK_BYTES_MAX, TASKS_MAX, Task, material};
 use petgraph::algo::toposort;
 use petgraph::graph::{DiGraph, NodeIndex};
 use std::collections::{BTreeMap, BTreeSet};
@@ -98,23 +98,16 @@ impl Plan {
     /// The text of a task with the answers it depends on put in; empty if there is no such task.
     ///
     /// One pass: placeholders inside an answer stay as they are, and `{{n}}` is replaced only where n is a
-    /// dependency that has been answered. An answer loses surrounding blanks and, being put into a sentence,
-    /// a full stop at its end. If the text has no placeholder for an answer, the answer precedes it on a line
-    /// of its own, so that no dependency is lost.
+    /// dependency that has been answered. A value goes into the sentence, anything longer is quoted behind the
+    /// task. If the text has no placeholder for a value, the value precedes it on a line of its own, so that no
+    /// dependency is lost.
     pub fn text_of(&self, id: u32, answers: &BTreeMap<u32, String>) -> String {
         let Some(task) = self.task(id) else {
             return String::new();
         };
-        let needed: BTreeMap<u32, &str> = task
-            .depends_on
-            .iter()
-            .filter_map(|needed| Some((*needed, as_material(answers.get(needed)?))))
-            .collect();
-        let (body, used) = substitute(&task.text, &needed);
-        let unused = needed.iter().filter(|(needed, _)| !used.contains(needed));
-        let mut text: String = unused.map(|(_, answer)| format!("{answer}\n")).collect();
-        text.push_str(&body);
-        text
+        let needed = task.depends_on.iter();
+        let needed = needed.filter_map(|needed| Some((*needed, answers.get(needed)?.as_str()))).collect();
+        material::put_into(&task.text, &needed)
     }
 }
 
@@ -136,46 +129,6 @@ fn check(task: &Task, expected: u32, ids: &BTreeSet<u32>) -> Result<(), PlanErro
 
 fn node_of(id: u32) -> NodeIndex {
     NodeIndex::new(id as usize - 1)
-}
-
-/// An answer as it reads inside a sentence.
-fn as_material(answer: &str) -> &str {
-    let mut end = answer.len().min(ANSWER_BYTES_MAX);
-    while !answer.is_char_boundary(end) {
-        end -= 1;
-    }
-    let answer = answer[..end].trim();
-    match answer.strip_suffix('.') {
-        Some(bare) if !bare.ends_with('.') => bare,
-        _ => answer,
-    }
-}
-
-/// Replaces the placeholders of `needed`; says which were found.
-fn substitute(text: &str, needed: &BTreeMap<u32, &str>) -> (String, BTreeSet<u32>) {
-    let (mut out, mut used, mut rest) = (String::with_capacity(text.len()), BTreeSet::new(), text);
-    while let Some(open) = rest.find("{{") {
-        let inside = &rest[open + 2..];
-        let placeholder = inside.find("}}").and_then(|close| {
-            let id = inside[..close].parse::<u32>().ok()?;
-            Some((id, *needed.get(&id)?, close))
-        });
-        match placeholder {
-            Some((id, answer, close)) => {
-                out.push_str(&rest[..open]);
-                out.push_str(answer);
-                used.insert(id);
-                rest = &inside[close + 2..];
-            }
-            None => {
-                // One brace at a time, so that "{{{1}}" is still found.
-                out.push_str(&rest[..open + 1]);
-                rest = &rest[open + 1..];
-            }
-        }
-    }
-    out.push_str(rest);
-    (out, used)
 }
 
 #[cfg(test)]
@@ -225,8 +178,8 @@ mod tests {
             task(4, "Spell it.", &[1]),
         ])
         .unwrap();
-        let answers = BTreeMap::from([(1, " 4. ".to_owned()), (2, "{{1}}".to_owned())]);
-        assert_eq!(plan.text_of(3, &answers), "Add 4 and {{1}}, not {{9}} nor {4}.");
+        let answers = BTreeMap::from([(1, " 4. ".to_owned()), (2, "{1}".to_owned())]);
+        assert_eq!(plan.text_of(3, &answers), "Add 4 and {1}, not {{9}} nor {4}.");
         assert_eq!(plan.text_of(4, &answers), "4\nSpell it.");
         assert_eq!(plan.text_of(3, &BTreeMap::new()), plan.task(3).unwrap().text);
         assert_eq!(plan.text_of(9, &answers), "");

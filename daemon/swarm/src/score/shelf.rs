@@ -3,12 +3,13 @@
 //! Ten thousand cards of nine vectors are 35 MB as int8, more than memory delivers in a few milliseconds. So the shelf
 //! keeps an inverted file over the codebook's cells (Jégou et al. 2011): a query looks at the vectors of its nearest
 //! cells only, then at the whole of the cards that came out on top, and hands over the best of these for the exact
-//! score. Small directories are handed over whole.
+//! score. A card's vectors lie side by side, for it is waiting for memory that takes the time. Small directories are
+//! handed over whole.
 
 use super::{Best, RANKED_MAX, combine};
 use crate::capability::Card;
 use crate::cells::Codebook;
-use crate::embedding::{Embedding, Int8Vector};
+use crate::embedding::{Embedding, Wide};
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -16,6 +17,8 @@ use std::sync::Arc;
 
 /// Cards that are all ranked exactly; beyond, the inverted file chooses.
 const EXACT_MAX: usize = 4 * RANKED_MAX;
+/// Cards met in a query's cells that are looked at whole.
+const LOOKED_AT: usize = 160;
 /// Cards that a query's cells must hold; with fewer, all are looked at, which takes some milliseconds.
 const MET_MIN: usize = 8;
 
@@ -26,8 +29,46 @@ type Place = (u32, u16);
 struct Entry<K> {
     key: K,
     card: Arc<Card>,
-    /// The cell of each vector, once it has been worked out.
-    cells: Option<Vec<u32>>,
+    /// Its vectors, once they have been sorted into cells.
+    rows: Option<Rows>,
+}
+
+/// The vectors of a card, the description's first.
+#[derive(Clone, Debug, Default)]
+struct Rows {
+    steps: Vec<i8>,
+    /// Scale and cell of each.
+    each: Vec<(f32, u32)>,
+}
+
+impl Rows {
+    fn row(&self, row: usize, dimension: usize) -> &[i8] {
+        self.steps.get(row * dimension..(row + 1) * dimension).unwrap_or_default()
+    }
+}
+
+impl<K> Entry<K> {
+    /// What the router's similarity is, rounded.
+    fn similarity(&self, query: &Wide, dimension: usize) -> f32 {
+        match &self.rows {
+            Some(rows) => whole(
+                rows.steps
+                    .chunks_exact(dimension)
+                    .zip(&rows.each)
+                    .map(|(steps, (scale, _))| query.similarity(steps, *scale)),
+            ),
+            None => whole(
+                self.card.embeddings.iter().map(|vector| query.similarity(&vector.values, vector.scale)),
+            ),
+        }
+    }
+}
+
+fn whole(mut similarities: impl Iterator<Item = f32>) -> f32 {
+    let description = similarities.next().unwrap_or(0.0);
+    let mut best = Best::default();
+    similarities.for_each(|similarity| best.add(similarity));
+    combine(description, &best)
 }
 
 /// Cards of one embedding space by key.
@@ -55,8 +96,8 @@ impl<K> Default for Shelf<K> {
 }
 
 impl<K> Shelf<K> {
-    /// Cells of a query that are looked into: half of them find as much on text of the codebook's kind.
-    pub const PROBED: usize = 16;
+    /// Cells of a query that are looked into.
+    pub const PROBED: usize = 64;
 }
 
 impl<K: Ord + Clone + Hash> Shelf<K> {
@@ -85,7 +126,7 @@ impl<K: Ord + Clone + Hash> Shelf<K> {
         if self.contains(&key) {
             return;
         }
-        let entry = Some(Entry { key: key.clone(), card, cells: None });
+        let entry = Some(Entry { key: key.clone(), card, rows: None });
         let at = match self.free.pop() {
             Some(at) => {
                 self.entries[at as usize] = entry;
@@ -104,9 +145,9 @@ impl<K: Ord + Clone + Hash> Shelf<K> {
     pub fn remove(&mut self, key: &K) {
         let Some(at) = self.places.remove(key) else { return };
         self.free.push(at);
-        match self.entries[at as usize].take().and_then(|entry| entry.cells) {
-            Some(cells) => {
-                for cell in cells {
+        match self.entries[at as usize].take().and_then(|entry| entry.rows) {
+            Some(rows) => {
+                for (_, cell) in rows.each {
                     if let Some(list) = self.cells.get_mut(&cell) {
                         list.retain(|(owner, _)| *owner != at);
                     }
@@ -125,14 +166,16 @@ impl<K: Ord + Clone + Hash> Shelf<K> {
         for _ in 0..most {
             let Some(at) = self.unsorted.pop() else { break };
             let Some(entry) = &mut self.entries[at as usize] else { continue };
-            let mut cells = Vec::with_capacity(entry.card.embeddings.len());
+            let mut rows = Rows::default();
             for (row, vector) in (0u16..).zip(&entry.card.embeddings) {
+                // A card that got here was checked; what does not fit the codebook is not found by it.
                 let nearest = vector.restore().and_then(|v| codebook.nearest(&v, 1).first().copied());
-                let Some(cell) = nearest else { continue };
-                cells.push(cell.index);
+                let Some(cell) = nearest else { break };
+                rows.steps.extend_from_slice(&vector.values);
+                rows.each.push((vector.scale, cell.index));
                 self.cells.entry(cell.index).or_default().push((at, row));
             }
-            entry.cells = Some(cells);
+            entry.rows = Some(rows);
         }
         !self.unsorted.is_empty()
     }
@@ -156,16 +199,17 @@ impl<K: Ord + Clone + Hash> Shelf<K> {
             let all = self.places.values().filter_map(|at| admitted(*at));
             return all.map(|entry| (&entry.key, &entry.card)).collect();
         }
-        let small = Query::of(query);
+        let (small, dimension) = (Wide::of(query), query.as_slice().len());
+        let rows = |at: u32| self.entries[at as usize].as_ref().and_then(|entry| entry.rows.as_ref());
         let mut best = vec![f32::NEG_INFINITY; self.entries.len()];
         let mut met = Vec::new();
         for (at, row) in nearest.iter().filter_map(|cell| self.cells.get(cell)).flatten() {
-            let Some(entry) = &self.entries[*at as usize] else { continue };
-            let best = &mut best[*at as usize];
+            let Some(rows) = rows(*at) else { continue };
+            let (row, best) = (usize::from(*row), &mut best[*at as usize]);
             if *best == f32::NEG_INFINITY {
                 met.push(*at);
             }
-            *best = best.max(small.similarity(&entry.card.embeddings[usize::from(*row)]));
+            *best = best.max(small.similarity(rows.row(row, dimension), rows.each[row].0));
         }
         let mut met: Vec<(f32, u32)> = met.into_iter().map(|at| (best[at as usize], at)).collect();
         met.retain(|(_, at)| admitted(*at).is_some());
@@ -173,11 +217,13 @@ impl<K: Ord + Clone + Hash> Shelf<K> {
             // Far from every card, or few are admitted: people shall still see which are the nearest.
             met = self.places.values().filter(|at| admitted(**at).is_some()).map(|at| (0.0, *at)).collect();
         } else {
-            keep(&mut met, EXACT_MAX);
+            keep(&mut met, LOOKED_AT);
             met.extend(self.unsorted.iter().map(|at| (0.0, *at)));
         }
-        let mut scored: Vec<(f32, u32)> =
-            met.into_iter().filter_map(|(_, at)| Some((small.of_card(&admitted(at)?.card), at))).collect();
+        let mut scored: Vec<(f32, u32)> = met
+            .into_iter()
+            .filter_map(|(_, at)| Some((admitted(at)?.similarity(&small, dimension), at)))
+            .collect();
         keep(&mut scored, RANKED_MAX);
         scored.iter().filter_map(|(_, at)| admitted(*at)).map(|entry| (&entry.key, &entry.card)).collect()
     }
@@ -190,51 +236,4 @@ fn keep(scored: &mut Vec<(f32, u32)>, most: usize) {
         scored.select_nth_unstable_by(most - 1, higher);
         scored.truncate(most);
     }
-}
-
-/// A query in int8: the error of a similarity is about 0.002.
-struct Query {
-    values: Vec<i16>,
-    scale: f32,
-}
-
-impl Query {
-    fn of(embedding: &Embedding) -> Self {
-        let small = embedding.quantise();
-        Self { values: small.values.iter().map(|v| i16::from(*v)).collect(), scale: small.scale }
-    }
-
-    fn similarity(&self, vector: &Int8Vector) -> f32 {
-        if vector.values.len() != self.values.len() {
-            return 0.0;
-        }
-        dot_int8(&self.values, &vector.values) as f32 * vector.scale * self.scale
-    }
-
-    fn of_card(&self, card: &Card) -> f32 {
-        let mut similarities = card.embeddings.iter().map(|vector| self.similarity(vector));
-        let description = similarities.next().unwrap_or(0.0);
-        let mut best = Best::default();
-        similarities.for_each(|similarity| best.add(similarity));
-        combine(description, &best)
-    }
-}
-
-/// Dot product in 32 bits (127 * 127 * 384 is 6 million). Whole blocks of a fixed width, and wrapping: compilers
-/// turn that into multiply-add instructions, four times faster than a plain sum, whose checks forbid it.
-fn dot_int8(query: &[i16], vector: &[i8]) -> i32 {
-    const WIDTH: usize = 32;
-    let ((query, query_rest), (vector, vector_rest)) =
-        (query.as_chunks::<WIDTH>(), vector.as_chunks::<WIDTH>());
-    let product = |q: i16, v: i8| i32::from(q).wrapping_mul(i32::from(v));
-    let mut sum =
-        query_rest.iter().zip(vector_rest).fold(0i32, |sum, (q, v)| sum.wrapping_add(product(*q, *v)));
-    for (q, v) in query.iter().zip(vector) {
-        let mut block = 0i32;
-        for lane in 0..WIDTH {
-            block = block.wrapping_add(product(q[lane], v[lane]));
-        }
-        sum = sum.wrapping_add(block);
-    }
-    sum
 }

@@ -113,7 +113,8 @@ fn explaining_shows_order_candidates_and_factors() {
         answer("x"),
     ];
     let out = printed(&events, false, true);
-    assert!(out.contains("  2. spell {{1}}  (after 1)\n"), "{out}");
+    assert!(out.contains("  1. a\n"), "{out}");
+    assert!(out.contains("     └ 2. spell {{1}}\n"), "{out}");
     assert!(out.contains("words          0.90 = competence 0.90 × trust 1.00 × availability 1.00"), "{out}");
 }
 

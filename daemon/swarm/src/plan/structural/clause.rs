@@ -5,7 +5,7 @@ use super::connector::connector;
 use super::kind::{
     Kind, is_imperative, is_question_mark_last, kind, opens_question, request, says_which, skip_polite,
 };
-use super::reference::names_result;
+use super::reference::{names_result, outcome};
 use super::words::{AUXILIARIES, INTERROGATIVES, VERBS, Word, is_content, words};
 
 /// Parts of one sentence at most: beyond it the sentence is left as it is.
@@ -176,6 +176,10 @@ fn separates(left: &str, right: &str, joint: &str) -> bool {
         |head: &[Word]| head[0].is_in(VERBS) && head.get(1).is_some_and(|w| !w.is_in(&["it", "them", "its"]));
     let opens = |head: &[Word]| opens_question(head) || request::asks_inverted(head);
     let bare_comma = joint.trim() == ",";
+    // "…, multiply what you get by 3"
+    if own_object && (1..found.len()).any(|at| outcome(&found, at).is_some()) {
+        return true;
+    }
     own_object
         && !analytic
         && (!bare_comma || plain(head) && (plain(left_head) || opens(left_head) && !first.is_in(ANALYTIC)))

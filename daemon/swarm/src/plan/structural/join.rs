@@ -6,7 +6,7 @@ mod material;
 use super::connector::Strength;
 use super::kind::Kind;
 use super::kind::fragment::is_fragment;
-use super::reference::{Link, link};
+use super::reference::{Link, link, with_topic};
 use super::segment::{Boundary, Piece};
 use super::words::{is_content, is_small_word, words};
 use list::TaskLists;
@@ -171,15 +171,50 @@ fn verdict(
             Boundary::Paragraph => group.asks && right.asks && !takes_material(text, pieces, group),
             Boundary::Sentence | Boundary::Line => between_sentences(text, pieces, at, group, &right),
         };
-    if !wanted || piece.kind == Kind::FollowOn && !strong {
+    // "Then make it more formal." is the next step; "Make it rhyme." is a wish for this one.
+    let step = piece.kind == Kind::FollowOn && group.asks && is_sequel(text, pieces, at);
+    if !(wanted || step) || piece.kind == Kind::FollowOn && !strong && !step {
         return Verdict::Join;
     }
-    let number = done.len() as u32 + 1;
-    match link(piece.body(text), group.text(text, pieces), number) {
-        Link::Needs(body, needs) if piece.kind.asks() => Verdict::Cut(Some((body, needs))),
+    let earlier: Vec<&str> = done.iter().map(|draft| draft.text.as_str()).collect();
+    let (body, previous) = (piece.body(text), group.text(text, pieces));
+    match link(body, previous, &earlier) {
+        Link::Needs(body, needs) if piece.kind.asks() || step => {
+            let (body, needs) = as_sibling(body, needs, group);
+            Verdict::Cut(Some((body, needs)))
+        }
         Link::Free => Verdict::Cut(None),
+        // What "it" means is the topic: named, it makes a task of its own where both ask in full.
+        Link::Topic if piece.kind == Kind::Ask && !group.has_context => match with_topic(body, previous) {
+            Some(named) => Verdict::Cut(Some((named, Vec::new()))),
+            None if strong => Verdict::Cut(None),
+            None => Verdict::Join,
+        },
         _ if strong => Verdict::Cut(None),
         _ => Verdict::Join,
+    }
+}
+
+/// Whether the piece opens with a word that says when: "then", "after that", "once done".
+fn is_sequel(text: &str, pieces: &[Piece], at: usize) -> bool {
+    let before = at.checked_sub(1).map_or(0, |before| pieces[before].end);
+    let gap = words(text.get(before..pieces[at].start).unwrap_or_default(), 8);
+    gap.iter().any(|w| w.is_in(&["then", "next", "after", "afterwards", "once", "finally", "done"]))
+}
+
+/// "Convert it to hexadecimal as well." works on what the task before works on, not on its result.
+fn as_sibling(body: String, needs: Vec<u32>, group: &Group) -> (String, Vec<u32>) {
+    let bare = body.trim_end_matches(['.', '?', '!']);
+    let also = [" as well", " too", " also"].iter().find_map(|tail| bare.strip_suffix(tail));
+    match (also, group.link.as_ref().map(|(_, needs)| needs.as_slice()), needs.as_slice()) {
+        (Some(rest), Some(&[shared]), &[own]) => {
+            let sign = &body[bare.len()..];
+            (
+                format!("{}{sign}", rest.replace(&format!("{{{{{own}}}}}"), &format!("{{{{{shared}}}}}"))),
+                vec![shared],
+            )
+        }
+        _ => (body, needs),
     }
 }
 

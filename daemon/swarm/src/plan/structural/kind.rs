@@ -166,13 +166,13 @@ pub(super) fn is_imperative(text: &str, head: &[Word]) -> bool {
     }
     // "Say 'good evening' in that language."; "say that a train …" supposes.
     if verb.lower == "say" {
-        return quoted;
+        return quoted || next.is_in(&["it", "that", "this"]) && head.len() > 2;
     }
     let bound = next.is_in(DETERMINERS) || next.is_number() || quoted;
     if verb.is_in(VERBS) {
         let particle = verb.is_in(&["work", "figure", "find", "write", "help"])
             && next.is_in(&["out", "down", "with"])
-            || verb.is_in(&["add", "look", "sum"]) && next.lower == "up";
+            || verb.is_in(&["add", "look", "sum", "make"]) && next.lower == "up";
         return particle
             || !(next.is_in(PREPOSITIONS) || next.is_in(AUXILIARIES) || next.is_in(&["and", "or"]));
     }
@@ -188,7 +188,10 @@ pub(super) fn is_imperative(text: &str, head: &[Word]) -> bool {
             || w.is_in(&["it", "that", "this", "them", "result", "answer", "root", "number", "word", "name"])
     };
     let travels = verb.lower == "take" && !head.iter().any(told);
-    verb.is_in(AMBIGUOUS_VERBS) && !travels && (bound || means)
+    // "Think of a number", "come up with a name", "look up the boiling point"
+    let finds = verb.lower == "think" && next.lower == "of"
+        || verb.is_in(&["come", "look"]) && next.lower == "up" && head.len() > 2;
+    finds || verb.is_in(AMBIGUOUS_VERBS) && !verb.is_in(&["think", "come"]) && !travels && (bound || means)
 }
 
 /// Whether these words are a question of their own.
@@ -246,13 +249,11 @@ fn orders_late(text: &str, found: &[Word]) -> bool {
     let Some(first) = found.first() else {
         return false;
     };
-    let circumstance =
-        first.is_in(PREPOSITIONS) || first.is_in(&["if", "given", "when"]) || first.lower.ends_with("ing");
-    let orders = |at: usize| {
-        text[..found[at].start].trim_end().ends_with(',')
-            && found[at].is_in(VERBS)
-            && is_imperative(text, &found[at..])
-    };
+    let circumstance = first.is_in(PREPOSITIONS)
+        || first.is_in(&["if", "given", "when", "based"])
+        || first.lower.ends_with("ing");
+    let orders =
+        |at: usize| text[..found[at].start].trim_end().ends_with(',') && is_imperative(text, &found[at..]);
     circumstance && (1..found.len()).any(orders)
 }
 

@@ -3,130 +3,26 @@
 
 mod antecedent;
 mod echo;
+mod lists;
 mod pronoun;
+mod topic;
 
 pub(super) use antecedent::yields_thing;
+pub(super) use topic::with_topic;
 
 use super::kind::skip_polite;
 use super::words::{
     AMBIGUOUS_VERBS, AUXILIARIES, DETERMINERS, INTERROGATIVES, PREPOSITIONS, VERBS, Word, words,
 };
 use antecedent::yields_person;
-use echo::{echoes, outcome};
+use echo::echoes;
+pub(super) use echo::outcome;
+use lists::{ANSWER_NOUNS, MADE, RESULTS, TRANSFORMS};
 use pronoun::{PRONOUN_REACH, compares, early, is_expletive, is_generic, is_plural_noun, stands_alone};
 use std::ops::Range;
 
 /// Words looked at: a reference stands near the beginning, later ones have their noun in their own sentence.
 const WORDS_MAX: usize = 24;
-/// What stands for an answer in "that number", "this word".
-const ANSWER_NOUNS: &[&str] = &[
-    "number",
-    "word",
-    "name",
-    "city",
-    "country",
-    "capital",
-    "year",
-    "value",
-    "result",
-    "element",
-    "answer",
-    "amount",
-    "figure",
-    "symbol",
-    "sum",
-    "product",
-    "difference",
-    "quotient",
-    "total",
-    "term",
-    "date",
-    "day",
-    "month",
-    "letter",
-    "person",
-    "place",
-    "planet",
-    "language",
-    "string",
-    "quantity",
-    "numeral",
-    "output",
-    "phrase",
-    "currency",
-    "animal",
-    "temperature",
-    "length",
-    "height",
-    "area",
-    "volume",
-    "weight",
-    "mass",
-    "speed",
-    "distance",
-    "age",
-    "price",
-    "ratio",
-    "percentage",
-    "fraction",
-    "colour",
-    "color",
-    "formula",
-];
-/// What an answer may be called without a demonstrative, anywhere.
-const RESULTS: &[&str] = &["result", "answer", "outcome", "output", "solution"];
-/// Verbs that work on an answer as it stands.
-const TRANSFORMS: &[&str] = &[
-    "add",
-    "arrange",
-    "subtract",
-    "multiply",
-    "divide",
-    "double",
-    "triple",
-    "halve",
-    "square",
-    "cube",
-    "convert",
-    "translate",
-    "spell",
-    "reverse",
-    "write",
-    "express",
-    "turn",
-    "round",
-    "raise",
-    "increase",
-    "decrease",
-    "capitalise",
-    "capitalize",
-    "uppercase",
-    "lowercase",
-    "change",
-    "put",
-    "transform",
-    "encode",
-    "decode",
-    "conjugate",
-    "pluralise",
-    "pluralize",
-    "sort",
-    "alphabetise",
-    "alphabetize",
-    "rewrite",
-    "print",
-    "say",
-    "show",
-    "take",
-    "count",
-    "rearrange",
-    "repeat",
-    "switch",
-    "give",
-    "sum",
-    "compute",
-    "calculate",
-];
 /// A reference found in a piece.
 #[derive(Clone, Debug, PartialEq)]
 struct Reference {
@@ -146,6 +42,10 @@ enum Form {
     Thing { possessive: bool },
     /// A person: likewise.
     Person { possessive: bool },
+    /// Several, or a person or body of any kind: likewise.
+    They { possessive: bool },
+    /// "That lake", for any noun: the answer, if there is one; else nothing before.
+    Noun { possessive: bool },
     /// "… there?": the answer is a place.
     Place,
 }
@@ -161,14 +61,20 @@ pub(super) enum Link {
     Needs(String, Vec<u32>),
 }
 
-/// How `text` refers to what was before: `previous` is the last task's text, `done` the number of tasks so
-/// far.
-pub(super) fn link(text: &str, previous: &str, done: u32) -> Link {
+/// How `text` refers to what was before: to `previous`, the last task's text, or to one of those `earlier`, in order.
+pub(super) fn link(text: &str, previous: &str, earlier: &[&str]) -> Link {
     let found = words(text, WORDS_MAX);
     let asked = echo::asked(previous);
+    let done = earlier.len() as u32 + 1;
     let Some(reference) = reference(text, &found, done, &asked) else {
         return Link::Free;
     };
+    if shown(text, &reference, previous) {
+        return Link::Topic;
+    }
+    if let Some(id) = called_for(text, &reference, &asked, earlier) {
+        return reference.needs_only(text, id);
+    }
     let yields = match reference.form {
         Form::Answer | Form::Ordinal(_) | Form::All => true,
         Form::Thing { possessive } => {
@@ -177,6 +83,13 @@ pub(super) fn link(text: &str, previous: &str, done: u32) -> Link {
             direct || yields_thing(previous)
         }
         Form::Person { .. } => yields_person(previous),
+        Form::They { .. } => yields_person(previous) || yields_thing(previous),
+        Form::Noun { .. } => {
+            if !yields_person(previous) && !yields_thing(previous) {
+                return Link::Free;
+            }
+            true
+        }
         Form::Place => yields_thing(previous),
     };
     if yields { reference.needs(text, done) } else { Link::Topic }
@@ -195,7 +108,51 @@ pub(super) fn link_to_answer(text: &str, done: u32) -> Link {
     reference(text, &found, done, &[]).map_or(Link::Free, |reference| reference.needs(text, done))
 }
 
+/// Whether the reference calls by its noun what the task before shows ("the letters in the word 'cat' … what that word means").
+fn shown(text: &str, reference: &Reference, previous: &str) -> bool {
+    let Some(noun) = words(&text[reference.span.clone()], WORDS_MAX).pop() else { return false };
+    matches!(reference.form, Form::Noun { .. } | Form::Answer)
+        && words(previous, WORDS_MAX).iter().any(|w| {
+            w.lower == noun.lower
+                && previous[w.end..].trim_start().starts_with(['\'', '"', '\u{2018}', '\u{201c}'])
+        })
+}
+
+/// The earlier task that asked for what the reference calls by its noun ("that author"), where the last one did not.
+fn called_for(text: &str, reference: &Reference, asked: &[String], earlier: &[&str]) -> Option<u32> {
+    if !matches!(reference.form, Form::Noun { .. } | Form::Answer) {
+        return None;
+    }
+    let noun = words(&text[reference.span.clone()], WORDS_MAX).pop()?.lower;
+    let noun = noun.trim_end_matches("'s");
+    if asked.iter().any(|own| own == noun) {
+        return None;
+    }
+    let place = earlier.iter().rposition(|task| echo::asked(task).iter().any(|own| own == noun))?;
+    Some(place as u32 + 1)
+}
+
 impl Reference {
+    fn is_pronoun(&self) -> bool {
+        matches!(self.form, Form::Thing { .. } | Form::Person { .. } | Form::They { .. })
+    }
+
+    fn is_possessive(&self) -> bool {
+        matches!(
+            self.form,
+            Form::Thing { possessive: true }
+                | Form::Person { possessive: true }
+                | Form::They { possessive: true }
+                | Form::Noun { possessive: true }
+        )
+    }
+
+    fn needs_only(self, text: &str, id: u32) -> Link {
+        let tail = if self.is_possessive() { "'s" } else { "" };
+        let Range { start, end } = self.span;
+        Link::Needs(format!("{}{{{{{id}}}}}{tail}{}", &text[..start], &text[end..]), vec![id])
+    }
+
     fn needs(self, text: &str, done: u32) -> Link {
         let other = bare_ordinal(&text[self.span.end..], done);
         if let (Form::Ordinal(id), Some((place, other))) = (self.form, other) {
@@ -223,8 +180,8 @@ impl Reference {
             _ => names.concat(),
         };
         let (before, after) = match self.form {
-            Form::Thing { possessive: true } | Form::Person { possessive: true } => ("", "'s"),
             Form::Place => ("in ", ""),
+            _ if self.is_possessive() => ("", "'s"),
             _ => ("", ""),
         };
         let Range { start, end } = self.span;
@@ -257,13 +214,25 @@ fn reference(text: &str, found: &[Word], done: u32, asked: &[String]) -> Option<
             "he" | "she" | "him" if early(found, at) => person(span(at), false),
             "his" if early(found, at) => person(span(at), true),
             "her" if early(found, at) => person(span(at), next.is_some_and(|n| !n.is_in(PREPOSITIONS))),
-            "they" if early(found, at) && !is_generic(found, at) => person(span(at), false),
-            "their" if early(found, at) => person(span(at), true),
+            "they" if early(found, at) && !is_generic(found, at) => they(span(at), false),
+            "their" if early(found, at) => they(span(at), true),
+            "them" if at > 1 && found[at - 1].lower == "of" && found[at - 2].lower == "which" => {
+                plural(found, at, done)
+            }
             "them" | "both" if early(found, at) && (orders || compares(found)) => plural(found, at, done),
-            "these" | "those" if early(found, at) && next.is_some_and(is_plural_noun) => {
+            "these" | "those"
+                if early(found, at) && next.is_some_and(|n| is_plural_noun(n) || done > 1 && is_many(n)) =>
+            {
                 plural(found, at, done)
             }
             "this" | "that" if next.is_some_and(|n| n.is_in(ANSWER_NOUNS)) => answer(at + 1),
+            "that"
+                if at + 1 == found.len()
+                    && at > 1
+                    && found[at - 1].is_in(&["after", "before", "than", "by", "from"]) =>
+            {
+                answer(at)
+            }
             "this" | "that"
                 if at > 0
                     && (transforms || early(found, at) || is_last_subject(found, at))
@@ -272,10 +241,80 @@ fn reference(text: &str, found: &[Word], done: u32, asked: &[String]) -> Option<
                 answer(at)
             }
             "this" | "that" if at == 1 && judges(found) => thing(span(at), false),
+            "this" | "that" if early(found, at) => {
+                let possessive = points_at_noun(text, found, at)?;
+                Some(Reference { span: span(at + 1), form: Form::Noun { possessive } })
+            }
             "the" => definite(found, at, transforms, done),
             _ => None,
         }
     })
+}
+
+/// Whether "that" points at the noun after it ("that lake", "that country's currency"), rather than opening a clause
+/// ("check that numbers add up"); true if the noun is a possessor. What is shown in the same text ("this sentence: …") is no
+/// earlier answer.
+fn points_at_noun(text: &str, found: &[Word], at: usize) -> Option<bool> {
+    const NO_NOUNS: &[&str] = &[
+        "much",
+        "many",
+        "way",
+        "time",
+        "case",
+        "kind",
+        "sort",
+        "type",
+        "said",
+        "one",
+        "ones",
+        "not",
+        "also",
+        "there",
+        "then",
+        "than",
+        "same",
+        "even",
+        "all",
+        "any",
+        "each",
+        "every",
+        "point",
+        "reason",
+        "mean",
+        "means",
+        "question",
+        "sentence",
+        "passage",
+        "text",
+        "code",
+        "paragraph",
+        "following",
+        "i",
+        "you",
+        "we",
+        "he",
+        "she",
+        "it",
+        "they",
+        "the",
+    ];
+    let noun = found.get(at + 1)?;
+    let possessive = noun.lower.ends_with("'s");
+    let closed = [INTERROGATIVES, AUXILIARIES, PREPOSITIONS, VERBS, DETERMINERS, NO_NOUNS];
+    let is_noun = !noun.capital
+        && !noun.is_number()
+        && noun.lower.len() > 2
+        && !closed.iter().any(|list| noun.is_in(list));
+    let goes_on = found.get(at + 2).is_none_or(|w| {
+        w.is_in(PREPOSITIONS) && w.lower != "of"
+            || w.is_in(AUXILIARIES)
+            || w.is_in(&["and", "lie", "lies", "backwards", "aloud", "then", "produce", "belong", "belongs"])
+            || text[noun.end..w.start].contains([',', '.', '?', ';', '!'])
+    });
+    // "When did that author die?"
+    let goes_on = goes_on || at > 0 && found[at - 1].is_in(AUXILIARIES) && found.len() <= at + 4;
+    let shows = text.contains(": ") || text.contains(['"', '\u{201c}', '`']);
+    (is_noun && (goes_on || possessive) && !shows).then_some(possessive)
 }
 
 /// "What currency is used there?": a question that ends in "there" and names no place itself.
@@ -347,6 +386,10 @@ fn thing(span: Range<usize>, possessive: bool) -> Option<Reference> {
     Some(Reference { span, form: Form::Thing { possessive } })
 }
 
+fn they(span: Range<usize>, possessive: bool) -> Option<Reference> {
+    Some(Reference { span, form: Form::They { possessive } })
+}
+
 fn person(span: Range<usize>, possessive: bool) -> Option<Reference> {
     Some(Reference { span, form: Form::Person { possessive } })
 }
@@ -355,8 +398,22 @@ fn person(span: Range<usize>, possessive: bool) -> Option<Reference> {
 fn plural(found: &[Word], at: usize, done: u32) -> Option<Reference> {
     let nouns =
         found[at + 1..].iter().take_while(|w| is_plural_noun(w) || w.is_in(&["of", "them", "the"])).count();
+    // "the two areas", "those dates"
+    let nouns = nouns
+        + usize::from(
+            found.get(at + 1 + nouns).is_some_and(is_many) && nouns < 2 && found[at].lower != "them",
+        );
     let form = if done > 1 { Form::All } else { Form::Answer };
     Some(Reference { span: found[at].start..found[at + nouns].end, form })
+}
+
+/// A noun in the plural, by its form.
+fn is_many(word: &Word) -> bool {
+    word.lower.len() > 3
+        && word.lower.ends_with('s')
+        && !word.lower.ends_with("ss")
+        && !word.capital
+        && ![VERBS, AUXILIARIES, PREPOSITIONS, INTERROGATIVES].iter().any(|list| word.is_in(list))
 }
 
 /// "the result", "the first answer", "the two numbers", and after a verb that transforms "the word".
@@ -382,6 +439,13 @@ fn definite(found: &[Word], at: usize, transforms: bool, done: u32) -> Option<Re
             ])
         })
     };
+    if next.lower == "two"
+        && done > 1
+        && after.is_some_and(is_many)
+        && found.get(at + 3).is_none_or(|w| w.lower != "of")
+    {
+        return plural(found, at, done);
+    }
     if is_plural_noun(next) && at <= PRONOUN_REACH && !after.is_some_and(|w| w.is_in(&["of", "that"])) {
         let bare = next.is_in(&["two", "three"]);
         if !bare || after.is_some_and(is_plural_noun) || ends(after) || compares(found) && done > 1 {
@@ -405,8 +469,10 @@ fn definite(found: &[Word], at: usize, transforms: bool, done: u32) -> Option<Re
         return Some(Reference { span: span(at + 1), form: Form::Ordinal(id) });
     }
     let form = Form::Answer;
-    if next.is_in(&["resulting", "previous", "last", "final"])
-        && after.is_some_and(|n| n.is_in(ANSWER_NOUNS))
+    let made = next.is_in(MADE);
+    let older = next.lower.len() > 4 && next.lower.ends_with("ed")
+        || next.is_in(&["previous", "last", "final", "new", "latter"]);
+    if (made && after.is_some_and(|n| !n.capital) || older && after.is_some_and(|n| n.is_in(ANSWER_NOUNS)))
         && !own
     {
         return Some(Reference { span: span(at + 2), form });
@@ -427,7 +493,7 @@ mod tests {
     use super::*;
 
     fn needs(text: &str, previous: &str, done: u32) -> Option<String> {
-        match link(text, previous, done) {
+        match link(text, previous, &vec![""; done as usize - 1]) {
             Link::Needs(text, _) => Some(text),
             Link::Free => None,
             Link::Topic => Some("topic".into()),
@@ -464,15 +530,15 @@ mod tests {
     #[test]
     fn several_answers_are_named_together() {
         assert_eq!(
-            link("Add the two results.", "What is 2+2?", 2),
+            link("Add the two results.", "What is 2+2?", &["What is 1+1?"]),
             Link::Needs("Add {{1}} and {{2}}.".into(), vec![1, 2])
         );
         assert_eq!(
-            link("Double the first result.", "What is 2+2?", 2),
+            link("Double the first result.", "What is 2+2?", &["What is 1+1?"]),
             Link::Needs("Double {{1}}.".into(), vec![1])
         );
         assert_eq!(
-            link("List them in order.", "What is 2+2?", 3),
+            link("List them in order.", "What is 2+2?", &["What is 1+1?"; 2]),
             Link::Needs("List {{1}}, {{2}} and {{3}} in order.".into(), vec![1, 2, 3])
         );
     }

@@ -212,7 +212,7 @@ pub(in crate::plan) fn follows(left: &str, right: &str) -> bool {
     if clause::works_on(head) {
         return false;
     }
-    link(right, left, 1) == Link::Free
+    link(right, left, &[]) == Link::Free
         || kind(left).asks()
         || head.first().is_some_and(|verb| verb.is_in(VERBS))
 }

@@ -191,6 +191,7 @@ pub(super) const VERBS: &[&str] = &[
     "remind",
     "make",
     "work",
+    "unscramble",
 ];
 
 /// Imperatives that are as often nouns or adjectives: believed only before a determiner and the like.
@@ -237,9 +238,29 @@ pub(super) const AMBIGUOUS_VERBS: &[&str] = &[
     "figure",
     "get",
     "draft",
+    "design",
+    "invent",
+    "think",
+    "come",
+    "imagine",
     "shorten",
+    "lengthen",
+    "improve",
     "rephrase",
+    "reword",
     "provide",
+    "propose",
+    "plan",
+    "fix",
+    "correct",
+    "plug",
+    "balance",
+    "expand",
+    "apply",
+    "build",
+    "combine",
+    "mix",
+    "insert",
 ];
 
 /// What may follow an ambiguous imperative.

@@ -8,6 +8,9 @@ use super::{TRANSFORMS, WORDS_MAX};
 pub(in super::super) fn yields_thing(previous: &str) -> bool {
     let found = words(previous, WORDS_MAX);
     let head = skip_polite(&found);
+    if let Some(told) = told(head) {
+        return yields_thing(&previous[told..]);
+    }
     let Some(first) = head.first() else {
         return false;
     };
@@ -52,6 +55,13 @@ pub(in super::super) fn yields_thing(previous: &str) -> bool {
                 || request::is_wish(&found) && computes
         }
     }
+}
+
+/// Where the question begins in "tell me who …", "find out which …".
+fn told(head: &[Word]) -> Option<usize> {
+    let verb = head.first().filter(|verb| verb.is_in(TELLS))?;
+    let rest = head.iter().skip(1).skip_while(|w| w.is_in(&["me", "us", "out", "up"]));
+    rest.take(1).find(|w| w.is_in(INTERROGATIVES) && w.start > verb.end).map(|w| w.start)
 }
 
 /// "How would one say …": the answer is a word.
@@ -108,6 +118,9 @@ pub(super) fn yields_person(previous: &str) -> bool {
     ];
     let found = words(previous, WORDS_MAX);
     let head = skip_polite(&found);
+    if let Some(told) = told(head) {
+        return yields_person(&previous[told..]);
+    }
     head.first().is_some_and(|first| first.is_in(&["who", "who's", "whose", "whom"]) && !is_named(head))
         || head.first().is_some_and(|first| first.is_in(INTERROGATIVES) || first.is_in(YIELDS))
             && head.iter().take(5).any(|w| w.is_in(PEOPLE))
@@ -118,8 +131,27 @@ fn is_named(head: &[Word]) -> bool {
     head.get(1).is_some_and(|w| w.is_in(AUXILIARIES)) && head.get(2).is_some_and(|w| w.capital)
 }
 
-/// Verbs besides those whose result is a short answer.
+/// Verbs that pass a question on.
+const TELLS: &[&str] =
+    &["tell", "say", "find", "state", "determine", "work", "figure", "check", "remind", "look", "name"];
+
+/// Verbs besides those whose result is an answer of its own: something found or made, not an account of the topic.
 const YIELDS: &[&str] = &[
+    "give",
+    "draft",
+    "compose",
+    "create",
+    "design",
+    "look",
+    "identify",
+    "determine",
+    "figure",
+    "propose",
+    "come",
+    "select",
+    "get",
+    "list",
+    "state",
     "calculate",
     "compute",
     "name",

@@ -80,6 +80,11 @@ pub(super) fn asked(previous: &str) -> Vec<String> {
     };
     let outcomes = OUTCOMES.iter().filter(|(verb, _)| first.lower == *verb).flat_map(|(_, nouns)| *nouns);
     let mut nouns: Vec<String> = outcomes.map(|noun| (*noun).to_owned()).collect();
+    // "Make this expression match dates": it is shown, not asked for.
+    if first.lower == "make" && rest.first().is_some_and(|w| w.is_in(&["this", "that", "it", "the", "these"]))
+    {
+        return nouns;
+    }
     let names = first.lower == "which"
         || first.lower == "what" && !rest.first().is_some_and(|w| w.is_in(AUXILIARIES));
     // "Which of the following is …" asks for none of them by name.
@@ -104,7 +109,7 @@ pub(super) fn asked(previous: &str) -> Vec<String> {
 /// The last word of "the poem", "that sum", "your explanation", "the sorted word", if one begins at `at` and means
 /// what was asked.
 pub(super) fn echoes(found: &[Word], at: usize, asked: &[String]) -> Option<usize> {
-    if !found[at].is_in(&["the", "that", "this", "your", "these"]) || asked.is_empty() {
+    if !found[at].is_in(&["the", "that", "this", "your", "these", "those"]) || asked.is_empty() {
         return None;
     }
     let next = found.get(at + 1)?;
@@ -135,7 +140,15 @@ pub(super) fn echoes(found: &[Word], at: usize, asked: &[String]) -> Option<usiz
 }
 
 /// The last word of "what you get", "what comes out", if it begins at `at` inside an order.
-pub(super) fn outcome(found: &[Word], at: usize) -> Option<usize> {
+pub(in super::super) fn outcome(found: &[Word], at: usize) -> Option<usize> {
+    // "the number you got"
+    if let Some([the, _, subject, verb]) = found.get(at..at + 4)
+        && the.lower == "the"
+        && subject.is_in(&["you", "we", "i"])
+        && verb.is_in(&["get", "got", "found", "obtained", "calculated", "computed"])
+    {
+        return Some(at + 3);
+    }
     let [what, subject, verb] = found.get(at..at + 3)? else {
         return None;
     };

@@ -53,6 +53,9 @@ pub(super) fn is_expletive(found: &[Word], at: usize) -> bool {
         && found.get(at + 2).is_some_and(|w| w.capital);
     // "Which metal is it if …"
     let defined = found.get(at + 1).is_some_and(|w| w.lower == "if");
+    let takes_place = found.get(at + 1).is_some_and(|w| w.lower == "take")
+        && found.get(at + 2).is_some_and(|w| w.lower == "place");
+    let empty_verb = empty_verb && !takes_place;
     clock || calendar || defined || (empty_verb && before(1).is_some_and(|w| w.is_in(AUXILIARIES)))
 }
 
