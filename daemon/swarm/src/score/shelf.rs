@@ -6,7 +6,7 @@
 //! score. A card's vectors lie side by side, for it is waiting for memory that takes the time. Small directories are
 //! handed over whole.
 
-use super::{Best, RANKED_MAX, combine};
+use super::{BEST_EXEMPLARS, Best, RANKED_MAX, combine};
 use crate::capability::Card;
 use crate::cells::Codebook;
 use crate::embedding::{Embedding, Wide};
@@ -19,6 +19,8 @@ use std::sync::Arc;
 const EXACT_MAX: usize = 4 * RANKED_MAX;
 /// Cards met in a query's cells that are looked at whole.
 const LOOKED_AT: usize = 160;
+/// Similarity of a vector that lies in none of the query's cells, as far as one can tell.
+const UNSEEN: f32 = 0.2;
 /// Cards that a query's cells must hold; with fewer, all are looked at, which takes some milliseconds.
 const MET_MIN: usize = 8;
 
@@ -61,6 +63,38 @@ impl<K> Entry<K> {
                 self.card.embeddings.iter().map(|vector| query.similarity(&vector.values, vector.scale)),
             ),
         }
+    }
+}
+
+/// What is known of a card from those of its vectors that lie in the query's cells.
+#[derive(Clone, Debug)]
+struct Seen {
+    description: f32,
+    best: [f32; BEST_EXEMPLARS],
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self { description: UNSEEN, best: [UNSEEN; BEST_EXEMPLARS] }
+    }
+}
+
+impl Seen {
+    fn add(&mut self, row: usize, mut similarity: f32) {
+        if row == 0 {
+            self.description = similarity;
+            return;
+        }
+        for held in &mut self.best {
+            if similarity > *held {
+                std::mem::swap(&mut similarity, held);
+            }
+        }
+    }
+
+    /// What the card's similarity is if the others are as far as they may well be.
+    fn similarity(&self) -> f32 {
+        (self.description + self.best.iter().sum::<f32>() / BEST_EXEMPLARS as f32) / 2.0
     }
 }
 
@@ -201,17 +235,19 @@ impl<K: Ord + Clone + Hash> Shelf<K> {
         }
         let (small, dimension) = (Wide::of(query), query.as_slice().len());
         let rows = |at: u32| self.entries[at as usize].as_ref().and_then(|entry| entry.rows.as_ref());
-        let mut best = vec![f32::NEG_INFINITY; self.entries.len()];
+        let mut seen: Vec<Option<Seen>> = vec![None; self.entries.len()];
         let mut met = Vec::new();
         for (at, row) in nearest.iter().filter_map(|cell| self.cells.get(cell)).flatten() {
             let Some(rows) = rows(*at) else { continue };
-            let (row, best) = (usize::from(*row), &mut best[*at as usize]);
-            if *best == f32::NEG_INFINITY {
+            let row = usize::from(*row);
+            let seen = seen[*at as usize].get_or_insert_with(|| {
                 met.push(*at);
-            }
-            *best = best.max(small.similarity(rows.row(row, dimension), rows.each[row].0));
+                Seen::default()
+            });
+            seen.add(row, small.similarity(rows.row(row, dimension), rows.each[row].0));
         }
-        let mut met: Vec<(f32, u32)> = met.into_iter().map(|at| (best[at as usize], at)).collect();
+        let at_least = |at: u32| seen[at as usize].as_ref().map_or(f32::NEG_INFINITY, Seen::similarity);
+        let mut met: Vec<(f32, u32)> = met.into_iter().map(|at| (at_least(at), at)).collect();
         met.retain(|(_, at)| admitted(*at).is_some());
         if met.len() < MET_MIN {
             // Far from every card, or few are admitted: people shall still see which are the nearest.
