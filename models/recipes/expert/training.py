@@ -127,6 +127,9 @@ class Trainer:
         self.rng.setstate(state["rng"])
         self.step, self.tokens, self.perfect, self.cool_from, self.end = state["counts"]
         self.seconds = state["seconds"]
+        if self.step >= self.end and self.plan.steps > self.end:
+            # A finished run that shall go on: warm again, then cool down as one of that length.
+            self.cool_from, self.end = int(self.plan.steps * (1 - COOL_DOWN)), self.plan.steps
         print(f"continuing at step {self.step}", flush=True)
 
 

@@ -12,6 +12,9 @@ use super::{percent, share};
 use crate::catalog::{self, Entry};
 use crate::config::file::File;
 
+/// The ability of experts that cut prompts.
+const PLANNER: &str = "planner";
+
 /// What `eval experts` takes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -33,6 +36,8 @@ pub(in crate::cli) struct Arguments {
 struct Figure {
     cases: usize,
     exact_match: f64,
+    /// Of a planner: share of the prompts that it cuts in the right places, however it spells the parts.
+    splits: Option<f64>,
 }
 
 struct Row {
@@ -75,8 +80,13 @@ async fn figure(entry: &Entry, expert: &Lone, path: &Path) -> anyhow::Result<Opt
     let cases: Vec<AnswerCase> = cases::read(path)?;
     let bar = terminal::progress(cases.len() as u64, &entry.id);
     let hits = expert.hits(&cases, || bar.inc(1)).await?;
+    let splits = if entry.abilities.iter().any(|ability| ability == PLANNER) {
+        Some(share(expert.cuts(&cases).await?, cases.len()))
+    } else {
+        None
+    };
     bar.finish_and_clear();
-    Ok(Some(Figure { cases: cases.len(), exact_match: share(hits, cases.len()) }))
+    Ok(Some(Figure { cases: cases.len(), exact_match: share(hits, cases.len()), splits }))
 }
 
 /// The middle of the unseen figures, and the lowest.
@@ -91,8 +101,15 @@ fn summary(rows: &[Row]) -> Option<(f64, f64)> {
 }
 
 fn object(rows: &[Row]) -> serde_json::Value {
-    let figure =
-        |f: &Option<Figure>| f.as_ref().map(|f| json!({ "cases": f.cases, "exact_match": f.exact_match }));
+    let figure = |f: &Option<Figure>| {
+        f.as_ref().map(|f| {
+            let mut figure = json!({ "cases": f.cases, "exact_match": f.exact_match });
+            if let Some(splits) = f.splits {
+                figure["splits"] = json!(splits);
+            }
+            figure
+        })
+    };
     let row = |r: &Row| json!({ "id": r.id, "seen": figure(&r.seen), "unseen": figure(&r.unseen) });
     let summary = summary(rows);
     json!({
@@ -103,7 +120,10 @@ fn object(rows: &[Row]) -> serde_json::Value {
 
 fn table(rows: &[Row]) -> String {
     let figure = |f: &Option<Figure>| match f {
-        Some(f) => format!("{} of {}", percent(f.exact_match), f.cases),
+        Some(f) => {
+            let splits = f.splits.map(|s| format!(" (cut right {})", percent(s))).unwrap_or_default();
+            format!("{} of {}{splits}", percent(f.exact_match), f.cases)
+        }
         None => "-".to_owned(),
     };
     let cells: Vec<Vec<String>> =
@@ -125,7 +145,7 @@ mod tests {
         let row = |exact_match| Row {
             id: String::new(),
             seen: None,
-            unseen: Some(Figure { cases: 1, exact_match }),
+            unseen: Some(Figure { cases: 1, exact_match, splits: None }),
         };
         assert_eq!(summary(&[row(0.9), row(0.5), row(1.0)]), Some((0.9, 0.5)));
         assert_eq!(summary(&[row(0.5), row(1.0)]), Some((0.75, 0.5)));

@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use futures::StreamExt as _;
 use polymath_swarm::evaluation::exact_match;
+use polymath_swarm::plan::proposal;
 use polymath_swarm::task::TaskEvent;
 
 use super::cases::AnswerCase;
@@ -54,6 +55,24 @@ impl Lone {
         while let Some(hit) = answers.next().await {
             right.push(hit?);
             done();
+        }
+        Ok(right)
+    }
+
+    /// How many of a planner's cases it cuts in the right places.
+    pub(super) async fn cuts(&self, cases: &[AnswerCase]) -> anyhow::Result<usize> {
+        let mut answers = futures::stream::iter(cases)
+            .map(|case| async {
+                let answer = self.answer(&case.prompt).await?;
+                let wanted = case.expect.first().and_then(|told| proposal::places(&case.prompt, told));
+                Ok::<_, inference::Error>(
+                    wanted.is_some() && wanted == proposal::places(&case.prompt, &answer),
+                )
+            })
+            .buffered(SLOTS as usize);
+        let mut right = 0;
+        while let Some(cut) = answers.next().await {
+            right += usize::from(cut?);
         }
         Ok(right)
     }

@@ -2,8 +2,8 @@
 //!
 //! A planner answers with one task a line (`1. …`), each copied from the text, or with the word `whole`. Being a
 //! model, and possibly somebody else's, it is believed only as far as the text bears it out: every line must be
-//! found there, in order; what lies between them may be no more than joints, greetings and numbering; each part must
-//! be able to stand alone. Texts and references come from the prompt itself, never from the model's wording.
+//! found there, in order, slips of the pen aside; what lies between them may be no more than joints, greetings and numbering; each
+//! part must be able to stand alone. Texts and references come from the prompt itself, never from the model's wording.
 
 use super::structural;
 use super::{Plan, TASKS_MAX, semantic};
@@ -13,6 +13,8 @@ use std::ops::Range;
 const WHOLE: &str = "whole";
 /// Words that say something and may be lost between two parts: "my friend," has one.
 const LOST_WORDS_MAX: usize = 2;
+/// Words of a line for each one that may be misspelt.
+const SLIP_EVERY: usize = 5;
 /// Bytes of a task that a planner is asked about: a paragraph; longer ones are documents.
 pub const PROPOSED_BYTES_MAX: usize = 1_024;
 
@@ -23,17 +25,9 @@ LINE: /[0-9]{1,2}\. [^\n]{1,600}/
 
 /// The texts of `task` as the planner's `answer` cuts it; None unless there are several and all bear it out.
 pub fn parts<'a>(task: &'a str, answer: &str) -> Option<Vec<&'a str>> {
-    let lines: Vec<&str> = answer.lines().map(line).filter(|line| !line.is_empty()).collect();
-    if lines.len() < 2 || lines.len() > TASKS_MAX || lines[0].eq_ignore_ascii_case(WHOLE) {
+    let found = places(task, answer)?;
+    if found.len() < 2 {
         return None;
-    }
-    let mut found: Vec<Range<usize>> = Vec::new();
-    let mut from = 0;
-    for line in lines {
-        let at = find(&task[from..], line)?;
-        let range = from + at.start..from + at.end;
-        from = range.end;
-        found.push(range);
     }
     let gaps = found.iter().map(|range| range.start).chain([task.len()]);
     let mut until = 0;
@@ -47,6 +41,27 @@ pub fn parts<'a>(task: &'a str, answer: &str) -> Option<Vec<&'a str>> {
     let stand = texts.iter().all(|text| structural::stands_alone(text));
     let follow = texts.windows(2).all(|pair| structural::follows(pair[0], pair[1]));
     (stand && follow).then_some(texts)
+}
+
+/// Where in `task` the planner's `answer` sees a task, in order; the whole of it where it sees one. None if the text does not
+/// hold what it says.
+pub fn places(task: &str, answer: &str) -> Option<Vec<Range<usize>>> {
+    let lines: Vec<&str> = answer.lines().map(line).filter(|line| !line.is_empty()).collect();
+    if lines.is_empty() || lines.len() > TASKS_MAX {
+        return None;
+    }
+    if lines.len() == 1 && lines[0].eq_ignore_ascii_case(WHOLE) {
+        return Some(std::iter::once(0..task.len()).collect());
+    }
+    let mut found: Vec<Range<usize>> = Vec::new();
+    let mut from = 0;
+    for line in lines {
+        let at = find(&task[from..], line).or_else(|| find_alike(&task[from..], line))?;
+        let range = from + at.start..from + at.end;
+        from = range.end;
+        found.push(range);
+    }
+    Some(found)
 }
 
 /// Whether each part asks by its form and follows one that does, or orders something to be done with what the one
@@ -86,6 +101,53 @@ fn find(text: &str, line: &str) -> Option<Range<usize>> {
     })
 }
 
+/// Where `text` holds `line` but for a few misspelt words: small models slip when they copy words that they have never seen. Which
+/// words a task is made of the text says anyway; the line only says where it begins and ends.
+fn find_alike(text: &str, line: &str) -> Option<Range<usize>> {
+    let (held, wanted) = (words(text), words(line));
+    let slips = (wanted.len() / SLIP_EVERY).max(1);
+    let fits = |from: &usize| {
+        let pairs = wanted.iter().zip(held.get(*from..*from + wanted.len())?);
+        let wrong: Vec<bool> =
+            pairs.map(|(a, b)| alike(&line[a.clone()], &text[b.clone()])).collect::<Option<_>>()?;
+        (wrong.iter().filter(|wrong| **wrong).count() <= slips).then_some(())
+    };
+    let from = (0..held.len()).find(|from| fits(from).is_some())?;
+    let last = held.get(from + wanted.len().checked_sub(1)?)?;
+    Some(held[from].start..last.end)
+}
+
+/// Whether `a` is `b` misspelt; None if they are different words.
+fn alike(a: &str, b: &str) -> Option<bool> {
+    let (a, b): (Vec<char>, Vec<char>) =
+        (a.to_lowercase().chars().collect(), b.to_lowercase().chars().collect());
+    if a == b {
+        return Some(false);
+    }
+    // Edit distance (Levenshtein 1966), a row at a time.
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    (row[b.len()] * 2 <= a.len().max(b.len())).then_some(true)
+}
+
+/// Runs without blanks, the signs around them aside.
+fn words(text: &str) -> Vec<Range<usize>> {
+    let bare = |word: &str| {
+        let inner = word.trim_matches(|c: char| !c.is_alphanumeric());
+        let word = if inner.is_empty() { word } else { inner };
+        let start = word.as_ptr() as usize - text.as_ptr() as usize;
+        start..start + word.len()
+    };
+    text.split_whitespace().map(bare).collect()
+}
+
 /// The text at `range` with the signs that end it.
 fn ended(text: &str, range: Range<usize>) -> &str {
     let after = &text[range.end..];
@@ -112,6 +174,21 @@ mod tests {
         );
         let texts: Vec<String> = plan.unwrap().tasks().map(|t| t.text.clone()).collect();
         assert_eq!(texts, ["Peru, capital city?", "Spell {{1}} backwards."]);
+    }
+
+    #[test]
+    fn slips_of_the_pen_are_forgiven_and_other_words_are_not() {
+        let text = "Is blorvak a palindrome? And how many letters has quorvimpel, please";
+        assert_eq!(
+            parts(text, "1. Is blorvka a palindrome\n2. how many letters has quorvimpl, please"),
+            Some(vec!["Is blorvak a palindrome?", "how many letters has quorvimpel, please"])
+        );
+        for answer in [
+            "1. Is level a palindrome\n2. how many letters has quorvimpel, please",
+            "1. Is blorvak\n2. a quorvimpel",
+        ] {
+            assert_eq!(parts(text, answer), None, "{answer}");
+        }
     }
 
     #[test]
