@@ -84,8 +84,14 @@ async fn works(name: &str, architecture: &str, quantisation: &str, prompt_starts
     let again = read(worker.generate(request).unwrap()).await;
     assert_eq!((&again.text, &again.ids), (&answer.text, &answer.ids), "the same seed says the same");
 
-    let score = ScoreRequest { messages: messages(), ids: answer.ids, top_logprobs: 5, deadline: None };
-    let scores = worker.score(score).await.unwrap();
+    let score = ScoreRequest {
+        messages: messages(),
+        ids: answer.ids,
+        prompt_places: Vec::new(),
+        top_logprobs: 5,
+        deadline: None,
+    };
+    let scores = worker.score(score).await.unwrap().answer;
     assert_eq!(scores.len(), answer.logprobs.len());
     let mut worst = 0.0_f32;
     for (scored, streamed) in scores.iter().zip(&answer.logprobs) {

@@ -5,6 +5,7 @@
 //! llama.cpp worker in this process, in turns, so that the figures are ratios within one run.
 
 mod api;
+mod audit;
 mod lsh;
 mod measure;
 mod parallel;
@@ -37,6 +38,7 @@ Examples:
   daemon benchmark api
   daemon benchmark parallel
   daemon benchmark lsh --experts 10000
+  daemon benchmark audit
   daemon benchmark --expert calendar --rounds 100 --json"
 )]
 pub(super) struct Arguments {
@@ -61,6 +63,8 @@ enum What {
     Parallel(parallel::Arguments),
     /// How well experts are found in a large swarm, against brute force
     Lsh(lsh::Arguments),
+    /// How far honest experts and cheats are from the model they claim, and who is convicted
+    Audit(audit::Arguments),
 }
 
 pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Result<()> {
@@ -68,6 +72,7 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
         Some(What::Api(arguments)) => return api::run(arguments, context).await,
         Some(What::Parallel(arguments)) => return parallel::run(arguments, context).await,
         Some(What::Lsh(arguments)) => return lsh::run(arguments, context).await,
+        Some(What::Audit(arguments)) => return audit::run(arguments, context).await,
         None => {}
     }
     let loaded = context.load(File::default())?;

@@ -2,7 +2,9 @@
 
 use super::{Error, Grammar};
 use polymath_swarm::sampling::Settings;
-use polymath_swarm::task::{MESSAGES_MAX, Message, OFFER_TEXT_BYTES_MAX, STOP_MAX, TOP_LOGPROBS_MAX};
+use polymath_swarm::task::{
+    MESSAGES_MAX, Message, OFFER_TEXT_BYTES_MAX, STOP_MAX, TOP_LOGPROBS_MAX, TokenLogprobs,
+};
 use tokio::time::Instant;
 
 /// Bytes of a stop string: it is held back while it may still come, so it must stay short.
@@ -71,6 +73,8 @@ pub struct ScoreRequest {
     pub messages: Vec<Message>,
     /// The answer's token ids.
     pub ids: Vec<u32>,
+    /// Tokens of the templated prompt that are scored as well, by place, ascending; the first has none before it.
+    pub prompt_places: Vec<u32>,
     /// Alternatives reported for each token.
     pub top_logprobs: u32,
     /// When the result is worthless; `None` waits for ever.
@@ -82,8 +86,24 @@ impl ScoreRequest {
         if self.ids.is_empty() || self.ids.len() > SCORED_TOKENS_MAX {
             return Err(Error::Invalid("score 1 to 16,384 tokens".into()));
         }
+        let places = &self.prompt_places;
+        if places.first() == Some(&0)
+            || !places.is_sorted_by(|a, b| a < b)
+            || places.len() > SCORED_TOKENS_MAX
+        {
+            return Err(Error::Invalid("places of the prompt ascend from 1".into()));
+        }
         check_shared(&self.messages, self.top_logprobs)
     }
+}
+
+/// Log-probabilities of given tokens.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scored {
+    /// Of the prompt's tokens that were asked for, with their ids.
+    pub prompt: Vec<(u32, TokenLogprobs)>,
+    /// Of the answer's.
+    pub answer: Vec<TokenLogprobs>,
 }
 
 fn check_shared(messages: &[Message], top_logprobs: u32) -> Result<(), Error> {

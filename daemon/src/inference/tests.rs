@@ -96,8 +96,20 @@ async fn scoring_gives_the_log_probabilities_of_generation() {
     let request = Request { max_tokens: 150, ..sampled(5, &"a long question ".repeat(12)) };
     let (ids, _, logprobs) = ids(worker.generate(request.clone()).unwrap()).await;
     assert!(ids.len() > 40, "enough for several steps of scoring: {}", ids.len());
-    let score = ScoreRequest { messages: request.messages, ids, top_logprobs: 2, deadline: None };
-    let scores = worker.score(score.clone()).await.unwrap();
+    let score = ScoreRequest {
+        messages: request.messages,
+        ids,
+        prompt_places: vec![1, 4, 9],
+        top_logprobs: 2,
+        deadline: None,
+    };
+    let scored = worker.score(score.clone()).await.unwrap();
+    let read = worker.prompt(score.messages.clone()).await.unwrap();
+    assert_eq!(scored.prompt.len(), 3);
+    assert!(scored.prompt.iter().all(|(_, of)| of.logprob < 0.0 && of.top.len() == 2), "{:?}", scored.prompt);
+    let beyond = ScoreRequest { prompt_places: vec![5_000], ..score.clone() };
+    assert!(matches!(worker.score(beyond).await, Err(Error::Invalid(_))), "{}", read.text);
+    let scores = scored.answer;
     assert_eq!(scores.len(), logprobs.len());
     let apart = scores.iter().zip(&logprobs).map(|(s, l)| (s.logprob - l).abs());
     let worst = apart.fold(0.0, f32::max);

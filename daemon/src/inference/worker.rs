@@ -6,10 +6,10 @@ mod load;
 
 use super::grammar::{Compiler, Grammar, Vocabulary};
 use super::request::check_messages;
-use super::{Config, Error, Prompt, Request, ScoreRequest, SlotUse};
+use super::{Config, Error, Prompt, Request, ScoreRequest, Scored, SlotUse};
 use futures::Stream;
 use polymath_swarm::capability::ModelFacts;
-use polymath_swarm::task::{Message, TaskEvent, TokenLogprobs};
+use polymath_swarm::task::{Message, TaskEvent};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -38,16 +38,8 @@ pub(super) enum Command {
 
 /// A task, with where its results go and its seat among slots and queue.
 pub(super) enum Work {
-    Answer {
-        request: Request,
-        events: Events,
-        seat: OwnedSemaphorePermit,
-    },
-    Score {
-        request: ScoreRequest,
-        reply: oneshot::Sender<Result<Vec<TokenLogprobs>, Error>>,
-        seat: OwnedSemaphorePermit,
-    },
+    Answer { request: Request, events: Events, seat: OwnedSemaphorePermit },
+    Score { request: ScoreRequest, reply: oneshot::Sender<Result<Scored, Error>>, seat: OwnedSemaphorePermit },
 }
 
 impl Work {
@@ -147,7 +139,7 @@ impl Worker {
     }
 
     /// Log-probabilities of given tokens, had the model answered with them. Dropping the future cancels.
-    pub async fn score(&self, request: ScoreRequest) -> Result<Vec<TokenLogprobs>, Error> {
+    pub async fn score(&self, request: ScoreRequest) -> Result<Scored, Error> {
         request.check()?;
         let seat = self.seat()?;
         let (reply, scores) = oneshot::channel();

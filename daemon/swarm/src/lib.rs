@@ -6,6 +6,7 @@
 //! run it by the million, and what lets an auditor repeat another node's decisions to the letter.
 
 pub mod aggregate;
+pub mod audit;
 pub mod capability;
 pub mod cells;
 pub mod embedding;

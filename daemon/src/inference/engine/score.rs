@@ -1,38 +1,48 @@
 //! A task that scores: the log-probabilities of given tokens, each after those before it (teacher forcing).
 
 use super::slot::Row;
-use crate::inference::{Error, ScoreRequest};
+use crate::inference::{Error, ScoreRequest, Scored};
 use llama_cpp_2::token::LlamaToken;
 use polymath_swarm::sampling::{logprob_of, top_logprobs};
 use polymath_swarm::task::TokenLogprobs;
 use tokio::sync::oneshot;
 
 pub(super) struct Score {
-    reply: oneshot::Sender<Result<Vec<TokenLogprobs>, Error>>,
-    ids: Vec<u32>,
+    reply: oneshot::Sender<Result<Scored, Error>>,
+    /// What is scored: the place of a token in the row, and its id; ascending.
+    wanted: Vec<(usize, u32)>,
     prompt_tokens: usize,
     top_logprobs: usize,
-    scores: Vec<TokenLogprobs>,
+    /// The place whose logits come next.
+    at: usize,
+    /// How many are scored.
+    done: usize,
+    scored: Scored,
 }
 
 impl Score {
     /// Lays out prompt and tokens in a row, or replies why not.
     pub(super) fn start(
         request: &ScoreRequest,
-        reply: oneshot::Sender<Result<Vec<TokenLogprobs>, Error>>,
+        reply: oneshot::Sender<Result<Scored, Error>>,
         prompt: Result<Vec<LlamaToken>, Error>,
         context_tokens: u32,
         vocabulary: i32,
     ) -> Option<(Row, Self)> {
-        let laid_out = prompt.and_then(|prompt| lay_out(prompt, &request.ids, context_tokens, vocabulary));
+        let laid_out = prompt.and_then(|prompt| {
+            let wanted = wanted(&prompt, request)?;
+            Ok((lay_out(prompt, &request.ids, context_tokens, vocabulary)?, wanted))
+        });
         match laid_out {
-            Ok((tokens, prompt_tokens)) => {
+            Ok(((tokens, prompt_tokens), wanted)) => {
                 let score = Self {
                     reply,
-                    ids: request.ids.clone(),
+                    at: wanted.first().map_or(prompt_tokens, |(place, _)| *place) - 1,
+                    wanted,
                     prompt_tokens,
                     top_logprobs: request.top_logprobs as usize,
-                    scores: Vec::with_capacity(request.ids.len()),
+                    done: 0,
+                    scored: Scored::default(),
                 };
                 Some((super::row(tokens), score))
             }
@@ -48,29 +58,47 @@ impl Score {
         self.reply.is_closed()
     }
 
-    /// The prompt's last token predicts the first that is scored.
+    /// The token before the first that is scored predicts it.
     pub(super) fn first_wanted(&self) -> usize {
-        self.prompt_tokens - 1
+        self.wanted.first().map_or(self.prompt_tokens, |(place, _)| *place) - 1
     }
 
-    /// Scores the next token. False when all are scored.
+    /// Scores the next token, if it is wanted. False when all are scored.
     pub(super) fn take_logits(&mut self, logits: &[f32]) -> bool {
-        if let Some(&id) = self.ids.get(self.scores.len()) {
+        self.at += 1;
+        if let Some(&(place, id)) = self.wanted.get(self.done)
+            && place == self.at
+        {
             let top = top_logprobs(logits, self.top_logprobs);
-            self.scores.push(TokenLogprobs { logprob: logprob_of(logits, id), top, pieces: Vec::new() });
+            let scored = TokenLogprobs { logprob: logprob_of(logits, id), top, pieces: Vec::new() };
+            match place < self.prompt_tokens {
+                true => self.scored.prompt.push((id, scored)),
+                false => self.scored.answer.push(scored),
+            }
+            self.done += 1;
         }
-        self.scores.len() < self.ids.len()
+        self.done < self.wanted.len()
     }
 
     pub(super) fn finish(self) {
         // Nobody waits for it any more if this fails.
-        let _ = self.reply.send(Ok(self.scores));
+        let _ = self.reply.send(Ok(self.scored));
     }
 
     pub(super) fn fail(self, error: Error) {
         // As above.
         let _ = self.reply.send(Err(error));
     }
+}
+
+/// Places in the row and ids of the tokens that are asked for.
+fn wanted(prompt: &[LlamaToken], request: &ScoreRequest) -> Result<Vec<(usize, u32)>, Error> {
+    let of_prompt = request.prompt_places.iter().map(|place| {
+        let token = prompt.get(*place as usize).map(|token| (*place as usize, token.0.cast_unsigned()));
+        token.ok_or_else(|| Error::Invalid(format!("the prompt has no token {place}, only {}", prompt.len())))
+    });
+    let of_answer = request.ids.iter().zip(prompt.len()..).map(|(id, place)| Ok((place, *id)));
+    of_prompt.chain(of_answer).collect()
 }
 
 /// Prompt and tokens in one row, without the last token, after which nothing is asked.

@@ -1,0 +1,110 @@
+//! What all audits of one expert say together.
+
+/// Evidence at which an expert is convicted: were it honest, the chance of being so far at any one audit is below 1 in this many
+/// (Ville's inequality, for a sum that may start anew at any audit).
+const CONVICTED: f64 = 1e5;
+/// Evidence from which on it is not trusted until more audits are in.
+const SUSPECT: f64 = 20.0;
+/// Audits without suspicion that make a pass.
+const PASSED_AUDITS: u32 = 3;
+
+/// What is to be thought of an expert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// Its audits are what an honest expert's are.
+    Pass,
+    /// No honest expert's audits are like that.
+    Fail,
+    /// Too few audits, or such as an honest expert has now and then.
+    Inconclusive,
+}
+
+/// Evidence against one expert and model, from its audits in order.
+///
+/// Each audit's p-value becomes an e-value, ½ p^(−½), whose mean is at most 1 for the honest (calibrators: Vovk and Wang 2021);
+/// they multiply, and where they have come below 1 the product starts again, so that a good past covers no later swap.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Suspicion {
+    /// The logarithm of the product; at least 0.
+    log_evidence: f64,
+    audits: u32,
+    convicted: bool,
+}
+
+impl Suspicion {
+    /// Takes the next audit's p-value.
+    pub fn add(&mut self, p: f64) {
+        self.audits = self.audits.saturating_add(1);
+        // No number is no evidence.
+        let p = if p.is_nan() { 1.0 } else { p.clamp(f64::MIN_POSITIVE, 1.0) };
+        self.log_evidence = self.log_evidence.max(0.0) + (0.5 / p.sqrt()).ln();
+        self.convicted |= self.log_evidence >= CONVICTED.ln();
+    }
+
+    /// Audits so far.
+    pub fn audits(&self) -> u32 {
+        self.audits
+    }
+
+    /// Evidence against it: how many times likelier the audits are if it is not honest, as far as they can tell.
+    pub fn evidence(&self) -> f64 {
+        self.log_evidence.max(0.0).exp()
+    }
+
+    /// What it comes to. A conviction stays.
+    pub fn finding(&self) -> Finding {
+        if self.convicted {
+            Finding::Fail
+        } else if self.audits >= PASSED_AUDITS && self.log_evidence < SUSPECT.ln() {
+            Finding::Pass
+        } else {
+            Finding::Inconclusive
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cells::splitmix64;
+
+    fn after(ps: &[f64]) -> Suspicion {
+        ps.iter().fold(Suspicion::default(), |mut suspicion, p| {
+            suspicion.add(*p);
+            suspicion
+        })
+    }
+
+    #[test]
+    fn the_blatant_is_convicted_at_once_and_the_subtle_in_a_few() {
+        assert_eq!(after(&[1e-12]).finding(), Finding::Fail);
+        assert_eq!(after(&[1e-5]).finding(), Finding::Inconclusive);
+        assert_eq!(after(&[1e-5; 3]).finding(), Finding::Fail);
+        assert_eq!(after(&[0.5; 3]).finding(), Finding::Pass);
+        assert_eq!(after(&[0.5; 2]).finding(), Finding::Inconclusive);
+        assert_eq!(after(&[f64::NAN; 4]).finding(), Finding::Pass);
+    }
+
+    #[test]
+    fn a_good_past_covers_no_swap_and_a_conviction_stays() {
+        let mut ps = vec![0.5; 1_000];
+        ps.extend([1e-6; 2]);
+        assert_eq!(after(&ps).finding(), Finding::Fail);
+        ps.extend([1.0; 1_000]);
+        assert_eq!(after(&ps).finding(), Finding::Fail);
+    }
+
+    #[test]
+    fn honest_experts_are_not_convicted() {
+        let convicted = (0..2_000u64)
+            .filter(|expert| {
+                let uniform =
+                    |audit: u64| (splitmix64(expert * 64 + audit) >> 11) as f64 / (1u64 << 53) as f64;
+                let ps: Vec<f64> = (0..50).map(uniform).collect();
+                after(&ps).finding() == Finding::Fail
+            })
+            .count();
+        // A hundred thousand audits with a chance of 1e-5 each, at the most.
+        assert!(convicted <= 4, "{convicted}");
+    }
+}
