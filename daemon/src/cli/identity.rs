@@ -12,7 +12,7 @@ use crate::network::{IDENTITY_FILE, Identity};
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Examples:\n  daemon identity show\n  daemon identity show --json")]
 pub(super) enum Command {
-    /// Show the peer id and public key (never the secret one)
+    /// Show the peer id, the DID and the public key (never the secret one)
     Show(Show),
 }
 
@@ -35,11 +35,13 @@ pub(super) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
         state_dir.display()
     );
     let identity = Identity::load_or_create(state_dir)?;
-    let (peer_id, key) = (identity.peer_id(), hex(&identity.peer().0));
+    let (peer_id, key, did) = (identity.peer_id(), hex(&identity.peer().0), identity.peer().to_did());
     if arguments.json.json {
-        return terminal::json(&json!({ "peer_id": peer_id, "public_key": key, "file": file }));
+        return terminal::json(&json!({ "peer_id": peer_id, "did": did, "public_key": key, "file": file }));
     }
-    let text =
-        format!("peer id     {peer_id}\npublic key  {key} (Ed25519)\nfile        {}\n", file.display());
+    let text = format!(
+        "peer id     {peer_id}\nDID         {did}\npublic key  {key} (Ed25519)\nfile        {}\n",
+        file.display()
+    );
     Ok(terminal::say(&text)?)
 }

@@ -11,6 +11,7 @@
 use libp2p::PeerId;
 use libp2p::kad::store::{Error, RecordStore, Result};
 use libp2p::kad::{ProviderRecord, Record, RecordKey};
+use polymath_swarm::cells::ANNOUNCED;
 use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use std::borrow::Cow;
@@ -20,15 +21,15 @@ use std::time::Duration;
 
 /// Bytes of a key: the SHA-256 of a cell. Anything else is not ours.
 pub(super) const KEY_BYTES: usize = 32;
-/// Providers kept for one key; the fullest of 1,024 cells has 124 at the 99th percentile with 10,000 experts,
-/// and a lookup asks several nodes, each with a sample of its own.
+/// Providers kept for one key; a cell has 49 on average with 10,000 experts and 243 at the 99th percentile, and a lookup
+/// asks several nodes, each with a sample of its own.
 pub(super) const PROVIDERS_PER_KEY_MAX: usize = 64;
-/// Records kept of one source: twenty-eight experts in eighteen cells each.
-pub(super) const RECORDS_PER_SOURCE_MAX: usize = 512;
+/// Records kept of one source: twenty-eight experts in all their cells.
+pub(super) const RECORDS_PER_SOURCE_MAX: usize = 28 * ANNOUNCED;
 /// Records of other nodes kept in all: about 20 MiB.
 pub(super) const RECORDS_MAX: usize = 65_536;
-/// Records of this node itself: 64 experts in eighteen cells each.
-const OWN_RECORDS_MAX: usize = 64 * 18;
+/// Records of this node itself: 64 experts in all their cells.
+const OWN_RECORDS_MAX: usize = 64 * ANNOUNCED;
 /// How long a record lives: three times the interval of publication, so that two may be lost.
 pub(super) const RECORD_LIFETIME: Duration = Duration::from_secs(30 * 60);
 /// Addresses kept with a record; keeps a full answer of twenty providers within a few KiB.

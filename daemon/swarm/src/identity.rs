@@ -12,6 +12,28 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PeerKey(pub [u8; 32]);
 
+/// What precedes an Ed25519 public key in a multikey (0xed as a varint: multiformats' table of codecs).
+const ED25519: [u8; 2] = [0xed, 0x01];
+/// A DID of the method `key`, up to the multibase sign of base58btc.
+const DID_KEY: &str = "did:key:z";
+/// Characters of the longest DID that is looked at: one of this kind has 56.
+const DID_CHARS_MAX: usize = 128;
+
+impl PeerKey {
+    /// The key as a decentralised identifier (W3C's did:key method): the same node in a form that other systems know.
+    pub fn to_did(self) -> String {
+        let bytes: Vec<u8> = ED25519.iter().chain(&self.0).copied().collect();
+        format!("{DID_KEY}{}", bs58::encode(bytes).into_string())
+    }
+
+    /// Reads such an identifier; None if it is no Ed25519 key.
+    pub fn from_did(did: &str) -> Option<Self> {
+        let text = did.strip_prefix(DID_KEY).filter(|_| did.len() <= DID_CHARS_MAX)?;
+        let bytes = bs58::decode(text).into_vec().ok()?;
+        bytes.strip_prefix(&ED25519).and_then(|key| key.try_into().ok()).map(Self)
+    }
+}
+
 impl fmt::Debug for PeerKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PeerKey({})", hex(&self.0[..6]))
@@ -132,6 +154,25 @@ fn message(domain: Domain, payload: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_did_is_that_of_the_method_s_own_example() {
+        // The key of a secret of 32 zero bytes.
+        let key = PeerKey(SigningKey::from_bytes(&[0; 32]).verifying_key().to_bytes());
+        let did = "did:key:z6MkiTBz1ymuepAQ4HEHYSF1H8quG5GLVVQR3djdX3mDooWp";
+        assert_eq!((key.to_did().as_str(), PeerKey::from_did(did)), (did, Some(key)));
+        let long = format!("{DID_KEY}{}", "1".repeat(1_000));
+        for bad in [
+            "",
+            "did:key:z",
+            "did:web:example.org",
+            "did:key:z6LSbysY2xFMRpGMhb7tFTLMpeuPRaqaWM1yECx2AtzE3KCc",
+            &long,
+            "did:key:z0OIl",
+        ] {
+            assert_eq!(PeerKey::from_did(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn an_envelope_verifies_only_unchanged_and_in_its_domain() {

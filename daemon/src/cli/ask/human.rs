@@ -102,7 +102,10 @@ impl Human {
     /// What a task cost: when its text began, how long it ran, what was read and written.
     fn took(&self, line: &tree::Line<'_>) -> String {
         let Some(end) = &line.task.finished else { return String::new() };
-        let times = format!("first token after {:.0} ms, {:.0} ms in all", end.first_token_ms, end.total_ms);
+        let times = format!(
+            "took {:.0} ms, its first token {:.0} ms after the question",
+            end.total_ms, end.first_token_ms
+        );
         let tokens = format!("{} tokens read, {} written", end.prompt_tokens, end.completion_tokens);
         format!("{}{}\n", line.below(), self.style.dim(&format!("{times}; {tokens}")))
     }

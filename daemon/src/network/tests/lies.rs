@@ -101,8 +101,18 @@ async fn gossip_is_forwarded_only_if_it_may_be_believed() {
     let advert = liar.advert(&card("a", 3));
     let hash = advert.card.payload_hash();
     liar.order(Order::Answer(AdvertResponse { adverts: vec![advert] })).await;
-    let current = liar.sealed_status(&fresh(hash));
-    liar.order(Order::Gossip(gossip(&current))).await;
+    // The node and the witness may not have joined their gossip yet: until they have, a status is heard by the node alone.
+    let mut current = liar.sealed_status(&fresh(hash));
+    for later in 0u64..15 {
+        let mut next = fresh(hash);
+        next.sequence += later;
+        current = liar.sealed_status(&next);
+        liar.order(Order::Gossip(gossip(&current))).await;
+        let arrives = witness.until("a good status", |heard| heard.gossip.contains(&gossip(&current)));
+        if tokio::time::timeout(std::time::Duration::from_secs(2), arrives).await.is_ok() {
+            break;
+        }
+    }
     node.sees(&["a"]).await;
 
     let mut forged = liar.sealed_status(&fresh(hash));

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes of a value: a long name; a sentence is longer.
 const VALUE_BYTES_MAX: usize = 80;
+/// Words of a value: a title has six; an order that somebody slips in needs more.
+const VALUE_WORDS_MAX: usize = 6;
 /// What ends or opens a sentence inside a line. A value has none of them.
 const BREAKS: [&str; 7] = [". ", "! ", "? ", ": ", "; ", "{{", "}}"];
 
@@ -46,7 +48,8 @@ impl<'a> Material<'a> {
         // Being put into a sentence, a value loses its full stop.
         let value = answer.strip_suffix('.').filter(|bare| !bare.ends_with('.')).unwrap_or(answer);
         let plain = !value.contains(char::is_control) && !BREAKS.iter().any(|mark| value.contains(mark));
-        if value.len() <= VALUE_BYTES_MAX && plain { Self::Value(value) } else { Self::Quoted(answer) }
+        let short = value.len() <= VALUE_BYTES_MAX && value.split_whitespace().count() <= VALUE_WORDS_MAX;
+        if short && plain { Self::Value(value) } else { Self::Quoted(answer) }
     }
 }
 
