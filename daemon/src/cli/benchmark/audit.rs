@@ -127,8 +127,8 @@ async fn measure(entry: &Entry, prompts: &[Asked], cheats: &[(String, PathBuf)])
     });
     let nulls = nulls.collect::<anyhow::Result<Vec<Null>>>()?;
     let rows = honest.iter().map(|(name, audits)| {
-        let judged: Vec<f64> = audits.iter().skip(1).step_by(2).map(|a| a.divergence).collect();
-        Honest::of(name, &judged, audits, &nulls)
+        let judged: Vec<&Audited> = audits.iter().skip(1).step_by(2).collect();
+        Honest::of(name, &judged, &nulls)
     });
     let honest = rows.collect();
     let mut found = Vec::new();

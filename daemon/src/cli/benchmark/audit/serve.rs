@@ -66,8 +66,8 @@ impl Asked {
 pub(super) struct Audited {
     /// In nats a token.
     pub(super) divergence: f64,
-    /// Whether every token is the one that the settings draw from the computed distribution.
-    pub(super) follows: bool,
+    /// How much likelier another token is than one that a greedy draw is said to have taken, at the most, in nats.
+    pub(super) gap: f32,
     pub(super) served_seconds: f64,
     pub(super) audit_seconds: f64,
 }
@@ -209,7 +209,7 @@ impl Auditor {
             Ok(_) | Err(inference::Error::Invalid(_)) => {
                 return Ok(Some(Audited {
                     divergence: f64::INFINITY,
-                    follows: false,
+                    gap: f32::INFINITY,
                     served_seconds: report.seconds,
                     audit_seconds: started.elapsed().as_secs_f64(),
                 }));
@@ -220,16 +220,17 @@ impl Auditor {
         let of_prompt = scored.prompt.iter().map(|(_, of)| of.clone());
         let computed: Vec<TokenLogprobs> = of_prompt.chain(scored.answer.iter().cloned()).collect();
         let reported: Vec<Reported> = report.prompt.iter().chain(&report.answer).cloned().collect();
-        let follows = report.ids.iter().zip(&scored.answer).all(|(id, of)| is_greedy(*id, of));
+        let gaps = report.ids.iter().zip(&scored.answer).map(|(id, of)| gap(*id, of));
+        let gap = gaps.fold(0.0, f32::max);
         let divergence = divergence(&reported, &computed);
-        Ok(Some(Audited { divergence, follows, served_seconds: report.seconds, audit_seconds }))
+        Ok(Some(Audited { divergence, gap, served_seconds: report.seconds, audit_seconds }))
     }
 }
 
-/// How much likelier another token may be than the one that a greedy draw took: the last bits of two shapes of a batch.
-const TIE: f32 = 5e-3;
-
-/// Whether a greedy draw takes this token.
-fn is_greedy(id: u32, computed: &TokenLogprobs) -> bool {
-    computed.top.first().is_none_or(|(best, logprob)| *best == id || computed.logprob >= logprob - TIE)
+/// How much likelier the likeliest token is than this one, which a greedy draw took.
+fn gap(id: u32, computed: &TokenLogprobs) -> f32 {
+    match computed.top.first() {
+        Some((best, logprob)) if *best != id => (logprob - computed.logprob).max(0.0),
+        _ => 0.0,
+    }
 }

@@ -6,6 +6,9 @@ use serde::Serialize;
 use super::HISTORY;
 use super::serve::Audited;
 
+/// Lead of another token, in nats, at which a text is not what the settings draw: the last bits of two shapes of a batch move
+/// log-probabilities by thousandths (flash attention by hundredths), a text from elsewhere leaves leads of several nats.
+const OUT_OF_PLACE: f32 = 0.1;
 /// Audits after which a cheat should be known.
 const WITHIN: [usize; 3] = [1, 3, 10];
 
@@ -16,24 +19,23 @@ pub(super) struct Honest {
     pub(super) judged: usize,
     pub(super) median: f64,
     pub(super) largest: f64,
-    /// Histories that end in a conviction.
+    /// Histories that end in a conviction, by their distances or by a token out of place.
     pub(super) convicted: usize,
-    /// Answers with a token that the settings would not have drawn.
-    pub(super) not_following: usize,
+    /// The largest lead of a token over the one that was drawn, in nats.
+    pub(super) largest_gap: f32,
 }
 
 impl Honest {
     /// `judged` are those that the null distributions have not seen.
-    pub(super) fn of(setting: &str, judged: &[f64], all: &[Audited], nulls: &[Null]) -> Self {
-        let convicted =
-            judged.chunks(HISTORY).filter(|history| finding(history, nulls) == Finding::Fail).count();
+    pub(super) fn of(setting: &str, judged: &[&Audited], nulls: &[Null]) -> Self {
+        let divergences: Vec<f64> = judged.iter().map(|audit| audit.divergence).collect();
         Self {
             setting: setting.to_owned(),
             judged: judged.len(),
-            median: median(judged.to_vec()),
-            largest: judged.iter().copied().fold(0.0, f64::max),
-            convicted,
-            not_following: all.iter().filter(|audit| !audit.follows).count(),
+            median: median(divergences.clone()),
+            largest: divergences.into_iter().fold(0.0, f64::max),
+            convicted: judged.chunks(HISTORY).filter(|history| is_convicted(history, nulls)).count(),
+            largest_gap: judged.iter().map(|audit| audit.gap).fold(0.0, f32::max),
         }
     }
 }
@@ -57,10 +59,7 @@ pub(super) fn judged(name: &str, audits: &[Audited], nulls: &[Null]) -> Cheat {
     let within = WITHIN.map(|count| {
         let histories = audits.windows(count.min(audits.len()).max(1));
         let all = histories.len().max(1) as f64;
-        let caught = histories.filter(|history| {
-            let own: Vec<f64> = history.iter().map(|a| a.divergence).collect();
-            history.iter().any(|a| !a.follows) || finding(&own, nulls) == Finding::Fail
-        });
+        let caught = histories.filter(|history| is_convicted(&history.iter().collect::<Vec<_>>(), nulls));
         caught.count() as f64 / all
     });
     let alarms = divergences.iter().filter(|d| **d >= ALARM).count() as f64 / audits.len().max(1) as f64;
@@ -74,10 +73,10 @@ pub(super) fn judged(name: &str, audits: &[Audited], nulls: &[Null]) -> Cheat {
     }
 }
 
-fn finding(divergences: &[f64], nulls: &[Null]) -> Finding {
+fn is_convicted(history: &[&Audited], nulls: &[Null]) -> bool {
     let mut suspicion = Suspicion::default();
-    divergences.iter().for_each(|divergence| suspicion.add(p_of_any(nulls, *divergence)));
-    suspicion.finding()
+    history.iter().for_each(|audit| suspicion.add(p_of_any(nulls, audit.divergence)));
+    suspicion.finding() == Finding::Fail || history.iter().any(|audit| audit.gap >= OUT_OF_PLACE)
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -94,18 +93,19 @@ pub(super) fn small(value: f64) -> String {
 mod tests {
     use super::*;
 
-    fn audit(divergence: f64, follows: bool) -> Audited {
-        Audited { divergence, follows, served_seconds: 1.0, audit_seconds: 0.5 }
+    fn audit(divergence: f64, gap: f32) -> Audited {
+        Audited { divergence, gap, served_seconds: 1.0, audit_seconds: 0.5 }
     }
 
     #[test]
     fn a_token_out_of_place_convicts_at_once_and_a_small_distance_in_time() {
-        let null = &[Null::of((1..=200).map(|i| f64::from(i) * 1e-9).collect()).unwrap()];
-        let honest = Honest::of("x", &[1e-7; 80], &[audit(1e-7, true)], null);
-        assert_eq!((honest.convicted, honest.not_following), (0, 0));
-        assert_eq!(judged("text", &[audit(1e-7, false), audit(1e-7, false)], null).within, [1.0; 3]);
-        let near = judged("near", &vec![audit(1.5e-6, true); 20], null);
+        let nulls = &[Null::of((1..=200).map(|i| f64::from(i) * 1e-9).collect()).unwrap()];
+        let (fine, tie) = (audit(1e-7, 0.0), audit(1e-7, 0.02));
+        let honest = Honest::of("x", &[&fine, &tie, &fine], nulls);
+        assert_eq!((honest.convicted, honest.judged, honest.largest_gap), (0, 3, 0.02));
+        assert_eq!(judged("text", &vec![audit(1e-7, 2.0); 2], nulls).within, [1.0; 3]);
+        let near = judged("near", &vec![audit(1.5e-6, 0.0); 20], nulls);
         assert!(near.within[0] < near.within[2] && near.within[2] == 1.0, "{near:?}");
-        assert_eq!(judged("far", &[audit(0.3, true)], null).alarms, 1.0);
+        assert_eq!(judged("far", &[audit(0.3, 0.0)], nulls).alarms, 1.0);
     }
 }
