@@ -84,6 +84,9 @@ fn a_codebook_places_experts_where_its_question_looks() {
     let book = Codebook::from_centres(&centres).unwrap();
     let placement = Placement::by_codebook("cells", &world(), &book, 1);
     assert!(placement.announced.iter().all(|cells| cells.len() == ANNOUNCED));
+    // Eight bits of two components tell half a degree apart, no less.
+    let looked_up: Vec<u32> = placement.looked_up.iter().flatten().copied().collect();
+    assert!(matches!(looked_up[..], [39..=41, 139..=141]), "{looked_up:?}");
     let report = &simulate(&world(), &[placement], UNCAPPED, 1)[0];
     assert_eq!((report.recall_at_1, report.recall_at_3), (1.0, 1.0));
     assert!(report.examined_share < 0.35, "{}", report.examined_share);
