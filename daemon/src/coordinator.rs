@@ -60,6 +60,8 @@ const QUESTIONS: u32 = 64;
 pub const QUESTIONS_MAX: u32 = 8_192;
 /// When to come back after `busy`: about the time a short question takes.
 const BUSY_RETRY_MS: u32 = 500;
+/// Cross-checks that may wait to be counted at a time; those beyond are not counted.
+const CROSS_CHECKS_MAX: usize = 64;
 
 /// How questions are answered unless they say otherwise.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -106,6 +108,8 @@ struct Inner {
     experience: Arc<experience::Experience>,
     intents: intents::Intents,
     questions: Arc<tokio::sync::Semaphore>,
+    /// Cross-checks that wait to be counted.
+    cross_checks: Arc<tokio::sync::Semaphore>,
     tracker: TaskTracker,
     stop: CancellationToken,
 }
@@ -124,12 +128,24 @@ impl Coordinator {
         let router = Arc::new(route::Router::new(encoder.clone(), network.clone(), experience.clone()));
         let intents = intents::Intents::new(encoder.clone());
         let questions = Arc::new(tokio::sync::Semaphore::new(config.questions as usize));
+        let cross_checks = Arc::new(tokio::sync::Semaphore::new(CROSS_CHECKS_MAX));
         let tracker = TaskTracker::new();
         let sorting = router.clone().keep_sorted();
         let stopped = stop.clone();
         tokio::spawn(async move { stopped.run_until_cancelled(sorting).await });
-        let inner =
-            Inner { config, encoder, network, host, router, experience, intents, questions, tracker, stop };
+        let inner = Inner {
+            config,
+            encoder,
+            network,
+            host,
+            router,
+            experience,
+            intents,
+            questions,
+            cross_checks,
+            tracker,
+            stop,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -188,6 +204,8 @@ impl Coordinator {
             if !aggregate::is_evidence(consensus.method, &voices) {
                 continue;
             }
+            // Weak evidence: a busy node's disk can do without some of it.
+            let Ok(place) = self.inner.cross_checks.clone().try_acquire_owned() else { continue };
             let said: Vec<_> =
                 consensus.opinions.iter().map(|o| (o.expert.advert.clone(), o.agrees)).collect();
             let (this, text) = (self.clone(), result.text.clone());
@@ -195,6 +213,7 @@ impl Coordinator {
                 if let Err(error) = this.cross_check(text, said).await {
                     tracing::warn!(%error, "a cross-check was not counted");
                 }
+                drop(place);
             });
         }
     }

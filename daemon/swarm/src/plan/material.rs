@@ -117,6 +117,14 @@ mod tests {
     }
 
     #[test]
+    fn placeholders_inside_an_answer_stay_as_they_are() {
+        assert_eq!(
+            put("Add {{1}} and {{2}}, not {{9}}.", &[(1, "4"), (2, "{{1}}")]),
+            "Add 4 and result 2, not {{9}}.\n\nResult 2, quoted:\n> {{1}}"
+        );
+    }
+
+    #[test]
     fn a_long_answer_is_cut_between_characters() {
         let long = "é".repeat(ANSWER_BYTES_MAX);
         let text = put("{{1}}", &[(1, &long)]);

@@ -119,22 +119,12 @@ fn find_alike(text: &str, line: &str) -> Option<Range<usize>> {
 
 /// Whether `a` is `b` misspelt; None if they are different words.
 fn alike(a: &str, b: &str) -> Option<bool> {
-    let (a, b): (Vec<char>, Vec<char>) =
-        (a.to_lowercase().chars().collect(), b.to_lowercase().chars().collect());
+    let (a, b) = (a.to_lowercase(), b.to_lowercase());
     if a == b {
         return Some(false);
     }
-    // Edit distance (Levenshtein 1966), a row at a time.
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    (row[b.len()] * 2 <= a.len().max(b.len())).then_some(true)
+    let longer = a.chars().count().max(b.chars().count());
+    (strsim::levenshtein(&a, &b) * 2 <= longer).then_some(true)
 }
 
 /// Runs without blanks, the signs around them aside.
