@@ -9,11 +9,19 @@
 //! often one looks.
 
 mod divergence;
+mod evidence;
+mod examine;
 mod null;
 mod places;
+mod replay;
+mod standing;
 mod suspicion;
 
 pub use divergence::{ALARM, Reported, STEP, TOP_MAX, divergence};
+pub use evidence::{Evidence, Notes, Position};
+pub use examine::{Claim, Computed, Examination, Misfits, OUT_OF_PLACE, P_WITHHELD};
 pub use null::{Null, NullError, p_of_any};
-pub use places::{PROMPT_PLACES, prompt_places};
+pub use places::{ANSWER_PLACES, PROMPT_PLACES, answer_places, prompt_places};
+pub use replay::{REPLAY_TOKENS_MAX, REPLAY_TOP, Replay, Scores};
+pub use standing::Standing;
 pub use suspicion::{Finding, Suspicion};

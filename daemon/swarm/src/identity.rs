@@ -87,8 +87,10 @@ pub enum Domain {
     Card,
     /// A live status.
     Status,
-    /// The hash of a finished task's transcript.
+    /// The hashes of a finished task's transcript and evidence.
     Transcript,
+    /// The same, when the evidence is opened.
+    Opening,
 }
 
 impl Domain {
@@ -97,6 +99,7 @@ impl Domain {
             Self::Card => b"polymath/1/card\0",
             Self::Status => b"polymath/1/status\0",
             Self::Transcript => b"polymath/1/transcript\0",
+            Self::Opening => b"polymath/1/opening\0",
         }
     }
 }

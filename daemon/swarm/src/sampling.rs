@@ -93,6 +93,32 @@ impl Sampler {
         Draw { id: id as u32, logprob }
     }
 
+    /// How far a token is from being drawn at this place; 0 for the one that [`Self::draw`] gives. Of a greedy draw, how much
+    /// likelier the likeliest token is, in nats; of a random one, twice the distance between the random number and the
+    /// token's share of the unit interval, in [0, 2]. What moves logits in their last bits moves both as little.
+    pub fn misfit(&self, logits: &[f32], recent: &[u32], index: u32, token: u32) -> f32 {
+        let penalised = self.penalised(logits, recent);
+        let logits = penalised.as_deref().unwrap_or(logits);
+        let Some(&logit) = logits.get(token as usize) else { return f32::INFINITY };
+        if self.settings.temperature > 0.0 {
+            self.misfit_random(logits, uniform(self.seed, index), token as usize) as f32
+        } else {
+            (maximum(logits) - clean(logit)).max(0.0)
+        }
+    }
+
+    fn misfit_random(&self, logits: &[f32], random: f64, token: usize) -> f64 {
+        let kept = self.kept(logits);
+        let total: f64 = kept.iter().map(|(_, weight)| weight).sum();
+        if total <= 0.0 {
+            return if token == 0 { 0.0 } else { 2.0 };
+        }
+        let below: f64 = kept.iter().filter(|(id, _)| *id < token).map(|(_, weight)| weight).sum();
+        let own = kept.iter().find(|(id, _)| *id == token).map_or(0.0, |(_, weight)| *weight);
+        let (low, high) = (below / total, (below + own) / total);
+        2.0 * f64::max(low - random, random - high).max(0.0)
+    }
+
     /// Logits after the penalties; `None` if they change nothing.
     fn penalised(&self, logits: &[f32], recent: &[u32]) -> Option<Vec<f32>> {
         let s = &self.settings;
@@ -114,15 +140,20 @@ impl Sampler {
     }
 
     fn draw_random(&self, logits: &[f32], random: f64) -> usize {
+        pick(self.kept(logits).into_iter(), random)
+    }
+
+    /// The tokens that may be drawn, by id, each with its weight; none if no logit is a finite number.
+    fn kept(&self, logits: &[f32]) -> Vec<(usize, f64)> {
         let s = &self.settings;
         let max = maximum(logits);
         if max == f32::NEG_INFINITY {
-            return 0;
+            return Vec::new();
         }
         let weight = |logit: f32| (f64::from(clean(logit) - max) / f64::from(s.temperature)).exp();
         let cut = s.top_k > 0 && (s.top_k as usize) < logits.len();
         if !cut && s.top_p >= 1.0 {
-            return pick(logits.iter().map(|&l| weight(l)).enumerate(), random);
+            return logits.iter().map(|&l| weight(l)).enumerate().collect();
         }
         let mut kept = if cut { likeliest(logits, s.top_k as usize) } else { Vec::new() };
         if s.top_p < 1.0 {
@@ -133,7 +164,7 @@ impl Sampler {
             };
         }
         kept.sort_unstable_by_key(|&(id, _)| id);
-        pick(kept.iter().map(|&(id, logit)| (id as usize, weight(logit))), random)
+        kept.iter().map(|&(id, logit)| (id as usize, weight(logit))).collect()
     }
 }
 

@@ -1,14 +1,17 @@
 //! One task as data: what an asker offers an expert, what the expert reports while it works, and the hash it
 //! commits to at the end. `network` carries these, `inference` is driven by them, `coordinator` joins both.
 //!
-//! [`Offer::check`] holds the bounds that both sides apply; [`transcript_hash`] is what a finished task is
-//! signed by.
+//! [`Offer::check`] holds the bounds that both sides apply; a finished task is signed by a [`Commitment`] to its
+//! [`transcript_hash`] and to the evidence that an audit may ask for.
 
 mod bounds;
+mod commitment;
 mod transcript;
 
 pub use bounds::OfferError;
-pub use transcript::{prompt_hash, running_hash, transcript_hash};
+pub(crate) use bounds::{check_messages, check_sampling};
+pub use commitment::{Backing, Commitment};
+pub use transcript::{Ending, prompt_hash, running_hash, transcript_hash};
 
 use crate::identity::Sha256Hash;
 use crate::sampling::Settings;
@@ -45,7 +48,7 @@ pub struct Message {
 /// What an asker wants done.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Offer {
-    /// Random; names the task in receipts and audits.
+    /// Random; names the task in receipts and audits, and decides which places of prompt and answer the expert reports.
     pub task_id: [u8; 16],
     /// Hash of the card of the expert that is asked.
     pub card: Sha256Hash,
@@ -116,6 +119,8 @@ pub enum TaskEvent {
         prompt_tokens: u32,
         /// Tokens generated.
         completion_tokens: u32,
+        /// What backs it.
+        backing: Backing,
     },
 }
 

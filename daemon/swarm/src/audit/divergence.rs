@@ -39,12 +39,12 @@ fn steps(logprob: f32) -> u16 {
 }
 
 /// Mean Kullback-Leibler divergence of the reported positions from the computed ones, in nats a token; 0 for none, infinite
-/// where their numbers differ.
+/// where their numbers differ. Both are rounded alike.
 ///
 /// Over the reported tokens and all others as one, each term as p ln(p/q) − p + q: terms that are never negative and add up to
 /// the divergence where both sum to one, so that rounding, which breaks the sums, adds squares of its errors only. A token
 /// that the auditor did not list has at most the probability of the last that it did, and is taken to have that.
-pub fn divergence(reported: &[Reported], computed: &[TokenLogprobs]) -> f64 {
+pub fn divergence(reported: &[Reported], computed: &[Reported]) -> f64 {
     if reported.len() != computed.len() {
         return f64::INFINITY;
     }
@@ -52,21 +52,21 @@ pub fn divergence(reported: &[Reported], computed: &[TokenLogprobs]) -> f64 {
     sum / reported.len().max(1) as f64
 }
 
-fn at(reported: &Reported, computed: &TokenLogprobs) -> f64 {
-    let rounded = |logprob: f32| f64::from(-f32::from(steps(logprob)) * STEP);
-    let least = computed.top.last().map_or(f64::NEG_INFINITY, |(_, logprob)| rounded(*logprob));
+fn at(reported: &Reported, computed: &Reported) -> f64 {
+    let logprob = |steps: u16| f64::from(-f32::from(steps) * STEP);
+    let least = computed.top.last().map_or(f64::NEG_INFINITY, |(_, steps)| logprob(*steps));
     let known = |id: u32| match computed.top.iter().find(|(other, _)| *other == id) {
-        Some((_, logprob)) => rounded(*logprob),
-        None if id == reported.id => rounded(computed.logprob),
+        Some((_, steps)) => logprob(*steps),
+        None if id == computed.id => logprob(computed.steps),
         None => least,
     };
     let (mut sum, mut rest) = (0.0, (1.0, 1.0));
     let listed = reported.top.iter().any(|(id, _)| *id == reported.id);
     let own = Some((reported.id, reported.steps)).filter(|_| !listed);
     for (id, steps) in reported.top.iter().copied().chain(own) {
-        let (p, q) = (f64::from(-f32::from(steps) * STEP), known(id));
-        sum += term(p.exp(), q.exp());
-        rest = (rest.0 - p.exp(), rest.1 - q.exp());
+        let (p, q) = (logprob(steps).exp(), known(id).exp());
+        sum += term(p, q);
+        rest = (rest.0 - p, rest.1 - q);
     }
     sum + term(rest.0.max(TAIL_MIN), rest.1.max(TAIL_MIN))
 }
@@ -100,10 +100,10 @@ mod tests {
         let logits: Vec<f32> = (0..60).map(|i| ((i * 37 % 23) as f32) / 3.0).collect();
         let shaken: Vec<f32> =
             logits.iter().zip(0..).map(|(l, i)| l + ((i * 7 % 5) as f32 - 2.0) * 1e-5).collect();
-        let found = divergence(&[reported(&logits)], &[position(&shaken)]);
+        let found = divergence(&[reported(&logits)], &[reported(&shaken)]);
         assert!(found < 1e-6, "{found}");
         let other: Vec<f32> = logits.iter().map(|l| l * 0.97).collect();
-        let found = divergence(&[reported(&logits)], &[position(&other)]);
+        let found = divergence(&[reported(&logits)], &[reported(&other)]);
         assert!(found > 1e-4, "{found}");
     }
 
@@ -112,8 +112,8 @@ mod tests {
         let sure = |others: f32| -> Vec<f32> {
             std::iter::once(20.0).chain(std::iter::repeat_n(others, 400)).collect()
         };
-        assert!(divergence(&[reported(&sure(0.0))], &[position(&sure(0.1))]) < 1e-7);
-        assert!(divergence(&[reported(&sure(0.0))], &[position(&sure(14.0))]) > 0.1);
+        assert!(divergence(&[reported(&sure(0.0))], &[reported(&sure(0.1))]) < 1e-7);
+        assert!(divergence(&[reported(&sure(0.0))], &[reported(&sure(14.0))]) > 0.1);
     }
 
     #[test]
@@ -127,14 +127,14 @@ mod tests {
         fn never_negative_and_zero_for_the_same(
             a in prop::collection::vec(-20.0f32..20.0, 30), b in prop::collection::vec(-20.0f32..20.0, 30)
         ) {
-            prop_assert!(divergence(&[reported(&a)], &[position(&b)]) >= 0.0);
-            prop_assert!(divergence(&[reported(&a)], &[position(&a)]) < 1e-9);
+            prop_assert!(divergence(&[reported(&a)], &[reported(&b)]) >= 0.0);
+            prop_assert!(divergence(&[reported(&a)], &[reported(&a)]) < 1e-9);
         }
 
         #[test]
         fn nonsense_stays_a_number(id in any::<u32>(), own in any::<f32>(), top in prop::collection::vec((any::<u32>(), any::<f32>()), 0..40)) {
             let strange = TokenLogprobs { logprob: own, top, pieces: Vec::new() };
-            let found = divergence(&[Reported::of(id, &strange)], &[position(&[0.0, 1.0])]);
+            let found = divergence(&[Reported::of(id, &strange)], &[reported(&[0.0, 1.0])]);
             prop_assert!(found >= 0.0 && !found.is_nan());
         }
     }

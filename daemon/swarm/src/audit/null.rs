@@ -1,5 +1,7 @@
 //! What honest audits of one setting look like: the divergences of many, measured.
 
+use serde::{Deserialize, Serialize};
+
 /// Audits that a null distribution rests on at the least: fewer say nothing of rare ones.
 const AUDITS_MIN: usize = 100;
 /// Quantiles that are kept of any number of audits.
@@ -20,11 +22,33 @@ pub enum NullError {
 }
 
 /// Divergences of honest audits.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Measured")]
 pub struct Null {
     /// Evenly spaced quantiles, the largest last.
     quantiles: Vec<f64>,
     audits: usize,
+}
+
+/// What a file says of one.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Measured {
+    quantiles: Vec<f64>,
+    audits: usize,
+}
+
+impl TryFrom<Measured> for Null {
+    type Error = NullError;
+
+    fn try_from(Measured { quantiles, audits }: Measured) -> Result<Self, NullError> {
+        let sound = quantiles.iter().all(|d| d.is_finite() && *d >= 0.0) && quantiles.is_sorted();
+        match (audits, quantiles.len()) {
+            (..AUDITS_MIN, _) => Err(NullError::TooFew(audits)),
+            (_, 1..=QUANTILES) if sound => Ok(Self { quantiles, audits }),
+            _ => Err(NullError::Unsound),
+        }
+    }
 }
 
 impl Null {
@@ -86,6 +110,21 @@ mod tests {
         assert_eq!(Null::of(vec![1e-8; 99]), Err(NullError::TooFew(99)));
         assert_eq!(Null::of(vec![f64::NAN; 100]), Err(NullError::Unsound));
         assert_eq!(Null::of(vec![-1.0; 100]), Err(NullError::Unsound));
+    }
+
+    #[test]
+    fn a_file_gives_it_back_or_is_refused() {
+        let null = Null::of((1..=1_000).map(|i| f64::from(i) / 1e9).collect()).unwrap();
+        let text = serde_json::to_string(&null).unwrap();
+        assert_eq!(serde_json::from_str::<Null>(&text).unwrap(), null);
+        for bad in [
+            r#"{"quantiles":[],"audits":500}"#,
+            r#"{"quantiles":[1e-9],"audits":5}"#,
+            r#"{"quantiles":[2e-9,1e-9],"audits":500}"#,
+            r#"{"quantiles":[-1e-9],"audits":500}"#,
+        ] {
+            assert!(serde_json::from_str::<Null>(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

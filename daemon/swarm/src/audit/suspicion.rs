@@ -19,6 +19,17 @@ pub enum Finding {
     Inconclusive,
 }
 
+impl Finding {
+    /// As programs read it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
 /// Evidence against one expert and model, from its audits in order.
 ///
 /// Each audit's p-value becomes an e-value, ½ p^(−½), whose mean is at most 1 for the honest (calibrators: Vovk and Wang 2021);
@@ -51,11 +62,33 @@ impl Suspicion {
         self.log_evidence.max(0.0).exp()
     }
 
+    /// Whether no honest expert's audits are likely to be like that, though some may be.
+    pub fn is_suspicious(&self) -> bool {
+        self.convicted || self.log_evidence >= SUSPECT.ln()
+    }
+
+    /// Takes a contradiction that the expert signed itself: no statistics are needed.
+    pub fn convict(&mut self) {
+        self.audits = self.audits.saturating_add(1);
+        self.convicted = true;
+    }
+
+    /// What a store keeps: the logarithm of the evidence, the number of audits, whether it is convicted.
+    pub fn parts(&self) -> (f64, u32, bool) {
+        (self.log_evidence, self.audits, self.convicted)
+    }
+
+    /// From what a store kept.
+    pub fn from_parts((log_evidence, audits, convicted): (f64, u32, bool)) -> Self {
+        let log_evidence = if log_evidence.is_nan() { 0.0 } else { log_evidence };
+        Self { log_evidence, audits, convicted }
+    }
+
     /// What it comes to. A conviction stays.
     pub fn finding(&self) -> Finding {
         if self.convicted {
             Finding::Fail
-        } else if self.audits >= PASSED_AUDITS && self.log_evidence < SUSPECT.ln() {
+        } else if self.audits >= PASSED_AUDITS && !self.is_suspicious() {
             Finding::Pass
         } else {
             Finding::Inconclusive

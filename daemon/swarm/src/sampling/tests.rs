@@ -156,3 +156,35 @@ proptest! {
         prop_assert!((0.0..1.0).contains(&uniform(seed, index)));
     }
 }
+
+proptest! {
+    #[test]
+    fn the_token_drawn_is_never_a_misfit(
+        logits in prop::collection::vec(-8.0f32..8.0, 2..60),
+        (seed, index) in (any::<u64>(), any::<u32>()),
+        (temperature, top_k, top_p) in (prop::sample::select(vec![0.0f32, 0.7, 1.5]), 0u32..20, 0.2f32..1.0),
+        frequency_penalty in 0.0f32..2.0,
+    ) {
+        let settings = Settings { temperature, top_k, top_p, frequency_penalty, ..Settings::default() };
+        let sampler = Sampler { settings, seed };
+        let recent = [0, 1, 1];
+        let drawn = sampler.draw(&logits, &recent, index);
+        prop_assert!(sampler.misfit(&logits, &recent, index, drawn.id) < 1e-6);
+        // Last bits move it as little.
+        let shaken: Vec<f32> = logits.iter().map(|l| l * (1.0 + 1e-6)).collect();
+        let misfit = sampler.misfit(&shaken, &recent, index, drawn.id);
+        prop_assert!(misfit < 1e-3 || top_p < 1.0 || top_k > 0, "{misfit}");
+        prop_assert_eq!(sampler.misfit(&logits, &recent, index, 60), f32::INFINITY);
+    }
+}
+
+#[test]
+fn a_text_from_elsewhere_is_misfit() {
+    let logits = [4.0, 1.0, 0.0, -1.0];
+    let greedy = Sampler { settings: Settings::default(), seed: 1 };
+    assert!((greedy.misfit(&logits, &[], 0, 1) - 3.0).abs() < 1e-6);
+    let random = Sampler { settings: Settings { temperature: 1.0, ..Settings::default() }, seed: 1 };
+    let misfits: Vec<f32> = (0..100).map(|index| random.misfit(&logits, &[], index, 3)).collect();
+    let far = misfits.iter().filter(|misfit| **misfit > 0.1).count();
+    assert!(far > 80, "{far} of 100");
+}

@@ -2,8 +2,8 @@
 //! rules, so an honest asker is never told off by an expert for something it could have known.
 
 use super::{
-    DEADLINE_MS_MAX, GRAMMAR_BYTES_MAX, MESSAGES_MAX, OFFER_TEXT_BYTES_MAX, Offer, STOP_BYTES_MAX, STOP_MAX,
-    TOKENS_MAX, TOP_LOGPROBS_MAX,
+    DEADLINE_MS_MAX, GRAMMAR_BYTES_MAX, MESSAGES_MAX, Message, OFFER_TEXT_BYTES_MAX, Offer, STOP_BYTES_MAX,
+    STOP_MAX, TOKENS_MAX, TOP_LOGPROBS_MAX,
 };
 use crate::sampling::Settings;
 use std::ops::RangeInclusive;
@@ -30,7 +30,7 @@ pub struct OfferError {
 impl Offer {
     /// Checks every field against the limits of this module.
     pub fn check(&self) -> Result<(), OfferError> {
-        self.check_messages()?;
+        check_messages(&self.messages)?;
         check_sampling(&self.sampling)?;
         ensure((1..=TOKENS_MAX).contains(&self.max_tokens), "max_tokens", "must be 1 to 131,072")?;
         ensure((1..=DEADLINE_MS_MAX).contains(&self.deadline_ms), "deadline_ms", "must be 1 to 1,800,000")?;
@@ -41,20 +41,22 @@ impl Offer {
         let grammar_fits = self.grammar.as_ref().is_none_or(|g| (1..=GRAMMAR_BYTES_MAX).contains(&g.len()));
         ensure(grammar_fits, "grammar", "must have 1 to 65,536 bytes")
     }
-
-    fn check_messages(&self) -> Result<(), OfferError> {
-        const FIELD: &str = "messages";
-        ensure(self.messages.len() <= MESSAGES_MAX, FIELD, "are more than 256")?;
-        let bytes: usize = self.messages.iter().map(|message| message.content.len()).sum();
-        ensure(bytes <= OFFER_TEXT_BYTES_MAX, FIELD, "have more than 256 KiB of text")?;
-        let mut roles = self.messages.iter().map(|message| message.role.as_str());
-        let known = roles.clone().all(|role| matches!(role, "system" | "user" | "assistant"));
-        ensure(known, FIELD, "have a role that is not system, user or assistant")?;
-        ensure(roles.next_back() == Some("user"), FIELD, "must end with the user's")
-    }
 }
 
-fn check_sampling(settings: &Settings) -> Result<(), OfferError> {
+/// The bounds of a conversation.
+pub(crate) fn check_messages(messages: &[Message]) -> Result<(), OfferError> {
+    const FIELD: &str = "messages";
+    ensure(messages.len() <= MESSAGES_MAX, FIELD, "are more than 256")?;
+    let bytes: usize = messages.iter().map(|message| message.content.len()).sum();
+    ensure(bytes <= OFFER_TEXT_BYTES_MAX, FIELD, "have more than 256 KiB of text")?;
+    let mut roles = messages.iter().map(|message| message.role.as_str());
+    let known = roles.clone().all(|role| matches!(role, "system" | "user" | "assistant"));
+    ensure(known, FIELD, "have a role that is not system, user or assistant")?;
+    ensure(roles.next_back() == Some("user"), FIELD, "must end with the user's")
+}
+
+/// The bounds of sampler settings.
+pub(crate) fn check_sampling(settings: &Settings) -> Result<(), OfferError> {
     // A range contains neither NaN nor the infinities.
     ensure(TEMPERATURE.contains(&settings.temperature), "temperature", "must be 0 to 10")?;
     ensure(settings.top_p > 0.0 && settings.top_p <= 1.0, "top_p", "must be above 0 and at most 1")?;
@@ -70,7 +72,7 @@ fn ensure(holds: bool, field: &'static str, reason: &'static str) -> Result<(), 
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Message, transcript::tests::offer};
+    use super::super::transcript::tests::offer;
     use super::*;
 
     #[test]

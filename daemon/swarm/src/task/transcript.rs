@@ -3,7 +3,7 @@
 //! Everything is encoded canonically before it is hashed: a label of its own for each kind of hash, integers
 //! little-endian, and a length before whatever has one. Two different inputs never give the same bytes.
 
-use super::{Message, Offer};
+use super::{FinishReason, Message, Offer};
 use crate::identity::Sha256Hash;
 use crate::sampling::Settings;
 use sha2::{Digest, Sha256};
@@ -30,9 +30,20 @@ pub fn running_hash(previous: Sha256Hash, ids: &[u32]) -> Sha256Hash {
     })
 }
 
+/// How a task ended, as the expert signs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending<'a> {
+    /// The tokens, all of them.
+    pub ids: &'a [u32],
+    /// Why there are no more.
+    pub finish_reason: FinishReason,
+    /// Tokens of the templated prompt.
+    pub prompt_tokens: u32,
+}
+
 /// Hashes a finished task: the task's id, its prompt, the model, everything that decides which tokens are
-/// drawn, and the tokens. The expert signs this, under [`Domain::Transcript`](crate::identity::Domain).
-pub fn transcript_hash(offer: &Offer, model: Sha256Hash, ids: &[u32]) -> Sha256Hash {
+/// drawn, the tokens, and how it ended. The expert signs this, see [`Commitment`](super::Commitment).
+pub fn transcript_hash(offer: &Offer, model: Sha256Hash, ending: Ending<'_>) -> Sha256Hash {
     let mut out = Canonical::new(b"polymath/1/transcript-hash\0");
     out.bytes(&offer.task_id);
     out.bytes(&offer.card.0);
@@ -46,10 +57,15 @@ pub fn transcript_hash(offer: &Offer, model: Sha256Hash, ids: &[u32]) -> Sha256H
         out.bytes(stop.as_bytes());
     }
     out.bytes(offer.grammar.as_deref().unwrap_or_default().as_bytes());
-    out.length(ids.len());
-    for id in ids {
+    out.length(ending.ids.len());
+    for id in ending.ids {
         out.u32(*id);
     }
+    out.u32(match ending.finish_reason {
+        FinishReason::Stop => 0,
+        FinishReason::Length => 1,
+    });
+    out.u32(ending.prompt_tokens);
     out.finish()
 }
 
@@ -147,11 +163,15 @@ pub(super) mod tests {
         assert_eq!(distinct.len(), hashes.len());
     }
 
+    fn ending(ids: &[u32]) -> Ending<'_> {
+        Ending { ids, finish_reason: FinishReason::Stop, prompt_tokens: 11 }
+    }
+
     #[test]
     fn whatever_decides_the_tokens_changes_the_transcript_hash() {
         type Change = fn(&mut Offer);
         let model = Sha256Hash([3; 32]);
-        let base = transcript_hash(&offer(), model, &[7, 8]);
+        let base = transcript_hash(&offer(), model, ending(&[7, 8]));
         let changes: &[Change] = &[
             |o| o.task_id[0] ^= 1,
             |o| o.card.0[0] ^= 1,
@@ -172,11 +192,15 @@ pub(super) mod tests {
         for (index, change) in changes.iter().enumerate() {
             let mut changed = offer();
             change(&mut changed);
-            assert_ne!(transcript_hash(&changed, model, &[7, 8]), base, "change {index}");
+            assert_ne!(transcript_hash(&changed, model, ending(&[7, 8])), base, "change {index}");
         }
-        assert_ne!(transcript_hash(&offer(), Sha256Hash([4; 32]), &[7, 8]), base);
-        assert_ne!(transcript_hash(&offer(), model, &[8, 7]), base);
-        assert_ne!(transcript_hash(&offer(), model, &[7]), base);
+        assert_ne!(transcript_hash(&offer(), Sha256Hash([4; 32]), ending(&[7, 8])), base);
+        assert_ne!(transcript_hash(&offer(), model, ending(&[8, 7])), base);
+        assert_ne!(transcript_hash(&offer(), model, ending(&[7])), base);
+        let cut = Ending { finish_reason: FinishReason::Length, ..ending(&[7, 8]) };
+        assert_ne!(transcript_hash(&offer(), model, cut), base);
+        let longer = Ending { prompt_tokens: 12, ..ending(&[7, 8]) };
+        assert_ne!(transcript_hash(&offer(), model, longer), base);
     }
 
     #[test]
@@ -184,7 +208,10 @@ pub(super) mod tests {
         let mut negative = offer();
         negative.sampling.temperature = -0.0;
         let model = Sha256Hash::default();
-        assert_eq!(transcript_hash(&negative, model, &[]), transcript_hash(&offer(), model, &[]));
+        assert_eq!(
+            transcript_hash(&negative, model, ending(&[])),
+            transcript_hash(&offer(), model, ending(&[]))
+        );
     }
 
     /// Values that other implementations, and later versions of this one, must agree with.
@@ -192,12 +219,12 @@ pub(super) mod tests {
     fn golden_values() {
         let prompt = prompt_hash(&offer().messages);
         let running = running_hash(Sha256Hash::default(), &[1, 2, 3]);
-        let transcript = transcript_hash(&offer(), Sha256Hash([3; 32]), &[1, 2, 3]);
+        let transcript = transcript_hash(&offer(), Sha256Hash([3; 32]), ending(&[1, 2, 3]));
         assert_eq!(prompt.to_string(), "0ccb0e15e82bde7604552311ce7ae1bc61612f8b38e6753c2eaee41d515c9197");
         assert_eq!(running.to_string(), "f2032b5b5b68166de50faefebf08f31965507f5555eb836098863a12700dade7");
         assert_eq!(
             transcript.to_string(),
-            "3164eb97079b8f0c42b76b681631fac6adb6c484bea46a8ca867d59fbda3c572"
+            "b110d7f0be39870b39e5879042c2f00edec905cb973414071228dc9a8183b010"
         );
     }
 
