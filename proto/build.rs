@@ -3,7 +3,12 @@
 use prost::Message as _;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    const FILES: [&str; 3] = ["polymath/v1/advert.proto", "polymath/v1/task.proto", "polymath/v1/node.proto"];
+    const FILES: [&str; 4] = [
+        "polymath/v1/advert.proto",
+        "polymath/v1/task.proto",
+        "polymath/v1/audit.proto",
+        "polymath/v1/node.proto",
+    ];
     println!("cargo:rerun-if-changed=polymath");
     let descriptors = protox::compile(FILES, ["."])?;
     let out = std::path::PathBuf::from(std::env::var("OUT_DIR")?);

@@ -13,6 +13,7 @@
 //! that its embeddings are those of its text. It is the only module that names libp2p.
 
 mod addresses;
+pub mod audit;
 mod behaviour;
 mod bootstrap;
 mod checks;
@@ -43,7 +44,9 @@ pub const PROVIDERS_PER_LOOKUP_MAX: usize = event_loop::PROVIDERS_PER_LOOKUP_MAX
 use event_loop::{Announcement, Command, EventLoop, Surroundings};
 use futures::future::BoxFuture;
 use libp2p::Multiaddr;
-use polymath_swarm::capability::Card;
+use polymath_proto::v1::AuditResponse;
+use polymath_swarm::audit::{Computed, Evidence, Replay};
+use polymath_swarm::capability::{Advert, Card};
 use polymath_swarm::cells::{CellId, Codebook};
 use polymath_swarm::embedding::SpaceId;
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
@@ -190,7 +193,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// Listens, begins to dial the bootstrap peers, and serves `tasks` to whoever asks.
+    /// Listens, begins to dial the bootstrap peers, and has `service` do what others ask for.
     ///
     /// # Errors
     /// [`Error::Listen`] if a port is in use, [`Error::Address`] and [`Error::Namespace`] for settings that do
@@ -201,14 +204,14 @@ impl Network {
         space: SpaceId,
         codebook: Arc<Codebook>,
         claims: Arc<dyn ClaimCheck>,
-        tasks: Arc<dyn task::Service>,
+        service: Arc<impl task::Service + audit::Service>,
     ) -> Result<Self, Error> {
         let names = behaviour::Names::new(&config.namespace, space)?;
         let listen = parse_listen(&config.listen)?;
         let bootstrap = bootstrap::Bootstrap::new(&config.bootstrap, Instant::now())?;
         let (task_streams, incoming) = streams::Behaviour::new();
         let swarm = behaviour::build(&config, &identity, &names, task_streams)?;
-        let streams = Streams::start(incoming, &identity, tasks);
+        let streams = Streams::start(incoming, &identity, service.clone());
         let (commands, received) = mpsc::channel(COMMANDS_MAX);
         let (writer, directory) = directory::Writer::new();
         let peer = identity.peer();
@@ -216,7 +219,7 @@ impl Network {
         let checker = checks::Checker::new(space, codebook.dimension(), claims);
         let peers_max = config.peers_max;
         let surroundings = Surroundings { identity, names, space, codebook, checker, peers_max };
-        let mut event_loop = EventLoop::new(swarm, received, writer, bootstrap, surroundings);
+        let mut event_loop = EventLoop::new(swarm, received, writer, bootstrap, surroundings, service);
         event_loop.listen(&listen).instrument(span.clone()).await?;
         tokio::spawn(event_loop.run().instrument(span));
         Ok(Self { commands, directory, streams, peer })
@@ -280,6 +283,45 @@ impl Network {
         let stopped = |_| TaskError::Unreachable(Error::Stopped.to_string());
         self.commands.send(command).await.map_err(stopped)?;
         self.streams.ask(opening, &advert, offer).await
+    }
+
+    /// Has an expert open what it committed to for a task that this node asked. Whether it may be believed is for the caller to
+    /// verify.
+    ///
+    /// # Errors
+    /// As the expert says, or [`TaskError::Unreachable`].
+    pub async fn challenge(
+        &self,
+        peer: PeerKey,
+        task_id: [u8; 16],
+    ) -> Result<(Evidence, [u8; 64]), TaskError> {
+        let request = audit::Request::Challenge { task_id };
+        audit::opening_of(self.audit(peer, &[], request).await?)
+    }
+
+    /// Has a node that serves the same model compute an answer again; `None` if the model cannot have written it.
+    ///
+    /// # Errors
+    /// As the node says, or [`TaskError::Unreachable`].
+    pub async fn replay(&self, auditor: &Advert, replay: Replay) -> Result<Option<Computed>, TaskError> {
+        let request = audit::Request::Replay(Box::new(replay));
+        audit::replayed_of(self.audit(auditor.peer, &auditor.status.addresses, request).await?)
+    }
+
+    async fn audit(
+        &self,
+        peer: PeerKey,
+        addresses: &[String],
+        request: audit::Request,
+    ) -> Result<AuditResponse, TaskError> {
+        let peer =
+            peers::id_of(peer).ok_or_else(|| TaskError::Unreachable("no valid peer key".to_owned()))?;
+        let addresses = addresses.iter().filter_map(|a| a.parse::<Multiaddr>().ok()).collect();
+        let (answer, response) = oneshot::channel();
+        let stopped = || TaskError::Unreachable(Error::Stopped.to_string());
+        let command = Command::Audit { peer, addresses, request, answer };
+        self.commands.send(command).await.map_err(|_| stopped())?;
+        response.await.map_err(|_| stopped())?
     }
 
     /// The connected peers.

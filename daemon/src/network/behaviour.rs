@@ -6,7 +6,7 @@
 use super::store::{ProviderStore, RECORD_LIFETIME};
 use super::wire::GOSSIP_BYTES_MAX;
 use super::{Config, Error, Identity};
-use super::{exchange, streams};
+use super::{audit, exchange, streams};
 use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::gossipsub::{self, IdentTopic, MessageAuthenticity, MessageId, ValidationMode};
 use libp2p::identity::Keypair;
@@ -67,6 +67,7 @@ const IDENTIFY_CACHE: usize = 256;
 pub(super) struct Behaviour {
     pub(super) limits: connection_limits::Behaviour,
     pub(super) exchange: exchange::Behaviour,
+    pub(super) audits: audit::Behaviour,
     pub(super) tasks: streams::Behaviour,
     pub(super) gossip: Gossip,
     pub(super) identify: identify::Behaviour,
@@ -156,6 +157,7 @@ fn behaviour(
     Ok(Behaviour {
         limits: connection_limits::Behaviour::new(limits(config)),
         exchange: exchange::behaviour(),
+        audits: audit::behaviour(),
         tasks,
         gossip: gossip(names)?,
         identify: identify::Behaviour::new(identify),

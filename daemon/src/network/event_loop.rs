@@ -8,10 +8,11 @@
 //!
 //! Every reaction is short and awaits nothing: verification runs in tasks of its own and comes back as an
 //! event, replies go through oneshot channels, task streams are served elsewhere. The reactions are grouped
-//! by what they are about: [`commands`], [`connections`], [`discovery`], [`fetches`], [`gossip`], [`lookups`],
+//! by what they are about: [`audits`], [`commands`], [`connections`], [`discovery`], [`fetches`], [`gossip`], [`lookups`],
 //! [`own`]. The loop ends when it is told to or when the last handle is dropped; either way it says goodbye
 //! for its experts first.
 
+mod audits;
 mod commands;
 mod connections;
 mod discovery;
@@ -24,12 +25,14 @@ pub(super) use commands::Command;
 pub(super) use own::Announcement;
 
 use super::addresses::{Locality, try_bind};
+use super::audit;
 use super::behaviour::{Behaviour, BehaviourEvent, Names};
 use super::bootstrap::Bootstrap;
 use super::checks::{Checked, Checker};
 use super::directory::Writer;
 use super::peers::Peers;
 use super::{Error, Identity, clock};
+use audits::Audits;
 use fetches::Fetches;
 use futures::StreamExt as _;
 use libp2p::core::transport::ListenerId;
@@ -79,6 +82,7 @@ pub(super) struct EventLoop {
     own: Own,
     fetches: Fetches,
     checks: JoinSet<(PeerId, Checked)>,
+    audits: Audits,
     lookups: Lookups,
     routing: discovery::Routing,
     probing: HashSet<PeerId>,
@@ -92,6 +96,7 @@ impl EventLoop {
         directory: Writer,
         bootstrap: Bootstrap,
         surroundings: Surroundings,
+        service: Arc<dyn audit::Service>,
     ) -> Self {
         Self {
             swarm,
@@ -104,6 +109,7 @@ impl EventLoop {
             own: Own::default(),
             fetches: Fetches::default(),
             checks: JoinSet::new(),
+            audits: Audits::new(service),
             lookups: Lookups::default(),
             routing: discovery::Routing::default(),
             probing: HashSet::new(),
@@ -158,6 +164,7 @@ impl EventLoop {
                     Some(command) => self.on_command(command),
                 },
                 Some(checked) = self.checks.join_next() => self.on_checked(checked),
+                Some(served) = self.audits.served.join_next() => self.on_audit_served(served),
                 _ = tick.tick() => self.on_tick(),
             }
         };
@@ -193,6 +200,7 @@ impl EventLoop {
     fn on_behaviour_event(&mut self, event: BehaviourEvent) {
         match event {
             BehaviourEvent::Exchange(event) => self.on_exchange(event),
+            BehaviourEvent::Audits(event) => self.on_audit(event),
             BehaviourEvent::Gossip(event) => self.on_gossip(event),
             BehaviourEvent::Identify(event) => self.on_identify(event),
             BehaviourEvent::Ping(event) => self.on_ping(event),

@@ -1,15 +1,17 @@
 //! What the tests of this module are made of: cards, statuses, a claim check and a task service that are
 //! plainly fake, and real nodes on loopback.
 
+use super::audit;
 use super::task::{Job, Service};
 use super::{ClaimCheck, Config, Identity, Network, SlotUse};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use polymath_swarm::audit::{Computed, Evidence, Replay, Reported};
 use polymath_swarm::capability::{Card, ExpertKind, ModelFacts, Status};
 use polymath_swarm::cells::Codebook;
 use polymath_swarm::embedding::{Embedding, SpaceId};
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
-use polymath_swarm::task::{Offer, TaskError};
+use polymath_swarm::task::{Commitment, Offer, TaskError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -93,12 +95,28 @@ impl ClaimCheck for FakeClaims {
     }
 }
 
-/// Is always busy, for 7 ms.
+/// Is always busy, for 7 ms; as an auditor it knows no task, and computes the same of every answer that ended.
 pub(super) struct BusyService;
 
 impl Service for BusyService {
     fn accept(&self, _: PeerKey, _: Offer) -> BoxFuture<'_, Result<Job, TaskError>> {
         async { Err(TaskError::Busy { retry_after_ms: 7 }) }.boxed()
+    }
+
+    fn committed(&self, _: PeerKey, _: Commitment, _: Evidence) {}
+}
+
+impl audit::Service for BusyService {
+    fn opened(&self, peer: PeerKey, task_id: [u8; 16]) -> Result<(Commitment, Evidence), TaskError> {
+        let _ = (peer, task_id);
+        Err(TaskError::Refused { code: "unknown_task".to_owned(), message: "never heard of it".to_owned() })
+    }
+
+    fn replay(&self, _: PeerKey, replay: Replay) -> BoxFuture<'_, Result<Option<Computed>, TaskError>> {
+        let evidence =
+            Evidence { end: Some(Reported { id: 3, steps: 4, top: vec![(3, 4)] }), ..Evidence::default() };
+        let computed = Computed { evidence, prompt_tokens: 7, ..Computed::default() };
+        async move { Ok(replay.ended.then_some(computed)) }.boxed()
     }
 }
 

@@ -25,7 +25,7 @@ mod frame;
 mod progress;
 #[cfg(test)]
 mod tests;
-mod wire;
+pub(super) mod wire;
 
 pub use accept::{Limits, accept_loop};
 pub use asker::{Asker, Expert, RemoteTask};
@@ -33,12 +33,13 @@ pub use expert::{Served, serve};
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
+use polymath_swarm::audit::Evidence;
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
-use polymath_swarm::task::{Offer, TaskError, TaskEvent};
+use polymath_swarm::task::{Commitment, Offer, TaskError, TaskEvent};
 use std::time::Duration;
 
 /// The protocol's name; its last part is the version of the wire format.
-pub const PROTOCOL: &str = "/polymath/task/1";
+pub const PROTOCOL: &str = "/polymath/task/2";
 
 /// How long an expert is silent before it says that it is still there. A quarter of [`SILENCE_MAX`], so that
 /// three heartbeats can be late before anybody is called dead.
@@ -60,6 +61,10 @@ pub trait Service: Send + Sync + 'static {
     /// Takes on `offer` from `peer`, or says why not: [`TaskError::Busy`] or [`TaskError::Refused`].
     /// Dropping the future withdraws the offer.
     fn accept(&self, peer: PeerKey, offer: Offer) -> BoxFuture<'_, Result<Job, TaskError>>;
+
+    /// Keeps what a task of `peer` commits to until it may no longer be challenged; called before the asker hears that it
+    /// is done.
+    fn committed(&self, peer: PeerKey, commitment: Commitment, evidence: Evidence);
 }
 
 /// Work that was taken on.

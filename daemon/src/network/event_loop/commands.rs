@@ -1,8 +1,10 @@
 //! What handles ask of the loop.
 
+use super::audits::Answer;
 use super::own::Announcement;
 use super::{Error, EventLoop};
 use crate::network::PeerInfo;
+use crate::network::audit::Request;
 use crate::network::streams::Reply;
 use libp2p::{Multiaddr, PeerId};
 use polymath_swarm::cells::CellId;
@@ -15,6 +17,7 @@ pub(in crate::network) enum Command {
     Announce { announcement: Box<Announcement>, reply: oneshot::Sender<Result<Sha256Hash, Error>> },
     Withdraw { card: Sha256Hash, reply: oneshot::Sender<()> },
     Find { cells: Vec<CellId>, reply: oneshot::Sender<Result<usize, Error>> },
+    Audit { peer: PeerId, addresses: Vec<Multiaddr>, request: Request, answer: Answer },
     OpenStream { peer: PeerId, addresses: Vec<Multiaddr>, reply: Reply },
     Peers { reply: oneshot::Sender<Vec<PeerInfo>> },
     ListenAddresses { reply: oneshot::Sender<Vec<String>> },
@@ -32,6 +35,10 @@ impl EventLoop {
                 let _ = reply.send(());
             }
             Command::Find { cells, reply } => self.find(&cells, reply),
+            Command::Audit { peer, addresses, request, answer } => {
+                self.meet(peer, addresses);
+                self.ask_audit(peer, request, answer);
+            }
             Command::OpenStream { peer, addresses, reply } => {
                 // A dial that fails at once answers those who wait, so they must be waiting by then.
                 self.swarm.behaviour_mut().tasks.open(peer, reply);

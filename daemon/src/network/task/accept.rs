@@ -5,8 +5,9 @@ use super::{Job, Service, serve};
 use ed25519_dalek::SigningKey;
 use futures::future::BoxFuture;
 use futures::{AsyncRead, AsyncWrite, FutureExt, Stream, StreamExt};
+use polymath_swarm::audit::Evidence;
 use polymath_swarm::identity::PeerKey;
-use polymath_swarm::task::{Offer, TaskError};
+use polymath_swarm::task::{Commitment, Offer, TaskError};
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
@@ -122,4 +123,7 @@ impl Service for Full {
     fn accept(&self, _: PeerKey, _: Offer) -> BoxFuture<'_, Result<Job, TaskError>> {
         async { Err(TaskError::Busy { retry_after_ms: RETRY_AFTER_MS }) }.boxed()
     }
+
+    // It takes nothing on.
+    fn committed(&self, _: PeerKey, _: Commitment, _: Evidence) {}
 }

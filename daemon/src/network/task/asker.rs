@@ -10,8 +10,8 @@ use super::progress::Progress;
 use super::wire::{Finish, Report, Request, decode_report, encode_request};
 use super::{LAST_WORD_TIME_MAX, OFFER_TIME_MAX, SILENCE_MAX};
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite};
-use polymath_swarm::identity::{Domain, Envelope, PeerKey, Sha256Hash};
-use polymath_swarm::task::{Offer, TaskError, TaskEvent, transcript_hash};
+use polymath_swarm::identity::{PeerKey, Sha256Hash};
+use polymath_swarm::task::{Backing, Commitment, Ending, Offer, TaskError, TaskEvent, transcript_hash};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -228,21 +228,23 @@ impl Conversation {
 
     fn finish(&self, finish: Finish) -> Result<TaskEvent, TaskError> {
         let ids = self.progress.ids();
-        let Finish { finish_reason, prompt_tokens, completion_tokens, transcript, signature } = finish;
+        let Finish { finish_reason, prompt_tokens, completion_tokens, transcript, evidence, signature } =
+            finish;
         if usize::try_from(completion_tokens) != Ok(ids.len()) {
             return Err(broken("its count of tokens is not what it sent"));
         }
         if prompt_tokens > PROMPT_TOKENS_MAX {
             return Err(broken("its count of prompt tokens is out of all proportion"));
         }
-        if transcript != transcript_hash(&self.offer, self.expert.model, ids) {
+        let ending = Ending { ids, finish_reason, prompt_tokens };
+        if transcript != transcript_hash(&self.offer, self.expert.model, ending) {
             return Err(broken("the transcript is not that of this task, these tokens and the card's model"));
         }
-        let payload = transcript.0.to_vec();
-        Envelope { payload, signer: self.expert.peer, signature }
-            .verify(Domain::Transcript)
-            .map_err(|error| broken(&error.to_string()))?;
-        Ok(TaskEvent::Done { finish_reason, prompt_tokens, completion_tokens })
+        let task_id = self.offer.task_id;
+        let signed = Commitment { task_id, transcript, evidence: evidence.unwrap_or_default(), signature };
+        signed.verify(self.expert.peer).map_err(|error| broken(&error.to_string()))?;
+        let backing = evidence.map_or(Backing::None, |_| Backing::Signed(Box::new(signed)));
+        Ok(TaskEvent::Done { finish_reason, prompt_tokens, completion_tokens, backing })
     }
 
     /// Tells the reader how it ended, however long the reader takes to get there.

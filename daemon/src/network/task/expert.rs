@@ -13,8 +13,11 @@ use super::wire::{
 use super::{HEARTBEAT, Job, LAST_WORD_TIME_MAX, OFFER_TIME_MAX, Service, WRITE_STALL_MAX};
 use ed25519_dalek::SigningKey;
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, FutureExt, StreamExt};
-use polymath_swarm::identity::{Domain, Envelope, PeerKey};
-use polymath_swarm::task::{FinishReason, Offer, TaskError, TaskEvent, TokenLogprobs, transcript_hash};
+use polymath_swarm::audit::Evidence;
+use polymath_swarm::identity::{PeerKey, Sha256Hash};
+use polymath_swarm::task::{
+    Backing, Commitment, Ending, Offer, TaskError, TaskEvent, TokenLogprobs, transcript_hash,
+};
 use std::future::Future;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
@@ -169,8 +172,9 @@ impl<W: AsyncWrite + Unpin> Session<'_, W> {
                     }
                     self.tokens(&mut progress, tokens).await?;
                 }
-                Some(TaskEvent::Done { finish_reason, prompt_tokens, .. }) => {
-                    let finish = self.commit(&offer, &job, &progress, finish_reason, prompt_tokens);
+                Some(TaskEvent::Done { finish_reason, prompt_tokens, backing, .. }) => {
+                    let ending = Ending { ids: progress.ids(), finish_reason, prompt_tokens };
+                    let finish = self.commit(&offer, job.model, ending, backing);
                     let completion_tokens = finish.completion_tokens;
                     self.report(Report::Done(finish)).await?;
                     return Ok(completion_tokens);
@@ -196,19 +200,26 @@ impl<W: AsyncWrite + Unpin> Session<'_, W> {
     }
 
     /// Signs the result. What counts as completion is what was sent, whatever the work says.
-    fn commit(
-        &self,
-        offer: &Offer,
-        job: &Job,
-        progress: &Progress,
-        finish_reason: FinishReason,
-        prompt_tokens: u32,
-    ) -> Finish {
-        let ids = progress.ids();
-        let completion_tokens = u32::try_from(ids.len()).unwrap_or(u32::MAX);
-        let transcript = transcript_hash(offer, job.model, ids);
-        let signature = Envelope::seal(self.signer, Domain::Transcript, transcript.0.to_vec()).signature;
-        Finish { finish_reason, prompt_tokens, completion_tokens, transcript, signature }
+    fn commit(&self, offer: &Offer, model: Sha256Hash, ending: Ending<'_>, backing: Backing) -> Finish {
+        let transcript = transcript_hash(offer, model, ending);
+        let noted = match backing {
+            Backing::Noted(evidence) => Some(*evidence),
+            Backing::None | Backing::Signed(_) => None,
+        };
+        let evidence = noted.as_ref().map(Evidence::hash);
+        let commitment =
+            Commitment::sign(self.signer, offer.task_id, transcript, evidence.unwrap_or_default());
+        if let Some(noted) = noted {
+            self.service.committed(self.peer, commitment, noted);
+        }
+        Finish {
+            finish_reason: ending.finish_reason,
+            prompt_tokens: ending.prompt_tokens,
+            completion_tokens: u32::try_from(ending.ids.len()).unwrap_or(u32::MAX),
+            transcript,
+            evidence,
+            signature: commitment.signature,
+        }
     }
 
     /// Waits for `work`, with a heartbeat whenever nothing was sent for a while.

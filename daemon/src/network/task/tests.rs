@@ -10,10 +10,10 @@ use super::*;
 use ed25519_dalek::SigningKey;
 use futures::{FutureExt, StreamExt, stream};
 use polymath_swarm::sampling::Settings;
-use polymath_swarm::task::{FinishReason, Message, TokenLogprobs};
+use polymath_swarm::task::{Backing, Ending, FinishReason, Message, TokenLogprobs};
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use tokio::io::DuplexStream;
 use tokio::task::JoinHandle;
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
@@ -25,6 +25,7 @@ const PIPE_BYTES: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(20);
 const MODEL: Sha256Hash = Sha256Hash([5; 32]);
 const ASKER: PeerKey = PeerKey([7; 32]);
+const EVIDENCE: Sha256Hash = Sha256Hash([6; 32]);
 
 type Pipe = Compat<DuplexStream>;
 type Events = BoxStream<'static, Result<TaskEvent, TaskError>>;
@@ -67,7 +68,8 @@ fn tokens(sequence: u32, ids: &[u32], text: &str) -> Result<TaskEvent, TaskError
 }
 
 fn done(completion_tokens: u32) -> Result<TaskEvent, TaskError> {
-    Ok(TaskEvent::Done { finish_reason: FinishReason::Stop, prompt_tokens: 9, completion_tokens })
+    let (finish_reason, backing) = (FinishReason::Stop, Backing::None);
+    Ok(TaskEvent::Done { finish_reason, prompt_tokens: 9, completion_tokens, backing })
 }
 
 fn failed(code: &str) -> impl Fn(&TaskError) -> bool + '_ {
@@ -96,6 +98,7 @@ struct FakeService {
     /// Cancelled when the future or the events of the last offer are dropped.
     dropped: CancellationToken,
     offers: AtomicUsize,
+    committed: Mutex<Vec<(Commitment, Evidence)>>,
 }
 
 impl FakeService {
@@ -105,7 +108,7 @@ impl FakeService {
         let dropped = CancellationToken::new();
         let token = dropped.clone();
         let answer = Box::new(move || answer(token.clone().drop_guard()));
-        Arc::new(Self { answer, dropped, offers: AtomicUsize::new(0) })
+        Arc::new(Self { answer, dropped, offers: AtomicUsize::new(0), committed: Mutex::default() })
     }
 
     /// Reports `events`.
@@ -143,6 +146,11 @@ impl Service for FakeService {
         assert_eq!(peer, ASKER);
         self.offers.fetch_add(1, Ordering::SeqCst);
         (self.answer)()
+    }
+
+    fn committed(&self, peer: PeerKey, commitment: Commitment, evidence: Evidence) {
+        assert_eq!(peer, ASKER);
+        self.committed.lock().unwrap().push((commitment, evidence));
     }
 }
 

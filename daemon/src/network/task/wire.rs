@@ -8,9 +8,9 @@ use polymath_swarm::sampling::Settings;
 use polymath_swarm::task::{FinishReason, Message, Offer, PIECE_BYTES_MAX, TaskError, TokenLogprobs};
 
 /// Bytes of a code: the longest is `unknown_expert`.
-const CODE_BYTES_MAX: usize = 64;
+pub(in crate::network) const CODE_BYTES_MAX: usize = 64;
 /// Bytes of a message for people: a few lines.
-const MESSAGE_BYTES_MAX: usize = 1_024;
+pub(in crate::network) const MESSAGE_BYTES_MAX: usize = 1_024;
 /// Tokens of one packet.
 pub(super) const PACKET_TOKENS_MAX: usize = 64;
 /// Tokens of one packet with log-probabilities: with twenty alternatives and texts of 256 bytes each, one takes
@@ -56,6 +56,8 @@ pub(super) struct Finish {
     pub(super) prompt_tokens: u32,
     pub(super) completion_tokens: u32,
     pub(super) transcript: Sha256Hash,
+    /// `None` from an expert that reports no distributions.
+    pub(super) evidence: Option<Sha256Hash>,
     pub(super) signature: [u8; 64],
 }
 
@@ -65,11 +67,7 @@ pub(super) fn encode_request(request: Request) -> TaskFrame {
         Request::Offer(offer) => Body::Offer(v1::Offer {
             task_id: offer.task_id.to_vec(),
             card_sha256: offer.card.0.to_vec(),
-            messages: offer
-                .messages
-                .into_iter()
-                .map(|message| v1::ChatMessage { role: message.role, content: message.content })
-                .collect(),
+            messages: encode_messages(offer.messages),
             sampling: Some(encode_settings(&offer.sampling)),
             seed: offer.seed,
             max_tokens: offer.max_tokens,
@@ -88,11 +86,7 @@ pub(super) fn decode_request(frame: TaskFrame) -> Result<Request, TaskError> {
         Some(Body::Offer(offer)) => Ok(Request::Offer(Box::new(Offer {
             task_id: exactly(&offer.task_id, "task_id")?,
             card: hash(&offer.card_sha256, "card_sha256")?,
-            messages: offer
-                .messages
-                .into_iter()
-                .map(|message| Message { role: message.role, content: message.content })
-                .collect(),
+            messages: decode_messages(offer.messages),
             sampling: decode_settings(offer.sampling.ok_or_else(|| broken("sampling is missing"))?),
             seed: offer.seed,
             max_tokens: offer.max_tokens,
@@ -129,6 +123,7 @@ pub(super) fn encode_report(report: Report) -> TaskFrame {
             completion_tokens: finish.completion_tokens,
             transcript_sha256: finish.transcript.0.to_vec(),
             signature: finish.signature.to_vec(),
+            evidence_sha256: finish.evidence.map(|hash| hash.0.to_vec()).unwrap_or_default(),
         }),
         Report::Ended(error) => encode_end(error),
     })
@@ -175,6 +170,10 @@ pub(super) fn decode_report(frame: TaskFrame) -> Result<Report, TaskError> {
             completion_tokens: done.completion_tokens,
             transcript: hash(&done.transcript_sha256, "transcript_sha256")?,
             signature: exactly(&done.signature, "signature")?,
+            evidence: match &done.evidence_sha256[..] {
+                [] => None,
+                bytes => Some(hash(bytes, "evidence_sha256")?),
+            },
         }),
         Some(Body::Busy(v1::Busy { retry_after_ms })) => Report::Ended(TaskError::Busy { retry_after_ms }),
         Some(Body::Refused(v1::Refused { code, message })) => {
@@ -192,7 +191,15 @@ fn frame(body: Body) -> TaskFrame {
     TaskFrame { body: Some(body) }
 }
 
-fn encode_settings(settings: &Settings) -> v1::SamplingSettings {
+pub(in crate::network) fn encode_messages(messages: Vec<Message>) -> Vec<v1::ChatMessage> {
+    messages.into_iter().map(|Message { role, content }| v1::ChatMessage { role, content }).collect()
+}
+
+pub(in crate::network) fn decode_messages(messages: Vec<v1::ChatMessage>) -> Vec<Message> {
+    messages.into_iter().map(|v1::ChatMessage { role, content }| Message { role, content }).collect()
+}
+
+pub(in crate::network) fn encode_settings(settings: &Settings) -> v1::SamplingSettings {
     v1::SamplingSettings {
         temperature: settings.temperature,
         top_k: settings.top_k,
@@ -204,7 +211,7 @@ fn encode_settings(settings: &Settings) -> v1::SamplingSettings {
     }
 }
 
-fn decode_settings(settings: v1::SamplingSettings) -> Settings {
+pub(in crate::network) fn decode_settings(settings: v1::SamplingSettings) -> Settings {
     Settings {
         temperature: settings.temperature,
         top_k: settings.top_k,
@@ -242,29 +249,29 @@ fn decode_logprobs(logprobs: v1::TokenLogprobs) -> Result<TokenLogprobs, TaskErr
     Ok(TokenLogprobs { logprob, top: top_ids.into_iter().zip(top_logprobs).collect(), pieces })
 }
 
-fn hash(bytes: &[u8], field: &str) -> Result<Sha256Hash, TaskError> {
+pub(in crate::network) fn hash(bytes: &[u8], field: &str) -> Result<Sha256Hash, TaskError> {
     exactly(bytes, field).map(Sha256Hash)
 }
 
-fn exactly<const N: usize>(bytes: &[u8], field: &str) -> Result<[u8; N], TaskError> {
+pub(in crate::network) fn exactly<const N: usize>(bytes: &[u8], field: &str) -> Result<[u8; N], TaskError> {
     bytes.try_into().map_err(|_| broken(&format!("{field} has {} bytes, not {N}", bytes.len())))
 }
 
 /// Codes are for programs: lower-case letters, digits and underscores.
-fn a_code(code: String) -> Result<String, TaskError> {
+pub(in crate::network) fn a_code(code: String) -> Result<String, TaskError> {
     let proper = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     let fits = (1..=CODE_BYTES_MAX).contains(&code.len()) && code.bytes().all(proper);
     if fits { Ok(code) } else { Err(broken("an error code that is none")) }
 }
 
 /// A stranger's explanation ends up in logs and terminals, so it has no control characters.
-fn for_people(mut message: String) -> String {
+pub(in crate::network) fn for_people(mut message: String) -> String {
     message.retain(|character| !character.is_control());
     shortened(message, MESSAGE_BYTES_MAX)
 }
 
 /// Cuts at a character boundary.
-fn shortened(mut text: String, bytes_max: usize) -> String {
+pub(in crate::network) fn shortened(mut text: String, bytes_max: usize) -> String {
     text.truncate(text.floor_char_boundary(bytes_max));
     text
 }

@@ -11,7 +11,7 @@ use tokio::io::AsyncWriteExt as _;
 
 const PROTOCOLS: [&str; 8] = [
     "/polymath/advert/1",
-    "/polymath/task/1",
+    "/polymath/task/2",
     "/polymath/kad/1/test",
     "/meshsub/1.2.0",
     "/meshsub/1.1.0",

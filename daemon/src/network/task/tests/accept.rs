@@ -36,6 +36,8 @@ impl Service for Endless {
         let events = stream::iter([accepted()]).chain(stream::pending()).boxed();
         async { Ok(Job { model: MODEL, price_micro: 0, events }) }.boxed()
     }
+
+    fn committed(&self, _: PeerKey, _: Commitment, _: Evidence) {}
 }
 
 fn busy(result: &Result<RemoteTask, TaskError>) -> bool {

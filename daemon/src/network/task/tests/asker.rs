@@ -5,7 +5,6 @@ use crate::network::task::frame::{FRAME_BYTES_MAX, FrameReader, FrameWriter, OFF
 use crate::network::task::wire::{Request, decode_request};
 use futures::{AsyncReadExt, AsyncWriteExt};
 use polymath_proto::v1::{self, TaskFrame, task_frame::Body};
-use polymath_swarm::identity::{Domain, Envelope};
 use polymath_swarm::task::{running_hash, transcript_hash};
 use proptest::prelude::*;
 use prost::Message as _;
@@ -36,14 +35,16 @@ fn honest() -> Vec<TaskFrame> {
 }
 
 fn signed(model: Sha256Hash, key: &SigningKey, ids: &[u32]) -> TaskFrame {
-    let transcript = transcript_hash(&offer(), model, ids).0.to_vec();
-    let signature = Envelope::seal(key, Domain::Transcript, transcript.clone()).signature.to_vec();
+    let ending = Ending { ids, finish_reason: FinishReason::Stop, prompt_tokens: 9 };
+    let transcript = transcript_hash(&offer(), model, ending);
+    let commitment = Commitment::sign(key, offer().task_id, transcript, EVIDENCE);
     frame(Body::Done(v1::Done {
         finish_reason: "stop".into(),
         prompt_tokens: 9,
         completion_tokens: ids.len() as u32,
-        transcript_sha256: transcript,
-        signature,
+        transcript_sha256: transcript.0.to_vec(),
+        signature: commitment.signature.to_vec(),
+        evidence_sha256: EVIDENCE.0.to_vec(),
     }))
 }
 
@@ -115,6 +116,10 @@ async fn every_lie_is_a_protocol_error_and_cancels() {
         ("another count", |f| last(f).completion_tokens += 1),
         ("a spoilt signature", |f| last(f).signature[5] ^= 1),
         ("no signature", |f| last(f).signature.clear()),
+        ("other evidence than it signed", |f| last(f).evidence_sha256[3] ^= 1),
+        ("evidence left out", |f| last(f).evidence_sha256.clear()),
+        ("another count of the prompt", |f| last(f).prompt_tokens += 1),
+        ("another reason to stop", |f| last(f).finish_reason = "length".into()),
         ("an unknown reason", |f| last(f).finish_reason = "bored".into()),
         ("an asker's frame", |f| f[1] = frame(Body::Cancel(v1::Cancel {}))),
         ("a code that is none", |f| {

@@ -1,6 +1,7 @@
 //! An asker and an expert that both keep the rules.
 
 use super::*;
+use polymath_swarm::audit::Reported;
 use std::time::Instant;
 
 fn pieces(count: usize) -> Vec<Vec<u8>> {
@@ -28,6 +29,25 @@ async fn an_answer_with_log_probabilities_arrives_as_it_was_reported() {
     assert_eq!(events, [accepted().unwrap(), whole, done(3).unwrap()]);
     assert!(within(task.next()).await.is_none());
     assert_eq!(within(serving).await.unwrap(), Served::Done { completion_tokens: 3 });
+}
+
+#[tokio::test]
+async fn what_backs_an_answer_is_kept_by_the_expert_and_signed_for_the_asker() {
+    let evidence =
+        Evidence { end: Some(Reported { id: 2, steps: 9, top: vec![(2, 9)] }), ..Evidence::default() };
+    let backing = Backing::Noted(Box::new(evidence.clone()));
+    let finish_reason = FinishReason::Stop;
+    let noted = TaskEvent::Done { finish_reason, prompt_tokens: 9, completion_tokens: 1, backing };
+    let service = FakeService::scripted(vec![accepted(), tokens(0, &[7], "x"), Ok(noted)], false);
+    let (task, _) = asking(&service, offer(), PIPE_BYTES).await;
+    let (events, error) = rest(&mut task.unwrap()).await;
+    assert_eq!(error, None);
+    let Some(TaskEvent::Done { backing: Backing::Signed(signed), .. }) = events.last() else {
+        panic!("{events:?}")
+    };
+    assert_eq!((signed.task_id, signed.evidence), (offer().task_id, evidence.hash()));
+    assert_eq!(signed.verify(the_expert().peer), Ok(()));
+    assert_eq!(*service.committed.lock().unwrap(), [(**signed, evidence)]);
 }
 
 fn last_packet() -> TaskEvent {
