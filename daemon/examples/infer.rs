@@ -33,7 +33,7 @@ async fn main() -> anyhow::Result<()> {
                 print!("{text}");
                 std::io::stdout().flush()?;
             }
-            TaskEvent::Done { finish_reason, prompt_tokens, completion_tokens } => {
+            TaskEvent::Done { finish_reason, prompt_tokens, completion_tokens, .. } => {
                 let took = started.elapsed();
                 println!();
                 println!(

@@ -9,6 +9,7 @@
 //! Outcomes become exit codes in one table (`exit::Exit`). Nothing here decides how a question is answered.
 
 mod ask;
+mod audit;
 mod benchmark;
 mod chat;
 mod completions;
@@ -112,6 +113,9 @@ enum Command {
     /// Models on this machine
     #[command(subcommand)]
     Models(models::Command),
+    /// Whether other nodes' experts run the models that they claim
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// This node's identity
     #[command(subcommand)]
     Identity(identity::Command),
@@ -187,6 +191,7 @@ async fn dispatch(command: Command, context: Context) -> anyhow::Result<()> {
         Command::Peers(command) => peers::run(command, context).await,
         Command::Experts(command) => experts::run(command, context).await,
         Command::Models(command) => models::run(command, context).await,
+        Command::Audit(command) => audit::run(command, context).await,
         Command::Identity(command) => identity::run(&command, &context),
         Command::Keys(command) => keys::run(&command, &context),
         Command::Config(command) => settings::run(&command, &context),

@@ -177,7 +177,13 @@ impl Config {
                 ..default::network()
             },
             embedding: default::embedding(assets),
-            ask: coordinator::Config::default(),
+            ask: coordinator::Config {
+                audit: coordinator::AuditConfig {
+                    cards: Some(assets.experts_dir()),
+                    ..coordinator::AuditConfig::default()
+                },
+                ..coordinator::Config::default()
+            },
             api: ApiConfig {
                 socket: state_dir.join(paths::SOCKET_NAME),
                 rest: None,

@@ -10,6 +10,7 @@
 //! whatever is still running, on every expert. The decisions (how to cut, who fits) are `polymath_swarm`'s;
 //! this module gives them their inputs and carries them out. It knows no HTTP, no gRPC and no terminal.
 
+mod audits;
 mod claims;
 mod compose;
 mod conversation;
@@ -26,6 +27,7 @@ mod question;
 mod route;
 mod run;
 
+pub use audits::{Audited, Config as AuditConfig, NullFile, Setting as NullSetting, computed};
 pub use claims::ReEmbedding;
 pub use error::Error;
 pub use event::{
@@ -39,7 +41,7 @@ pub use route::Candidate;
 
 use crate::embedding::Encoder;
 use crate::network::{Network, PeerInfo};
-use crate::store::Store;
+use crate::store::{AuditRecord, Store};
 use polymath_swarm::aggregate;
 use polymath_swarm::capability::Advert;
 use polymath_swarm::plan::Plan;
@@ -77,6 +79,9 @@ pub struct Config {
     pub questions: u32,
     /// What every expert must be, whatever a question says.
     pub filter: Filter,
+    /// How the experts are audited.
+    #[serde(skip)]
+    pub audit: AuditConfig,
 }
 
 impl Default for Config {
@@ -89,6 +94,7 @@ impl Default for Config {
             deadline_ms: 120_000,
             questions: QUESTIONS,
             filter: Filter::default(),
+            audit: AuditConfig::default(),
         }
     }
 }
@@ -106,6 +112,7 @@ struct Inner {
     host: Host,
     router: Arc<route::Router>,
     experience: Arc<experience::Experience>,
+    audits: Arc<audits::Audits>,
     intents: intents::Intents,
     questions: Arc<tokio::sync::Semaphore>,
     /// Cross-checks that wait to be counted.
@@ -124,8 +131,11 @@ impl Coordinator {
         store: Store,
         stop: CancellationToken,
     ) -> Result<Self, crate::store::Error> {
-        let experience = Arc::new(experience::Experience::load(store)?);
-        let router = Arc::new(route::Router::new(encoder.clone(), network.clone(), experience.clone()));
+        let experience = Arc::new(experience::Experience::load(store.clone())?);
+        let audits =
+            Arc::new(audits::Audits::load(config.audit.clone(), store, network.clone(), host.clone())?);
+        let seen = (experience.clone(), audits.clone());
+        let router = Arc::new(route::Router::new(encoder.clone(), network.clone(), seen));
         let intents = intents::Intents::new(encoder.clone());
         let questions = Arc::new(tokio::sync::Semaphore::new(config.questions as usize));
         let cross_checks = Arc::new(tokio::sync::Semaphore::new(CROSS_CHECKS_MAX));
@@ -140,6 +150,7 @@ impl Coordinator {
             host,
             router,
             experience,
+            audits,
             intents,
             questions,
             cross_checks,
@@ -231,6 +242,18 @@ impl Coordinator {
             })
         };
         tokio::task::spawn_blocking(counting).await.map_err(|error| Error::Failed(error.to_string()))?
+    }
+
+    /// The latest audits, latest first, with their numbers.
+    pub async fn audit_log(&self, most: usize) -> Result<Vec<(u64, AuditRecord)>, Error> {
+        let audits = self.inner.audits.clone();
+        let reading = tokio::task::spawn_blocking(move || audits.log(most));
+        Ok(reading.await.map_err(|error| Error::Failed(error.to_string()))??)
+    }
+
+    /// What audits say of every expert that was audited.
+    pub fn audited(&self) -> Vec<Audited> {
+        self.inner.audits.all()
     }
 
     /// The cell that outcomes of this query count in.
@@ -330,7 +353,8 @@ impl Coordinator {
             ids.sort();
             ids.dedup();
             let known = if ids.contains(&name.to_owned()) {
-                "the ones of that name do not meet the conditions".to_owned()
+                let unmet = self.inner.router.unmet_by(name, filter).join(", ");
+                format!("the ones of that name do not meet the conditions ({unmet})")
             } else if ids.is_empty() {
                 "no expert is known at all".to_owned()
             } else {

@@ -1,9 +1,15 @@
 //! What a node must not forget, in one file of its state folder (redb: transactions, copy on write). A change is on disk
 //! when the call returns.
 
+mod audits;
+
+pub use audits::{AuditRecord, SignedRecord, SuspicionRow};
+
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use polymath_swarm::score::Outcomes;
-use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use redb::{
+    Database, ReadableDatabase as _, ReadableTable as _, TableDefinition, WriteTransaction as Change,
+};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -64,6 +70,8 @@ impl Store {
                     spaces.insert("cells", &space.0)?;
                 }
                 change.open_table(OUTCOMES)?;
+                change.open_table(audits::SUSPICIONS)?;
+                change.open_table(audits::LOG)?;
             }
             change.commit()?;
             Ok(database)
@@ -74,10 +82,25 @@ impl Store {
         }
     }
 
+    fn read<T>(&self, look: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, Error> {
+        look(&self.database).map_err(|source| Error::Failed(Box::new(source)))
+    }
+
+    /// On disk when it returns; nothing is changed if it fails.
+    fn write<T>(&self, alter: impl FnOnce(&Change) -> Result<T, redb::Error>) -> Result<T, Error> {
+        let altered = || -> Result<T, redb::Error> {
+            let change = self.database.begin_write()?;
+            let done = alter(&change)?;
+            change.commit()?;
+            Ok(done)
+        };
+        altered().map_err(|source| Error::Failed(Box::new(source)))
+    }
+
     /// Every outcome there is.
     pub fn outcomes(&self) -> Result<Vec<(ExpertKey, u32, Outcomes)>, Error> {
-        let read = || -> Result<Vec<_>, redb::Error> {
-            let table = self.database.begin_read()?.open_table(OUTCOMES)?;
+        self.read(|database| {
+            let table = database.begin_read()?.open_table(OUTCOMES)?;
             let mut all = Vec::new();
             for row in table.iter()? {
                 let (key, value) = row?;
@@ -85,31 +108,24 @@ impl Store {
                 all.push(((PeerKey(*peer), Sha256Hash(*model)), cell, Outcomes { good, bad, claimed }));
             }
             Ok(all)
-        };
-        read().map_err(|source| Error::Failed(Box::new(source)))
+        })
     }
 
     /// Sets the outcomes of an expert: those of cells that are not in `cells` are gone.
     pub fn set_outcomes(&self, expert: ExpertKey, cells: &[(u32, Outcomes)]) -> Result<(), Error> {
-        let write = || -> Result<(), redb::Error> {
-            let change = self.database.begin_write()?;
-            {
-                let mut table = change.open_table(OUTCOMES)?;
-                let (peer, model) = (&expert.0.0, &expert.1.0);
-                let held = table.range((peer, model, 0)..=(peer, model, u32::MAX))?;
-                let held =
-                    held.map(|row| row.map(|(key, _)| key.value().2)).collect::<Result<Vec<u32>, _>>()?;
-                for cell in held.into_iter().filter(|cell| !cells.iter().any(|(kept, _)| kept == cell)) {
-                    table.remove((peer, model, cell))?;
-                }
-                for (cell, outcomes) in cells {
-                    table.insert((peer, model, *cell), (outcomes.good, outcomes.bad, outcomes.claimed))?;
-                }
+        self.write(|change| {
+            let mut table = change.open_table(OUTCOMES)?;
+            let (peer, model) = (&expert.0.0, &expert.1.0);
+            let held = table.range((peer, model, 0)..=(peer, model, u32::MAX))?;
+            let held = held.map(|row| row.map(|(key, _)| key.value().2)).collect::<Result<Vec<u32>, _>>()?;
+            for cell in held.into_iter().filter(|cell| !cells.iter().any(|(kept, _)| kept == cell)) {
+                table.remove((peer, model, cell))?;
             }
-            change.commit()?;
+            for (cell, outcomes) in cells {
+                table.insert((peer, model, *cell), (outcomes.good, outcomes.bad, outcomes.claimed))?;
+            }
             Ok(())
-        };
-        write().map_err(|source| Error::Failed(Box::new(source)))
+        })
     }
 }
 

@@ -43,7 +43,7 @@ async fn read(mut generation: Generation) -> Answer {
                 ids.extend(new);
                 logprobs.extend(its);
             }
-            TaskEvent::Done { finish_reason, prompt_tokens, completion_tokens } => {
+            TaskEvent::Done { finish_reason, prompt_tokens, completion_tokens, .. } => {
                 assert_eq!(completion_tokens as usize, ids.len());
                 return Answer { text, ids, logprobs, prompt_tokens, finish_reason };
             }
@@ -76,6 +76,7 @@ async fn works(name: &str, architecture: &str, quantisation: &str, prompt_starts
         stop: Vec::new(),
         top_logprobs: 5,
         grammar: None,
+        nonce: None,
     };
     let answer = read(worker.generate(request.clone()).unwrap()).await;
     assert!(!answer.ids.is_empty(), "the random model ends at once: choose another seed");
@@ -89,6 +90,7 @@ async fn works(name: &str, architecture: &str, quantisation: &str, prompt_starts
         ids: answer.ids,
         prompt_places: Vec::new(),
         top_logprobs: 5,
+        sampler: None,
         deadline: None,
     };
     let scores = worker.score(score).await.unwrap().answer;

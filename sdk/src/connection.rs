@@ -143,6 +143,12 @@ impl Connection {
         Ok(reply.map_err(|s| refused(&s))?.into_inner().peers)
     }
 
+    /// The latest audits of other nodes' experts, latest first; at most `most`.
+    pub async fn audits(&self, most: u32) -> Result<Vec<wire::Audit>, Error> {
+        let reply = self.node().await?.list_audits(wire::ListAuditsRequest { most }).await;
+        Ok(reply.map_err(|s| refused(&s))?.into_inner().audits)
+    }
+
     /// Experts that the node knows.
     pub async fn experts(&self) -> Result<Vec<wire::ExpertInfo>, Error> {
         let reply = self.node().await?.list_experts(wire::ListExpertsRequest {}).await;

@@ -5,6 +5,7 @@ use crate::coordinator::{
     self, Answer, Candidate, Consensus, Event, Judged, Planned, Question, Target, TaskResult, TaskStatus,
 };
 use crate::network::{self, PeerInfo};
+use crate::store::{AuditRecord, SignedRecord};
 use polymath_proto::v1;
 use polymath_swarm::capability::Advert;
 use polymath_swarm::identity::PeerKey;
@@ -242,4 +243,29 @@ pub(super) fn expert(advert: &Advert, own: PeerKey) -> v1::ExpertInfo {
 
 fn ms(duration: Duration) -> f32 {
     duration.as_secs_f32() * 1e3
+}
+
+/// An audit of the log.
+pub(super) fn audit(number: u64, record: AuditRecord) -> v1::Audit {
+    v1::Audit {
+        number,
+        at_ms: record.at_ms,
+        expert: record.expert,
+        node: record.node,
+        model_sha256: record.model_sha256,
+        auditor: record.auditor.unwrap_or_default(),
+        outcome: record.outcome,
+        divergence: record.divergence,
+        positions: record.positions,
+        out_of_place: record.out_of_place,
+        cut_off: record.cut_off,
+        p: record.p,
+        evidence: record.evidence,
+        finding: record.finding,
+        signed: record.signed.map(|signed| {
+            let (opened, opened_signature) = signed.opened.unwrap_or_default();
+            let SignedRecord { task_id, transcript, evidence, signature, .. } = signed;
+            v1::SignedTask { task_id, transcript, evidence, signature, opened, opened_signature }
+        }),
+    }
 }

@@ -27,6 +27,9 @@ const REPLY_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The service that is offered to everyone; `Control` is not.
 const NODE: &str = "polymath.v1.Node";
 
+/// Audits listed unless a number is named.
+pub(super) const AUDITS_LISTED: u32 = 100;
+
 /// How a question's failure is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Errors {
@@ -184,6 +187,20 @@ impl Node for Service {
         let verdict = if request.good { Verdict::Good } else { Verdict::Bad };
         let judged = self.app.coordinator.feedback(task, verdict).await;
         judged.map(|j| Response::new(convert::judged(&j))).map_err(|e| Fault::from(&e).status())
+    }
+
+    async fn list_audits(
+        &self,
+        request: Request<v1::ListAuditsRequest>,
+    ) -> Result<Response<v1::ListAuditsReply>, Status> {
+        let most = match request.into_inner().most {
+            0 => AUDITS_LISTED,
+            most => most,
+        };
+        let audits = self.app.coordinator.audit_log(most as usize).await;
+        let audits = audits.map_err(|error| Fault::from(&error).status())?;
+        let audits = audits.into_iter().map(|(number, record)| convert::audit(number, record)).collect();
+        Ok(Response::new(v1::ListAuditsReply { audits }))
     }
 
     async fn list_peers(

@@ -7,6 +7,7 @@
 //! Not here: keys, allow-lists, rate and connection limits, TLS, which wrap this router; and decisions, which are
 //! the coordinator's. Nothing is kept between requests.
 
+mod audits;
 mod body;
 mod chat;
 mod completions;
@@ -75,6 +76,7 @@ pub(super) fn router(app: App) -> Router {
         .route("/v1/swarm/experts", get(swarm::experts))
         .route("/v1/swarm/plan", post(swarm::plan))
         .route("/v1/swarm/events", get(swarm::events))
+        .route("/v1/swarm/audits", get(audits::audits))
         .fallback(failure::not_found)
         .method_not_allowed_fallback(failure::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

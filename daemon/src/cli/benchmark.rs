@@ -5,7 +5,7 @@
 //! llama.cpp worker in this process, in turns, so that the figures are ratios within one run.
 
 mod api;
-mod audit;
+pub(super) mod audit;
 mod lsh;
 mod measure;
 mod parallel;

@@ -84,6 +84,11 @@ pub(super) fn resolve(
             deadline_ms: file.ask.deadline_ms.unwrap_or(asking.deadline_ms),
             questions: file.ask.questions.unwrap_or(asking.questions),
             filter: file.ask.filter,
+            audit: coordinator::AuditConfig {
+                rate: file.audit.rate.unwrap_or(asking.audit.rate),
+                others: file.audit.others.unwrap_or(asking.audit.others),
+                cards: assets.map(Assets::experts_dir),
+            },
         },
         api: ApiConfig {
             socket,

@@ -33,6 +33,8 @@ pub struct File {
     pub embedding: EmbeddingSection,
     /// `[ask]`
     pub ask: AskSection,
+    /// `[audit]`
+    pub audit: AuditSection,
 }
 
 /// `[node]`
@@ -147,6 +149,16 @@ pub struct AskSection {
     pub questions: Option<u32>,
     /// `[ask.filter]`: what every expert must be.
     pub filter: polymath_swarm::score::Filter,
+}
+
+/// `[audit]`
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuditSection {
+    /// Share of a known expert's tasks.
+    pub rate: Option<f64>,
+    /// Whether prompts may go to a third node that computes answers again.
+    pub others: Option<bool>,
 }
 
 /// A value, or a list of them.
@@ -271,6 +283,10 @@ impl File {
                 questions: self.ask.questions.or(lower.ask.questions),
                 // As a whole: half of one layer's conditions and half of another's would be nobody's.
                 filter: if self.ask.filter.is_empty() { lower.ask.filter } else { self.ask.filter },
+            },
+            audit: AuditSection {
+                rate: self.audit.rate.or(lower.audit.rate),
+                others: self.audit.others.or(lower.audit.others),
             },
         }
     }

@@ -63,6 +63,7 @@ const MAX_TOKENS: Names = names("ask.max_tokens", "POLYMATH_MAX_TOKENS", "--max-
 const DEADLINE: Names = names("ask.deadline_ms", "POLYMATH_DEADLINE_MS", "");
 const QUESTIONS: Names = names("ask.questions", "", "");
 const FILTER: Names = names("ask.filter", "", "");
+const AUDIT_RATE: Names = names("audit.rate", "", "");
 const QUEUE: Names = names("expert.queue", "", "");
 const SLOTS: Names = names("expert.slots", "", "--slots");
 const SPEED: Names = names("expert.tokens_per_second", "", "");
@@ -195,6 +196,7 @@ impl Layer {
         self.check_range(&MAX_TOKENS, file.ask.max_tokens, 1, 32_768)?;
         self.check_range(&DEADLINE, file.ask.deadline_ms, 1, 86_400_000)?;
         self.check_range(&QUESTIONS, file.ask.questions, 1, crate::coordinator::QUESTIONS_MAX)?;
+        self.check_range(&AUDIT_RATE, file.audit.rate, 0.0, 1.0)?;
         let filter = file.ask.filter.check();
         filter.map_err(|(field, takes)| self.invalid(&FILTER, format!("{field}: write {takes}")))?;
         file.expert.iter().flat_map(|l| &l.0).try_for_each(|expert| self.check_expert(expert))

@@ -1,15 +1,26 @@
-//! The experts hosted here: hands offers from the network (or from this node itself) to their workers.
+//! The experts hosted here: hands offers from the network (or from this node itself) to their workers, and answers for them
+//! when they are audited.
 
-use super::pace;
+mod openings;
+
+use super::{audits, pace};
 use crate::inference::{self, Worker};
+use crate::network::audit;
 use crate::network::task::{Job, Service};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
+use openings::Openings;
+use polymath_swarm::audit::{Computed, Evidence, Replay};
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
-use polymath_swarm::task::{Offer, TaskError, TaskEvent};
+use polymath_swarm::task::{Commitment, Offer, TaskError, TaskEvent};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
+
+/// When to come back if this node cannot answer for more than it has answered: evidence is forgotten all the time.
+const OPENINGS_RETRY_MS: u32 = 1_000;
+/// When to come back if every slot of a model is taken by those who want answers.
+const REPLAY_RETRY_MS: u32 = 2_000;
 
 /// An expert that runs here.
 #[derive(Clone)]
@@ -27,6 +38,7 @@ pub struct Hosted {
 pub struct Host {
     // Written when an expert is loaded or unloaded, read once a task.
     experts: Arc<RwLock<HashMap<Sha256Hash, Hosted>>>,
+    openings: Arc<Openings>,
 }
 
 impl Host {
@@ -56,28 +68,80 @@ impl Host {
     }
 }
 
+impl Host {
+    /// A worker that runs this model file.
+    pub(super) fn worker_of(&self, model: Sha256Hash) -> Option<Worker> {
+        let experts = self.experts.read().unwrap_or_else(PoisonError::into_inner);
+        experts.values().find(|hosted| hosted.worker.facts().sha256 == model).map(|h| h.worker.clone())
+    }
+
+    /// Takes on a task of this node itself, which nobody will audit.
+    pub(super) async fn accept_own(&self, offer: Offer) -> Result<Job, TaskError> {
+        self.take_on(offer, None).await
+    }
+
+    async fn take_on(&self, offer: Offer, nonce: Option<[u8; 16]>) -> Result<Job, TaskError> {
+        let hosted = self.get(offer.card).ok_or_else(|| TaskError::Refused {
+            code: "unknown_expert".to_owned(),
+            message: "no expert with this card runs here".to_owned(),
+        })?;
+        if hosted.price_micro > offer.price_micro_max {
+            return Err(TaskError::Refused {
+                code: "price".to_owned(),
+                message: format!("a token costs {} millionths of a credit", hosted.price_micro),
+            });
+        }
+        let model = hosted.worker.facts().sha256;
+        let request = request_of(&hosted.worker, offer, nonce).await.map_err(to_task_error)?;
+        let generation = hosted.worker.generate(request).map_err(to_task_error)?;
+        Ok(Job { model, price_micro: hosted.price_micro, events: events_of(generation) })
+    }
+}
+
 impl Service for Host {
     fn accept(&self, _peer: PeerKey, offer: Offer) -> BoxFuture<'_, Result<Job, TaskError>> {
         Box::pin(async move {
-            let hosted = self.get(offer.card).ok_or_else(|| TaskError::Refused {
-                code: "unknown_expert".to_owned(),
-                message: "no expert with this card runs here".to_owned(),
-            })?;
-            if hosted.price_micro > offer.price_micro_max {
-                return Err(TaskError::Refused {
-                    code: "price".to_owned(),
-                    message: format!("a token costs {} millionths of a credit", hosted.price_micro),
-                });
+            if !self.openings.has_room() {
+                return Err(TaskError::Busy { retry_after_ms: OPENINGS_RETRY_MS });
             }
-            let model = hosted.worker.facts().sha256;
-            let request = request_of(&hosted.worker, offer).await.map_err(to_task_error)?;
-            let generation = hosted.worker.generate(request).map_err(to_task_error)?;
-            Ok(Job { model, price_micro: hosted.price_micro, events: events_of(generation) })
+            let nonce = offer.task_id;
+            self.take_on(offer, Some(nonce)).await
+        })
+    }
+
+    fn committed(&self, peer: PeerKey, commitment: Commitment, evidence: Evidence) {
+        self.openings.keep(peer, commitment, evidence);
+    }
+}
+
+impl audit::Service for Host {
+    fn opened(&self, peer: PeerKey, task_id: [u8; 16]) -> Result<(Commitment, Evidence), TaskError> {
+        self.openings.of(peer, task_id).ok_or_else(|| TaskError::Refused {
+            code: "unknown_task".to_owned(),
+            message: "no evidence is kept of such a task of yours".to_owned(),
+        })
+    }
+
+    fn replay(&self, _: PeerKey, replay: Replay) -> BoxFuture<'_, Result<Option<Computed>, TaskError>> {
+        Box::pin(async move {
+            let worker = self.worker_of(replay.model).ok_or_else(|| TaskError::Refused {
+                code: "unknown_model".to_owned(),
+                message: "no expert with this model runs here".to_owned(),
+            })?;
+            // Those who want answers come first.
+            if worker.slots().borrow().free == 0 {
+                return Err(TaskError::Busy { retry_after_ms: REPLAY_RETRY_MS });
+            }
+            audits::computed(&worker, &replay).await.map_err(to_task_error)
         })
     }
 }
 
-async fn request_of(worker: &Worker, offer: Offer) -> Result<inference::Request, inference::Error> {
+async fn request_of(
+    worker: &Worker,
+    offer: Offer,
+    nonce: Option<[u8; 16]>,
+) -> Result<inference::Request, inference::Error> {
     let deadline = tokio::time::Instant::now() + Duration::from_millis(u64::from(offer.deadline_ms));
     let grammar = match offer.grammar {
         Some(text) => Some(Box::new(worker.grammar(text).await?)),
@@ -92,6 +156,7 @@ async fn request_of(worker: &Worker, offer: Offer) -> Result<inference::Request,
         stop: offer.stop,
         top_logprobs: offer.top_logprobs,
         grammar,
+        nonce,
     })
 }
 

@@ -69,7 +69,7 @@ impl<S: Stream<Item = Event> + Unpin> Paced<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use polymath_swarm::task::FinishReason;
+    use polymath_swarm::task::{Backing, FinishReason};
 
     fn token(sequence: u32) -> Event {
         let text = format!("{sequence} ");
@@ -77,8 +77,8 @@ mod tests {
     }
 
     fn done() -> Event {
-        let finish_reason = FinishReason::Stop;
-        Ok(TaskEvent::Done { finish_reason, prompt_tokens: 1, completion_tokens: 40 })
+        let (finish_reason, backing) = (FinishReason::Stop, Backing::None);
+        Ok(TaskEvent::Done { finish_reason, prompt_tokens: 1, completion_tokens: 40, backing })
     }
 
     #[tokio::test]

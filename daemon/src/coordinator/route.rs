@@ -4,6 +4,7 @@
 //! nearest to the query; a node that knows many answers from its own directory. Cards are found on a [`Shelf`], then
 //! the experts that serve the best of them are scored, with what this node has seen of each.
 
+use super::audits::Audits;
 use super::experience::Experience;
 use crate::embedding::Encoder;
 use crate::network::Network;
@@ -68,6 +69,7 @@ pub(super) struct Router {
     encoder: Encoder,
     network: Network,
     experience: Arc<Experience>,
+    audits: Arc<Audits>,
     known: RwLock<Known>,
     // Restoring 17 int8 vectors for each advert and question would dominate routing; the lock is held for a
     // look-up only.
@@ -75,9 +77,13 @@ pub(super) struct Router {
 }
 
 impl Router {
-    pub(super) fn new(encoder: Encoder, network: Network, experience: Arc<Experience>) -> Self {
+    pub(super) fn new(
+        encoder: Encoder,
+        network: Network,
+        (experience, audits): (Arc<Experience>, Arc<Audits>),
+    ) -> Self {
         let vectors = Mutex::new(LruCache::new(PROFILES_MAX));
-        Self { encoder, network, experience, known: RwLock::default(), vectors }
+        Self { encoder, network, experience, audits, known: RwLock::default(), vectors }
     }
 
     /// The best experts for `query` that meet the conditions, best first; asks the DHT if nobody known fits. `seed` draws
@@ -116,6 +122,16 @@ impl Router {
         self.chosen(|advert| advert.card.id == id && self.unmet(advert, filter).is_none())
     }
 
+    /// The conditions that experts with this card id do not meet.
+    pub(super) fn unmet_by(&self, id: &str, filter: &Filter) -> Vec<&'static str> {
+        let adverts = self.network.directory().adverts();
+        let of_id = adverts.iter().filter(|advert| advert.card.id == id);
+        let mut unmet: Vec<_> = of_id.filter_map(|advert| self.unmet(advert, filter)).collect();
+        unmet.sort_unstable();
+        unmet.dedup();
+        unmet
+    }
+
     /// The experts with this ability that the asker's text may go to, the most available first.
     pub(super) fn with_ability(&self, ability: &str, filter: &Filter) -> Vec<Candidate> {
         let conditions = filter.for_helpers();
@@ -130,9 +146,6 @@ impl Router {
 
     /// The conditions that known experts do not meet, for people; None if there are none to meet or somebody meets all.
     pub(super) fn conditions_unmet(&self, filter: &Filter) -> Option<String> {
-        if filter.is_empty() {
-            return None;
-        }
         let adverts = self.network.directory().adverts();
         let takes = adverts.iter().filter(|advert| advert.card.has_ability(CHAT));
         let unmet = takes.map(|advert| self.unmet(advert, filter)).collect::<Option<Vec<_>>>()?;
@@ -169,7 +182,8 @@ impl Router {
             .filter(|advert| which(advert))
             .map(|advert| {
                 let availability = score::availability(advert.status.free_slots, advert.status.slots);
-                Candidate { advert, factors: Factors::named(score::TRUST_NEUTRAL, availability) }
+                let trust = self.audits.trust(&advert);
+                Candidate { advert, factors: Factors::named(trust, availability) }
             })
             .collect();
         let own = self.network.peer();
@@ -268,7 +282,7 @@ impl Router {
                 description: vectors.0.clone(),
                 exemplars: vectors.1.clone(),
                 terms: vectors.2.clone(),
-                trust: score::TRUST_NEUTRAL,
+                trust: self.audits.trust(advert),
                 slots: advert.status.slots,
                 free_slots: advert.status.free_slots,
                 outcomes,
@@ -278,14 +292,18 @@ impl Router {
         (adverts, profiles)
     }
 
+    /// The condition that an expert does not meet: whoever was convicted by audits is asked by nobody.
     fn unmet(&self, advert: &Advert, filter: &Filter) -> Option<&'static str> {
+        if self.audits.is_convicted(advert) {
+            return Some("convicted by audits");
+        }
         if filter.is_empty() {
             return None;
         }
         filter.unmet(&Traits {
             card: &advert.card,
             status: &advert.status,
-            trust: score::TRUST_NEUTRAL,
+            trust: self.audits.trust(advert),
             latency_ms: self.experience.latency_ms(advert.peer, advert.card_hash),
             is_local: advert.peer == self.network.peer(),
         })

@@ -362,7 +362,7 @@ impl Run<'_> {
                     let _ = self.events.send(Ok(Event::Text { id: result.id, text, logprobs })).await;
                     self.answering(more).await;
                 }
-                TaskEvent::Done { finish_reason, prompt_tokens, completion_tokens } => {
+                TaskEvent::Done { finish_reason, prompt_tokens, completion_tokens, .. } => {
                     result.usage = Usage { prompt_tokens, completion_tokens };
                     if scratchpad && finish_reason == FinishReason::Length {
                         // Its last line is some step of the working, not a result.

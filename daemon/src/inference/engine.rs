@@ -2,8 +2,8 @@
 //!
 //! Every task is a row of tokens of which some have been read into the KV cache. A step reads more of them:
 //! one token of a slot that is answering (the one it drew last), a chunk of a slot still in its prompt.
-//! Where the model's output is wanted, at the end of the row to draw the next token or at every token that is
-//! scored, the task gets the logits.
+//! Where the model's output is wanted, at the end of the row to draw the next token or at a token that is
+//! scored or noted for audits, the task gets the logits.
 //!
 //! A slot keeps what it has read when its task ends. The next task takes the free slot that shares the longest
 //! beginning with it, and reads only the rest. What a task pushes out of its slot is kept aside and comes back with
@@ -31,7 +31,7 @@ use tokio::sync::{mpsc, watch};
 /// Tokens of a batch: a decode cannot be interrupted, so this bounds how long a cancelled task keeps its slot,
 /// and how long a long prompt holds up the answers of others. Prefill of small models gains nothing beyond.
 pub(super) const BATCH_TOKENS: usize = 128;
-/// Rows of logits that a step of scoring asks for: 32 rows of the largest vocabularies are 32 MiB.
+/// Rows of logits that a step asks for to score or to note: 32 rows of the largest vocabularies are 32 MiB.
 const SCORED_ROWS_MAX: usize = 32;
 /// How long the thread sleeps with nothing to do before it looks at deadlines and cancellations again; it is
 /// woken for everything else.
@@ -162,7 +162,7 @@ impl<'m> Engine<'m> {
         let prompt = self.prompter.prompt(work.messages()).map(|(_, tokens)| tokens);
         let bounds = Bounds {
             context_tokens: self.context_tokens,
-            vocabulary: self.prompter.vocab().n_tokens(),
+            vocab: self.prompter.vocab(),
             tokens_per_second: self.tokens_per_second,
         };
         let started = Task::start(work, prompt, bounds, ahead);
@@ -222,7 +222,7 @@ impl<'m> Engine<'m> {
             let room = BATCH_TOKENS - self.batch.n_tokens() as usize;
             for position in task.row.read..task.row.tokens.len().min(task.row.read + room) {
                 let wants_logits = task.wants_logits(position);
-                let is_scored = wants_logits && task.is_scoring();
+                let is_scored = wants_logits && !task.draws_after(position);
                 if is_scored && scored == 0 {
                     break;
                 }

@@ -1,7 +1,7 @@
 //! What may be asked of a worker, and the bounds of it.
 
 use super::{Error, Grammar};
-use polymath_swarm::sampling::Settings;
+use polymath_swarm::sampling::{Sampler, Settings};
 use polymath_swarm::task::{
     MESSAGES_MAX, Message, OFFER_TEXT_BYTES_MAX, STOP_MAX, TOP_LOGPROBS_MAX, TokenLogprobs,
 };
@@ -31,6 +31,8 @@ pub struct Request {
     pub top_logprobs: u32,
     /// What the answer must match; compiled by [`Worker::grammar`](super::Worker::grammar) of the same model.
     pub grammar: Option<Box<Grammar>>,
+    /// Draws the places of prompt and answer whose log-probabilities are noted for an audit; `None` notes nothing.
+    pub nonce: Option<[u8; 16]>,
 }
 
 impl Request {
@@ -45,6 +47,7 @@ impl Request {
             stop: Vec::new(),
             top_logprobs: 0,
             grammar: None,
+            nonce: None,
         }
     }
 
@@ -77,6 +80,8 @@ pub struct ScoreRequest {
     pub prompt_places: Vec<u32>,
     /// Alternatives reported for each token.
     pub top_logprobs: u32,
+    /// Settings and seed that are said to have drawn the tokens.
+    pub sampler: Option<Sampler>,
     /// When the result is worthless; `None` waits for ever.
     pub deadline: Option<Instant>,
 }
@@ -104,6 +109,12 @@ pub struct Scored {
     pub prompt: Vec<(u32, TokenLogprobs)>,
     /// Of the answer's.
     pub answer: Vec<TokenLogprobs>,
+    /// How far each of the answer's tokens is from what the sampler draws, if there is one.
+    pub misfits: Vec<f32>,
+    /// Tokens of the templated prompt.
+    pub prompt_tokens: u32,
+    /// Whether the last token ends a turn.
+    pub ends_turn: bool,
 }
 
 fn check_shared(messages: &[Message], top_logprobs: u32) -> Result<(), Error> {

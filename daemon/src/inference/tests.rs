@@ -1,8 +1,9 @@
 //! The worker as a whole, on a tiny model with random weights.
 
 use super::*;
-use polymath_swarm::sampling::Settings;
-use polymath_swarm::task::{FinishReason, Message, TaskEvent};
+use polymath_swarm::audit::{Reported, TOP_MAX, divergence, prompt_places};
+use polymath_swarm::sampling::{Sampler, Settings};
+use polymath_swarm::task::{Backing, FinishReason, Message, TaskEvent};
 use std::path::Path;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -101,6 +102,7 @@ async fn scoring_gives_the_log_probabilities_of_generation() {
         ids,
         prompt_places: vec![1, 4, 9],
         top_logprobs: 2,
+        sampler: None,
         deadline: None,
     };
     let scored = worker.score(score.clone()).await.unwrap();
@@ -119,6 +121,61 @@ async fn scoring_gives_the_log_probabilities_of_generation() {
     assert!(matches!(worker.score(unknown).await, Err(Error::Invalid(_))));
     let long = ScoreRequest { ids: vec![5; 600], ..score };
     assert!(matches!(worker.score(long).await, Err(Error::TooLong { .. })));
+}
+
+#[tokio::test]
+async fn what_is_noted_while_answering_is_what_an_auditor_computes() {
+    let worker = worker(4, 0).await;
+    let question =
+        Request::question("What is the capital of France, and why is it the capital of France?", 60);
+    for temperature in [0.0, 0.9] {
+        let sampling = Settings { temperature, ..Settings::default() };
+        // The second time the prompt is in the cache, and other places are noted.
+        for nonce in [[1; 16], [2; 16]] {
+            let asked =
+                Request { sampling: sampling.clone(), seed: 5, nonce: Some(nonce), ..question.clone() };
+            let (ids, done) = noted(worker.generate(asked.clone()).unwrap()).await;
+            let TaskEvent::Done { prompt_tokens, backing: Backing::Noted(evidence), .. } = done else {
+                panic!("{done:?}")
+            };
+            assert!(evidence.is_drawn_by(&nonce, prompt_tokens, &ids), "{evidence:?}");
+            let all = ids.iter().copied().chain(evidence.end.as_ref().map(|end| end.id));
+            let scored = worker
+                .score(ScoreRequest {
+                    messages: asked.messages,
+                    ids: all.collect(),
+                    prompt_places: prompt_places(&nonce, prompt_tokens),
+                    top_logprobs: TOP_MAX as u32,
+                    sampler: Some(Sampler { settings: sampling.clone(), seed: 5 }),
+                    deadline: None,
+                })
+                .await
+                .unwrap();
+            assert_eq!((scored.prompt_tokens, scored.ends_turn), (prompt_tokens, evidence.end.is_some()));
+            let computed: Vec<Reported> = scored
+                .prompt
+                .iter()
+                .cloned()
+                .chain(ids.iter().copied().chain(evidence.end.as_ref().map(|e| e.id)).zip(scored.answer))
+                .map(|(id, of)| Reported::of(id, &of))
+                .collect();
+            let apart = divergence(&evidence.reported(), &computed);
+            assert!(apart < 1e-4, "{apart}");
+            assert!(scored.misfits.iter().all(|misfit| *misfit < 0.05), "{:?}", scored.misfits);
+        }
+    }
+}
+
+async fn noted(mut generation: Generation) -> (Vec<u32>, TaskEvent) {
+    let mut ids = Vec::new();
+    while let Some(event) = generation.next().await {
+        match event.unwrap() {
+            TaskEvent::Tokens { ids: more, .. } => ids.extend(more),
+            done @ TaskEvent::Done { .. } => return (ids, done),
+            TaskEvent::Accepted { .. } => {}
+        }
+    }
+    panic!("it did not end")
 }
 
 #[tokio::test]

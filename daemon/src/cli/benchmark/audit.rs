@@ -5,7 +5,7 @@
 //! the answer and of sixteen places of the prompt), and audited by another worker with the claimed file, in one prefill. Half of
 //! the honest answers make the null distribution, the other half are judged by it.
 
-mod serve;
+pub(in crate::cli) mod serve;
 mod verdict;
 
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use serde_json::json;
 use super::super::{Context, Json, session, terminal};
 use crate::catalog::{self, Entry};
 use crate::config::file::File;
-use serve::{Asked, Audited, Auditor, Served};
+use serve::{Asked, Audited, Auditor, Forgery, Served};
 use verdict::{Cheat, Honest, judged};
 
 /// Audits of a history: about what an expert with a thousand tasks a day has in one.
@@ -122,13 +122,19 @@ async fn measure(entry: &Entry, prompts: &[Asked], cheats: &[(String, PathBuf)])
     }
     // By setting: an expert that always runs as one of them does must not look like the rarest of all together.
     let nulls = honest.iter().map(|(name, audits)| {
-        let measured = audits.iter().step_by(2).map(|audit| audit.divergence).collect();
+        let measured = audits.iter().step_by(2).map(|audit| audit.examination.divergence).collect();
         Null::of(measured).with_context(|| format!("the null distribution of {name}"))
     });
     let nulls = nulls.collect::<anyhow::Result<Vec<Null>>>()?;
+    let unseen = |audits: &[Audited]| -> Vec<Audited> { audits.iter().skip(1).step_by(2).cloned().collect() };
+    let distances: Vec<f64> = honest
+        .iter()
+        .flat_map(|(_, audits)| unseen(audits))
+        .map(|audit| audit.examination.divergence)
+        .collect();
     let rows = honest.iter().map(|(name, audits)| {
-        let judged: Vec<&Audited> = audits.iter().skip(1).step_by(2).collect();
-        Honest::of(name, &judged, &nulls)
+        let judged = unseen(audits);
+        Honest::of(name, &judged.iter().collect::<Vec<_>>(), &nulls)
     });
     let honest = rows.collect();
     let mut found = Vec::new();
@@ -138,12 +144,13 @@ async fn measure(entry: &Entry, prompts: &[Asked], cheats: &[(String, PathBuf)])
         let served =
             Served::load(entry, file, serve::Setting::all()[0]).await.with_context(|| name.clone())?;
         let audits = auditor.audit_all(entry, &served, prompts, name).await?;
-        found.push(judged(name, &audits, &nulls));
+        found.push(judged(name, &audits, &nulls, &distances));
     }
-    // Right log-probabilities beside another text: those of the honest, with the ids of somebody else's answer.
-    let served = Served::load(entry, &entry.model_path, serve::Setting::all()[0]).await?;
-    let swapped: Vec<Audited> = auditor.audit_swapped(entry, &served, prompts).await?;
-    found.push(judged("another prompt's text", &swapped, &nulls));
+    for (forgery, name) in Forgery::ALL {
+        let served = Served::load(entry, &entry.model_path, forgery.setting()).await?;
+        let audits = auditor.audit_forged(entry, &served, prompts, (forgery, name)).await?;
+        found.push(judged(name, &audits, &nulls, &distances));
+    }
     let compute_share = audit_seconds / f64::max(served_seconds, 1e-9);
     Ok(Outcome { id: entry.id.clone(), honest, cheats: found, compute_share })
 }

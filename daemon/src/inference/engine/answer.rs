@@ -7,8 +7,9 @@ use crate::inference::worker::{Events, Gauges};
 use crate::inference::{Error, Grammar, Request};
 use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::vocab::LlamaVocab;
+use polymath_swarm::audit::{Notes, Reported, TOP_MAX};
 use polymath_swarm::sampling::{Draw, Sampler, logprob_of, top_logprobs};
-use polymath_swarm::task::{FinishReason, PIECE_BYTES_MAX, TaskEvent, TokenLogprobs};
+use polymath_swarm::task::{Backing, FinishReason, PIECE_BYTES_MAX, TaskEvent, TokenLogprobs};
 use std::time::{Duration, Instant};
 
 pub(super) struct Answer {
@@ -23,6 +24,8 @@ pub(super) struct Answer {
     pace: Pace,
     /// Tokens drawn so far.
     ids: Vec<u32>,
+    /// What an audit may ask for.
+    notes: Option<Notes>,
     /// Time of the steps in which they were drawn.
     drawing: Duration,
     /// What is said at the end.
@@ -35,7 +38,7 @@ impl Answer {
         request: Request,
         mut events: Events,
         prompt: Result<Vec<LlamaToken>, Error>,
-        bounds: Bounds,
+        bounds: Bounds<'_>,
         queue_position: u32,
     ) -> Option<(Row, Self)> {
         let context = bounds.context_tokens as usize;
@@ -63,6 +66,7 @@ impl Answer {
             prompt_tokens: tokens.len() as u32,
             pace: Pace::new(bounds.tokens_per_second),
             ids: Vec::new(),
+            notes: request.nonce.map(|nonce| Notes::new(nonce, tokens.len() as u32)),
             drawing: Duration::ZERO,
             last: None,
         };
@@ -82,6 +86,28 @@ impl Answer {
         self.pace.due_after(now)
     }
 
+    /// The first position whose logits are of use.
+    pub(super) fn first_wanted(&self, row: &Row) -> usize {
+        let noted = self.notes.as_ref().and_then(|notes| notes.of_prompt().first());
+        noted.map_or(row.tokens.len(), |place| *place as usize) - 1
+    }
+
+    /// Whether the token after this position, one of the prompt, is to be noted.
+    pub(super) fn notes_after(&self, position: usize) -> bool {
+        let Some(notes) = &self.notes else { return false };
+        u32::try_from(position + 1).is_ok_and(|place| notes.of_prompt().binary_search(&place).is_ok())
+    }
+
+    /// Notes a token of the prompt, if one is due: those come before the end of the row.
+    fn note_prompt(&mut self, logits: &[f32], row: &Row) -> bool {
+        let Some(notes) = &mut self.notes else { return false };
+        let Some(token) = notes.of_prompt().first().and_then(|place| row.tokens.get(*place as usize)) else {
+            return false;
+        };
+        notes.note_prompt(reported(logits, token.0.cast_unsigned()));
+        true
+    }
+
     /// Draws the next token. False when the answer is complete but for its last word.
     pub(super) fn take_logits(
         &mut self,
@@ -91,6 +117,9 @@ impl Answer {
         took: Duration,
         gauges: &Gauges,
     ) -> bool {
+        if self.note_prompt(logits, row) {
+            return true;
+        }
         let sequence = self.ids.len() as u32;
         let draw = match self.draw(logits, sequence) {
             Ok(draw) => draw,
@@ -106,12 +135,18 @@ impl Answer {
         self.drawing += took;
         self.pace.drawn(Instant::now());
         if vocab.is_eog(token) {
+            if let Some(notes) = &mut self.notes {
+                notes.note_end(reported(logits, draw.id));
+            }
             let text = self.text.finish();
             if !text.is_empty() {
                 self.events.send(TaskEvent::Tokens { sequence, ids: Vec::new(), text, logprobs: Vec::new() });
             }
             self.complete(FinishReason::Stop, gauges);
             return false;
+        }
+        if let Some(notes) = &mut self.notes {
+            notes.note_answer(|| reported(logits, draw.id));
         }
         self.ids.push(draw.id);
         row.tokens.push(token);
@@ -179,7 +214,9 @@ impl Answer {
             gauges.record_speed(f64::from(completion_tokens) / self.drawing.as_secs_f64().max(1e-9));
         }
         let prompt_tokens = self.prompt_tokens;
-        self.last = Some(Ok(TaskEvent::Done { finish_reason, prompt_tokens, completion_tokens }));
+        let noted = self.notes.take().map(|notes| Backing::Noted(Box::new(notes.finish())));
+        let backing = noted.unwrap_or_default();
+        self.last = Some(Ok(TaskEvent::Done { finish_reason, prompt_tokens, completion_tokens, backing }));
     }
 
     /// Says the last word.
@@ -190,4 +227,10 @@ impl Answer {
     pub(super) fn fail(mut self, error: Error) {
         self.events.end(Err(error));
     }
+}
+
+/// What an audit may ask for of the token `id` at a place with these logits.
+fn reported(logits: &[f32], id: u32) -> Reported {
+    let top = top_logprobs(logits, TOP_MAX);
+    Reported::of(id, &TokenLogprobs { logprob: logprob_of(logits, id), top, pieces: Vec::new() })
 }

@@ -3,7 +3,8 @@
 use super::slot::Row;
 use crate::inference::{Error, ScoreRequest, Scored};
 use llama_cpp_2::token::LlamaToken;
-use polymath_swarm::sampling::{logprob_of, top_logprobs};
+use llama_cpp_2::vocab::LlamaVocab;
+use polymath_swarm::sampling::{Sampler, logprob_of, top_logprobs};
 use polymath_swarm::task::TokenLogprobs;
 use tokio::sync::oneshot;
 
@@ -13,8 +14,9 @@ pub(super) struct Score {
     wanted: Vec<(usize, u32)>,
     prompt_tokens: usize,
     top_logprobs: usize,
-    /// The place whose logits come next.
-    at: usize,
+    sampler: Option<Sampler>,
+    /// The answer's tokens, for its penalties.
+    ids: Vec<u32>,
     /// How many are scored.
     done: usize,
     scored: Scored,
@@ -23,26 +25,33 @@ pub(super) struct Score {
 impl Score {
     /// Lays out prompt and tokens in a row, or replies why not.
     pub(super) fn start(
-        request: &ScoreRequest,
+        request: ScoreRequest,
         reply: oneshot::Sender<Result<Scored, Error>>,
         prompt: Result<Vec<LlamaToken>, Error>,
         context_tokens: u32,
-        vocabulary: i32,
+        vocab: &LlamaVocab<'_>,
     ) -> Option<(Row, Self)> {
         let laid_out = prompt.and_then(|prompt| {
-            let wanted = wanted(&prompt, request)?;
-            Ok((lay_out(prompt, &request.ids, context_tokens, vocabulary)?, wanted))
+            let wanted = wanted(&prompt, &request)?;
+            Ok((lay_out(prompt, &request.ids, context_tokens, vocab.n_tokens())?, wanted))
         });
         match laid_out {
             Ok(((tokens, prompt_tokens), wanted)) => {
+                let last = request.ids.last().and_then(|id| super::token(*id, vocab.n_tokens()));
+                let scored = Scored {
+                    prompt_tokens: prompt_tokens as u32,
+                    ends_turn: last.is_some_and(|token| vocab.is_eog(token)),
+                    ..Scored::default()
+                };
                 let score = Self {
                     reply,
-                    at: wanted.first().map_or(prompt_tokens, |(place, _)| *place) - 1,
                     wanted,
                     prompt_tokens,
                     top_logprobs: request.top_logprobs as usize,
+                    sampler: request.sampler,
+                    ids: request.ids,
                     done: 0,
-                    scored: Scored::default(),
+                    scored,
                 };
                 Some((super::row(tokens), score))
             }
@@ -58,22 +67,27 @@ impl Score {
         self.reply.is_closed()
     }
 
-    /// The token before the first that is scored predicts it.
+    /// The token before the first that is still to be scored predicts it.
     pub(super) fn first_wanted(&self) -> usize {
-        self.wanted.first().map_or(self.prompt_tokens, |(place, _)| *place) - 1
+        self.wanted.get(self.done).map_or(self.prompt_tokens, |(place, _)| *place) - 1
     }
 
-    /// Scores the next token, if it is wanted. False when all are scored.
+    pub(super) fn wants(&self, position: usize) -> bool {
+        self.wanted[self.done..].binary_search_by_key(&(position + 1), |(place, _)| *place).is_ok()
+    }
+
+    /// Scores the next token that is wanted. False when all are scored.
     pub(super) fn take_logits(&mut self, logits: &[f32]) -> bool {
-        self.at += 1;
-        if let Some(&(place, id)) = self.wanted.get(self.done)
-            && place == self.at
-        {
+        if let Some(&(place, id)) = self.wanted.get(self.done) {
             let top = top_logprobs(logits, self.top_logprobs);
             let scored = TokenLogprobs { logprob: logprob_of(logits, id), top, pieces: Vec::new() };
-            match place < self.prompt_tokens {
-                true => self.scored.prompt.push((id, scored)),
-                false => self.scored.answer.push(scored),
+            if place < self.prompt_tokens {
+                self.scored.prompt.push((id, scored));
+            } else {
+                let index = self.scored.answer.len();
+                let misfit = |s: &Sampler| s.misfit(logits, &self.ids[..index], index as u32, id);
+                self.scored.misfits.extend(self.sampler.as_ref().map(misfit));
+                self.scored.answer.push(scored);
             }
             self.done += 1;
         }

@@ -28,9 +28,9 @@ impl Row {
 
 /// What holds for all tasks of a model.
 #[derive(Clone, Copy)]
-pub(super) struct Bounds {
+pub(super) struct Bounds<'m> {
     pub(super) context_tokens: u32,
-    pub(super) vocabulary: i32,
+    pub(super) vocab: &'m LlamaVocab<'m>,
     /// Of each answer; 0 for no limit.
     pub(super) tokens_per_second: u32,
 }
@@ -56,7 +56,7 @@ impl Task {
     pub(super) fn start(
         work: Work,
         prompt: Result<Vec<LlamaToken>, Error>,
-        bounds: Bounds,
+        bounds: Bounds<'_>,
         ahead: u32,
     ) -> Option<Self> {
         let begun = StdInstant::now();
@@ -68,8 +68,7 @@ impl Task {
             }
             Work::Score { request, reply, seat } => {
                 let deadline = request.deadline;
-                let (row, score) =
-                    Score::start(&request, reply, prompt, bounds.context_tokens, bounds.vocabulary)?;
+                let (row, score) = Score::start(request, reply, prompt, bounds.context_tokens, bounds.vocab)?;
                 (row, Job::Score(score), deadline, seat)
             }
         };
@@ -105,20 +104,24 @@ impl Task {
         }
     }
 
-    pub(super) fn is_scoring(&self) -> bool {
-        matches!(self.job, Job::Score(_))
-    }
-
     /// The first position whose logits are of use.
     fn first_wanted(&self) -> usize {
         match &self.job {
-            Job::Answer(_) => self.row.tokens.len() - 1,
+            Job::Answer(answer) => answer.first_wanted(&self.row),
             Job::Score(score) => score.first_wanted(),
         }
     }
 
     pub(super) fn wants_logits(&self, position: usize) -> bool {
-        position >= self.first_wanted()
+        match &self.job {
+            Job::Answer(answer) => self.draws_after(position) || answer.notes_after(position),
+            Job::Score(score) => score.wants(position),
+        }
+    }
+
+    /// Whether an answer goes on after this position.
+    pub(super) fn draws_after(&self, position: usize) -> bool {
+        matches!(self.job, Job::Answer(_)) && position + 1 == self.row.tokens.len()
     }
 
     /// Takes the logits of the next position that wanted some. Gives the task back unless it ended.

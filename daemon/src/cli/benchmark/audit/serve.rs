@@ -4,53 +4,76 @@ use std::path::Path;
 use std::time::Instant;
 
 use futures::StreamExt as _;
-use polymath_swarm::audit::{Reported, TOP_MAX, divergence, prompt_places};
-use polymath_swarm::task::{Message, TaskEvent, TokenLogprobs};
+use polymath_swarm::audit::{Claim, Computed, Evidence, Examination, Replay};
+use polymath_swarm::identity::Sha256Hash;
+use polymath_swarm::sampling::Settings;
+use polymath_swarm::task::{Backing, FinishReason, Message, Offer, TaskEvent};
 use sha2::{Digest, Sha256};
 
 use super::super::super::terminal;
 use crate::catalog::Entry;
-use crate::inference::{self, Request, ScoreRequest, Worker};
+use crate::coordinator::computed;
+use crate::inference::{self, Request, Worker};
 
 /// Tokens of an answer: the longest scratchpads have about 250.
 const TOKENS_MAX: u32 = 256;
+/// Temperature of answers that are drawn.
+const TEMPERATURE: f32 = 0.8;
 
 /// How a model is run.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Setting {
-    pub(super) name: &'static str,
+pub(in crate::cli) struct Setting {
+    pub(in crate::cli) name: &'static str,
     slots: u32,
     threads: u32,
     flash_attention: bool,
+    temperature: f32,
 }
 
 impl Setting {
     /// The auditor's own first.
-    pub(super) fn all() -> [Self; 4] {
-        let plain = Self { name: "one slot", slots: 1, threads: 1, flash_attention: false };
+    pub(in crate::cli) fn all() -> [Self; 5] {
+        let plain = Self { name: "one slot", slots: 1, threads: 1, flash_attention: false, temperature: 0.0 };
         [
             plain,
             Self { name: "eight slots", slots: 8, ..plain },
             Self { name: "two threads", threads: 2, ..plain },
             Self { name: "flash attention", slots: 4, flash_attention: true, ..plain },
+            Self { name: "drawn at random", slots: 4, temperature: TEMPERATURE, ..plain },
         ]
+    }
+
+    pub(super) fn at_random() -> Self {
+        Self::all()[4]
     }
 }
 
 /// A prompt and how often it was asked before.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
+pub(in crate::cli) struct Asked {
     pub(super) prompt: String,
     pub(super) round: u32,
 }
 
 impl Asked {
-    pub(super) fn new(prompt: &str, round: u32) -> Self {
+    pub(in crate::cli) fn new(prompt: &str, round: u32) -> Self {
         Self { prompt: prompt.to_owned(), round }
     }
 
-    fn messages(&self) -> Vec<Message> {
-        vec![Message { role: "user".to_owned(), content: self.prompt.clone() }]
+    fn offer(&self, temperature: f32) -> Offer {
+        Offer {
+            task_id: self.nonce(),
+            card: Sha256Hash::default(),
+            messages: vec![Message { role: "user".to_owned(), content: self.prompt.clone() }],
+            sampling: Settings { temperature, ..Settings::default() },
+            seed: u64::from(self.round) + 1,
+            max_tokens: TOKENS_MAX,
+            deadline_ms: 60_000,
+            price_micro_max: 0,
+            stop: Vec::new(),
+            top_logprobs: 0,
+            grammar: None,
+        }
     }
 
     /// An asker would draw it; a benchmark repeats itself.
@@ -63,32 +86,61 @@ impl Asked {
 
 /// One answer's audit.
 #[derive(Clone, Debug)]
-pub(super) struct Audited {
-    /// In nats a token.
-    pub(super) divergence: f64,
-    /// How much likelier another token is than one that a greedy draw is said to have taken, at the most, in nats.
-    pub(super) gap: f32,
+pub(in crate::cli) struct Audited {
+    pub(in crate::cli) examination: Examination,
     pub(super) served_seconds: f64,
     pub(super) audit_seconds: f64,
 }
 
 /// What an expert reports of one answer.
-struct Report {
-    ids: Vec<u32>,
-    answer: Vec<Reported>,
-    prompt: Vec<Reported>,
-    places: Vec<u32>,
+#[derive(Clone, Debug)]
+pub(super) struct Report {
+    pub(super) offer: Offer,
+    pub(super) ids: Vec<u32>,
+    finish_reason: FinishReason,
+    prompt_tokens: u32,
+    evidence: Evidence,
     seconds: f64,
 }
 
+/// A cheat by hand, on an honest expert's reports.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Forgery {
+    /// Everything that belongs to the question before.
+    AnotherPromptsAnswer,
+    /// The text of the question before, with the log-probabilities that the model has for it here.
+    AnotherPromptsText,
+    /// The text that another seed draws, with the log-probabilities that the model has for it.
+    AnotherSeedsText,
+    /// The first half of the text, as if that were all.
+    CutOff,
+}
+
+impl Forgery {
+    pub(super) const ALL: [(Self, &'static str); 4] = [
+        (Self::AnotherPromptsAnswer, "another prompt's answer"),
+        (Self::AnotherPromptsText, "another text, right log-probabilities"),
+        (Self::AnotherSeedsText, "another seed's text"),
+        (Self::CutOff, "cut off"),
+    ];
+
+    /// How the answers that it forges are drawn.
+    pub(super) fn setting(self) -> Setting {
+        match self {
+            Self::AnotherSeedsText => Setting::at_random(),
+            _ => Setting::all()[0],
+        }
+    }
+}
+
 /// A model as somebody serves it.
-pub(super) struct Served {
+pub(in crate::cli) struct Served {
     worker: Worker,
-    slots: u32,
+    setting: Setting,
 }
 
 impl Served {
-    pub(super) async fn load(entry: &Entry, file: &Path, setting: Setting) -> anyhow::Result<Self> {
+    pub(in crate::cli) async fn load(entry: &Entry, file: &Path, setting: Setting) -> anyhow::Result<Self> {
         let config = inference::Config {
             model_path: file.to_owned(),
             context_tokens: entry.max_context,
@@ -98,51 +150,55 @@ impl Served {
             flash_attention: setting.flash_attention,
             ..inference::Config::default()
         };
-        Ok(Self { worker: Worker::load(config).await?, slots: setting.slots })
+        Ok(Self { worker: Worker::load(config).await?, setting })
     }
 
-    async fn answer(&self, asked: &Asked) -> anyhow::Result<Report> {
+    async fn answer(&self, offer: Offer) -> anyhow::Result<Report> {
         let started = Instant::now();
-        let request =
-            Request { top_logprobs: TOP_MAX as u32, ..Request::question(asked.prompt.as_str(), TOKENS_MAX) };
+        let request = Request {
+            messages: offer.messages.clone(),
+            sampling: offer.sampling.clone(),
+            seed: offer.seed,
+            nonce: Some(offer.task_id),
+            ..Request::question("", offer.max_tokens)
+        };
         let mut generation = self.worker.generate(request)?;
-        let (mut ids, mut answer) = (Vec::new(), Vec::new());
+        let mut ids = Vec::new();
         while let Some(event) = generation.next().await {
-            if let TaskEvent::Tokens { ids: more, logprobs, .. } = event? {
-                answer.extend(more.iter().zip(&logprobs).map(|(id, of)| Reported::of(*id, of)));
-                ids.extend(more);
+            match event? {
+                TaskEvent::Tokens { ids: more, .. } => ids.extend(more),
+                TaskEvent::Done { finish_reason, prompt_tokens, backing, .. } => {
+                    let Backing::Noted(evidence) = backing else { anyhow::bail!("nothing was noted") };
+                    let (evidence, seconds) = (*evidence, started.elapsed().as_secs_f64());
+                    return Ok(Report { offer, ids, finish_reason, prompt_tokens, evidence, seconds });
+                }
+                TaskEvent::Accepted { .. } => {}
             }
         }
-        let seconds = started.elapsed().as_secs_f64();
-        let messages = asked.messages();
-        let length = self.worker.prompt(messages.clone()).await?.ids.len() as u32;
-        let places = prompt_places(&asked.nonce(), length);
-        let request = ScoreRequest {
-            messages,
-            ids: ids.clone(),
-            prompt_places: places.clone(),
-            top_logprobs: TOP_MAX as u32,
-            deadline: None,
-        };
-        // A node notes these while it reads the prompt; the engine does not do that yet.
-        let scored = self.worker.score(request).await?;
-        let prompt = scored.prompt.iter().map(|(id, of)| Reported::of(*id, of)).collect();
-        Ok(Report { ids, answer, prompt, places, seconds })
+        anyhow::bail!("an answer did not end")
     }
 }
 
 /// Who holds the claimed file.
-pub(super) struct Auditor {
+pub(in crate::cli) struct Auditor {
     worker: Worker,
+    context_tokens: u32,
 }
 
 impl Auditor {
-    pub(super) async fn load(entry: &Entry) -> anyhow::Result<Self> {
-        Ok(Self { worker: Served::load(entry, &entry.model_path, Setting::all()[0]).await?.worker })
+    pub(in crate::cli) async fn load(entry: &Entry) -> anyhow::Result<Self> {
+        let worker = Served::load(entry, &entry.model_path, Setting::all()[0]).await?.worker;
+        let context_tokens = worker.facts().context_tokens;
+        Ok(Self { worker, context_tokens })
+    }
+
+    /// The file's hash.
+    pub(in crate::cli) fn model(&self) -> Sha256Hash {
+        self.worker.facts().sha256
     }
 
     /// Audits an answer to every prompt.
-    pub(super) async fn audit_all(
+    pub(in crate::cli) async fn audit_all(
         &self,
         entry: &Entry,
         served: &Served,
@@ -151,86 +207,100 @@ impl Auditor {
     ) -> anyhow::Result<Vec<Audited>> {
         let bar = terminal::progress(prompts.len() as u64, &format!("{}, {name}", entry.id));
         let mut reports = futures::stream::iter(prompts)
-            .map(|asked| async move { Ok::<_, anyhow::Error>((asked, served.answer(asked).await?)) })
-            .buffered(served.slots as usize);
+            .map(|asked| served.answer(asked.offer(served.setting.temperature)))
+            .buffered(served.setting.slots as usize);
         let mut audits = Vec::with_capacity(prompts.len());
         while let Some(report) = reports.next().await {
-            let (asked, report) = report?;
-            audits.extend(self.audit(asked, &report).await?);
+            let report = report?;
+            let (claimed, offer) = (report.clone(), report.offer);
+            audits.extend(self.audit(&offer, &claimed).await?);
             bar.inc(1);
         }
         bar.finish_and_clear();
         Ok(audits)
     }
 
-    /// Audits of reports whose text is another prompt's answer: what is reported is right, what was sent is not.
-    pub(super) async fn audit_swapped(
+    /// Audits forged answers of an expert that has the right model.
+    pub(super) async fn audit_forged(
         &self,
         entry: &Entry,
         served: &Served,
         prompts: &[Asked],
+        (forgery, name): (Forgery, &str),
     ) -> anyhow::Result<Vec<Audited>> {
-        let bar = terminal::progress(prompts.len() as u64, &format!("{}, another prompt's text", entry.id));
+        let bar = terminal::progress(prompts.len() as u64, &format!("{}, {name}", entry.id));
+        let temperature = served.setting.temperature;
         let mut audits = Vec::new();
-        for pair in prompts.windows(2) {
-            let (own, other) = (served.answer(&pair[0]).await?, served.answer(&pair[1]).await?);
+        for (before, asked) in prompts.iter().zip(prompts.iter().skip(1)) {
             bar.inc(1);
-            if own.ids == other.ids {
-                continue;
-            }
-            let answer = other.ids.iter().zip(&own.answer).map(|(id, of)| Reported { id: *id, ..of.clone() });
-            let answer: Vec<Reported> = answer.collect();
-            let ids = answer.iter().map(|of| of.id).collect();
-            audits.extend(self.audit(&pair[0], &Report { ids, answer, ..own }).await?);
+            let offer = asked.offer(temperature);
+            let own = served.answer(offer.clone()).await?;
+            let forged = match forgery {
+                Forgery::AnotherPromptsAnswer => served.answer(before.offer(temperature)).await?,
+                Forgery::AnotherPromptsText => {
+                    let other = served.answer(before.offer(temperature)).await?;
+                    if other.ids == own.ids {
+                        continue;
+                    }
+                    self.dressed(&own, other.ids, other.evidence.end.map(|end| end.id)).await?
+                }
+                Forgery::AnotherSeedsText => {
+                    let other = served.answer(Offer { seed: offer.seed + 1_000, ..offer.clone() }).await?;
+                    // What is all but sure comes out the same whatever the seed.
+                    if other.ids == own.ids {
+                        continue;
+                    }
+                    self.dressed(&own, other.ids, other.evidence.end.map(|end| end.id)).await?
+                }
+                Forgery::CutOff => {
+                    let half = own.ids[..own.ids.len() / 2].to_vec();
+                    if half.is_empty() {
+                        continue;
+                    }
+                    self.dressed(&own, half, None).await?
+                }
+            };
+            audits.extend(self.audit(&offer, &forged).await?);
         }
         bar.finish_and_clear();
         Ok(audits)
     }
 
+    /// A report of `ids` in place of its own, with the log-probabilities that the model has for them.
+    async fn dressed(&self, own: &Report, ids: Vec<u32>, end: Option<u32>) -> anyhow::Result<Report> {
+        let computed = self.computed(&own.offer, &ids, end).await?;
+        let evidence = computed.map(|computed| computed.evidence).unwrap_or_default();
+        Ok(Report { ids, evidence, finish_reason: FinishReason::Stop, ..own.clone() })
+    }
+
+    async fn computed(
+        &self,
+        offer: &Offer,
+        ids: &[u32],
+        end: Option<u32>,
+    ) -> anyhow::Result<Option<Computed>> {
+        let replay = Replay::of(offer, self.model(), ids, end);
+        Ok(computed(&self.worker, &replay).await?)
+    }
+
     /// None where nothing was said: then there is nothing to audit.
-    async fn audit(&self, asked: &Asked, report: &Report) -> anyhow::Result<Option<Audited>> {
-        if report.ids.is_empty() {
+    async fn audit(&self, offer: &Offer, report: &Report) -> anyhow::Result<Option<Audited>> {
+        let end = report.evidence.end.as_ref().map(|end| end.id);
+        if report.ids.is_empty() && end.is_none() {
             return Ok(None);
         }
         let started = Instant::now();
-        let length = self.worker.prompt(asked.messages()).await?.ids.len() as u32;
-        let places = prompt_places(&asked.nonce(), length);
-        let same_places = places == report.places;
-        let request = ScoreRequest {
-            messages: asked.messages(),
-            ids: report.ids.clone(),
-            prompt_places: places,
-            top_logprobs: TOP_MAX as u32,
-            deadline: None,
+        let computed = self.computed(offer, &report.ids, end).await?;
+        let claim = Claim {
+            offer,
+            answer: &report.ids,
+            finish_reason: report.finish_reason,
+            prompt_tokens: report.prompt_tokens,
+            context_tokens: self.context_tokens,
+            evidence: &report.evidence,
         };
-        let scored = match self.worker.score(request).await {
-            Ok(scored) if same_places => scored,
-            // Another tokeniser reads another prompt, and writes tokens that the claimed model has not.
-            Ok(_) | Err(inference::Error::Invalid(_)) => {
-                return Ok(Some(Audited {
-                    divergence: f64::INFINITY,
-                    gap: f32::INFINITY,
-                    served_seconds: report.seconds,
-                    audit_seconds: started.elapsed().as_secs_f64(),
-                }));
-            }
-            Err(error) => return Err(anyhow::Error::from(error).context("the auditor's own scoring")),
-        };
+        let examination = Examination::of(claim, computed.as_ref());
         let audit_seconds = started.elapsed().as_secs_f64();
-        let of_prompt = scored.prompt.iter().map(|(_, of)| of.clone());
-        let computed: Vec<TokenLogprobs> = of_prompt.chain(scored.answer.iter().cloned()).collect();
-        let reported: Vec<Reported> = report.prompt.iter().chain(&report.answer).cloned().collect();
-        let gaps = report.ids.iter().zip(&scored.answer).map(|(id, of)| gap(*id, of));
-        let gap = gaps.fold(0.0, f32::max);
-        let divergence = divergence(&reported, &computed);
-        Ok(Some(Audited { divergence, gap, served_seconds: report.seconds, audit_seconds }))
-    }
-}
-
-/// How much likelier the likeliest token is than this one, which a greedy draw took.
-fn gap(id: u32, computed: &TokenLogprobs) -> f32 {
-    match computed.top.first() {
-        Some((best, logprob)) if *best != id => (logprob - computed.logprob).max(0.0),
-        _ => 0.0,
+        Ok(Some(Audited { examination, served_seconds: report.seconds, audit_seconds }))
     }
 }

@@ -1,0 +1,93 @@
+//! `audit calibrate`: what honest audits of a model look like, in each setting that experts run it in.
+
+use anyhow::Context as _;
+use clap::Args;
+use polymath_swarm::audit::Null;
+use serde_json::json;
+
+use super::super::benchmark::audit::serve::{Asked, Auditor, Served, Setting};
+use super::super::{Context, Json, session, terminal};
+use crate::catalog::{self, Entry};
+use crate::config::file::File;
+use crate::coordinator::{NullFile, NullSetting};
+
+/// Audits of each setting at the least: fewer tell nothing of rare ones.
+const AUDITS_MIN: usize = 100;
+
+/// What `audit calibrate` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  daemon audit calibrate geography chemistry
+  daemon audit calibrate geography --audits 1000
+
+Has the model answer its card's exemplars in every setting (slots, threads, flash attention,
+drawn at random), audits each answer, and writes audit.json beside the card. Without it,
+audits of a model count only where they are alarms. Reads the node's `models` folder.")]
+pub(in crate::cli) struct Arguments {
+    /// Ids of bundled experts
+    #[arg(value_name = "ID", required = true)]
+    ids: Vec<String>,
+    /// Audits of each setting
+    #[arg(long, value_name = "N", default_value_t = 400, value_parser = clap::value_parser!(u32).range(100..=100_000))]
+    audits: u32,
+    #[command(flatten)]
+    json: Json,
+}
+
+pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Result<()> {
+    let loaded = context.load(File::default())?;
+    let assets = session::assets(&context, &loaded)?;
+    let mut measured = Vec::new();
+    for id in &arguments.ids {
+        let card = assets.experts_dir().join(id).join(catalog::CARD_NAME);
+        let entry = catalog::resolve(&catalog::Config { card: Some(card), ..catalog::Config::default() })?;
+        let work = calibrate(&entry, arguments.audits as usize);
+        let file = context.unless_cancelled(work).await??;
+        let path = entry.model_path.with_file_name(NullFile::NAME);
+        let text = serde_json::to_string(&file)?;
+        std::fs::write(&path, text + "\n").with_context(|| format!("cannot write {}", path.display()))?;
+        measured.push((entry.id, path, file));
+    }
+    if arguments.json.json {
+        let settings = |file: &NullFile| -> Vec<_> {
+            let setting = |s: &NullSetting| json!({ "name": s.name, "audits": s.null.audits(), "largest": s.null.largest() });
+            file.settings.iter().map(setting).collect()
+        };
+        let object = |(id, path, file): &(String, _, NullFile)| json!({ "id": id, "path": path, "settings": settings(file) });
+        return terminal::json(&json!({ "experts": measured.iter().map(object).collect::<Vec<_>>() }));
+    }
+    let rows: Vec<Vec<String>> = measured.iter().flat_map(|(id, _, file)| rows(id, file)).collect();
+    let headers = ["EXPERT", "SETTING", "AUDITS", "FARTHEST, NATS A TOKEN"];
+    Ok(terminal::say(&terminal::table(terminal::Style::detect(), &headers, &rows))?)
+}
+
+fn rows(id: &str, file: &NullFile) -> Vec<Vec<String>> {
+    let row = |s: &NullSetting| {
+        vec![id.to_owned(), s.name.clone(), s.null.audits().to_string(), format!("{:.1e}", s.null.largest())]
+    };
+    file.settings.iter().map(row).collect()
+}
+
+/// Every setting's null distribution, from the card's exemplars asked over and over, each time with other places to report.
+async fn calibrate(entry: &Entry, audits: usize) -> anyhow::Result<NullFile> {
+    let exemplars = &entry.exemplars;
+    anyhow::ensure!(!exemplars.is_empty(), "the card of `{}` has no exemplars to ask", entry.id);
+    let asked: Vec<Asked> = (0..audits)
+        .map(|index| {
+            let round = u32::try_from(index / exemplars.len()).unwrap_or(u32::MAX);
+            Asked::new(&exemplars[index % exemplars.len()], round)
+        })
+        .collect();
+    let auditor = Auditor::load(entry).await?;
+    let mut settings = Vec::new();
+    for setting in Setting::all() {
+        let served = Served::load(entry, &entry.model_path, setting).await?;
+        let audited = auditor.audit_all(entry, &served, &asked, setting.name).await?;
+        let distances: Vec<f64> = audited.iter().map(|audit| audit.examination.divergence).collect();
+        anyhow::ensure!(distances.len() >= AUDITS_MIN, "`{}` answers too few of its own exemplars", entry.id);
+        let null = Null::of(distances).context("what this model computes is no number")?;
+        settings.push(NullSetting { name: setting.name.to_owned(), null });
+    }
+    Ok(NullFile { model_sha256: auditor.model().to_string(), settings })
+}

@@ -1,0 +1,168 @@
+//! `audit verify`: whose signatures an audit rests on, and whether they contradict each other.
+
+use std::io::Read as _;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use polymath_swarm::identity::{PeerKey, Sha256Hash};
+use polymath_swarm::task::Commitment;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::super::{Json, terminal};
+
+/// Bytes of an audit: it has some twenty short fields.
+const BYTES_MAX: u64 = 64 * 1024;
+
+/// What `audit verify` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  daemon audit log --json | jq '.audits[0]' | daemon audit verify -
+  daemon audit verify audit.json
+
+Anybody can check it: no node, no model and no trust in whoever made the audit are needed.
+What the numbers say rests on the auditor's word; only a contradiction is a proof: the expert
+signed two things that cannot both be. Exits with 1 if a signature is not the expert's.")]
+pub(in crate::cli) struct Arguments {
+    /// One audit, as `daemon audit log --json` lists it; - reads standard input
+    #[arg(value_name = "FILE.json")]
+    file: PathBuf,
+    #[command(flatten)]
+    json: Json,
+}
+
+#[derive(Deserialize)]
+struct Audit {
+    expert: String,
+    node: String,
+    signed: Option<Signed>,
+}
+
+#[derive(Deserialize)]
+struct Signed {
+    task_id: String,
+    transcript: String,
+    evidence: String,
+    signature: String,
+    opened: Option<String>,
+    opened_signature: Option<String>,
+}
+
+/// What the signatures say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verified {
+    Committed,
+    Opened,
+    Contradiction,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let mut text = String::new();
+    let what = || format!("cannot read {}", arguments.file.display());
+    if arguments.file.as_os_str() == "-" {
+        std::io::stdin().take(BYTES_MAX).read_to_string(&mut text).with_context(what)?;
+    } else {
+        let file = std::fs::File::open(&arguments.file).with_context(what)?;
+        file.take(BYTES_MAX).read_to_string(&mut text).with_context(what)?;
+    }
+    let audit: Audit = serde_json::from_str(&text).context(
+        "this is no audit: take one element of `daemon audit log --json`, as `jq '.audits[0]'` does",
+    )?;
+    let verified = verified(&audit)?;
+    if arguments.json.json {
+        return terminal::json(&json!({
+            "expert": audit.expert,
+            "node": audit.node,
+            "opened": verified != Verified::Committed,
+            "contradiction": verified == Verified::Contradiction,
+        }));
+    }
+    let style = terminal::Style::detect();
+    Ok(terminal::line(&match verified {
+        Verified::Committed => {
+            format!("{} {} signed this task; it opened nothing", style.good("ok"), audit.node)
+        }
+        Verified::Opened => {
+            format!("{} {} signed this task and opened what it had signed", style.good("ok"), audit.node)
+        }
+        Verified::Contradiction => format!(
+            "{} {} signed two things that cannot both be: it is proven to have cheated",
+            style.bad("PROOF"),
+            audit.node
+        ),
+    })?)
+}
+
+/// Checks every signature.
+fn verified(audit: &Audit) -> anyhow::Result<Verified> {
+    let expert = PeerKey::from_did(&audit.node).context("`node` is no did:key of a node")?;
+    let signed = audit.signed.as_ref().context("this audit has no signatures: the expert gave none")?;
+    let commitment = Commitment {
+        task_id: bytes(&signed.task_id, "task_id")?,
+        transcript: Sha256Hash(bytes(&signed.transcript, "transcript")?),
+        evidence: Sha256Hash(bytes(&signed.evidence, "evidence")?),
+        signature: bytes(&signed.signature, "signature")?,
+    };
+    commitment.verify(expert).context("the signature under the task is not this node's")?;
+    let (Some(opened), Some(signature)) = (&signed.opened, &signed.opened_signature) else {
+        return Ok(Verified::Committed);
+    };
+    let opened = Sha256Hash(bytes(opened, "opened")?);
+    let signature = bytes(signature, "opened_signature")?;
+    commitment
+        .verify_opening(expert, opened, signature)
+        .context("the signature under what was opened is not this node's")?;
+    Ok(if opened == commitment.evidence { Verified::Opened } else { Verified::Contradiction })
+}
+
+fn bytes<const N: usize>(text: &str, field: &str) -> anyhow::Result<[u8; N]> {
+    let wanted = || format!("`{field}` is not {} hexadecimal digits", 2 * N);
+    anyhow::ensure!(text.len() == 2 * N && text.bytes().all(|b| b.is_ascii_hexdigit()), wanted());
+    let mut out = [0; N];
+    for (byte, pair) in out.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        let pair = std::str::from_utf8(pair).with_context(wanted)?;
+        *byte = u8::from_str_radix(pair, 16).with_context(wanted)?;
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ed25519_dalek::SigningKey;
+    use polymath_swarm::audit::{Evidence, Reported};
+
+    fn audit(opened: &Evidence) -> Audit {
+        let key = SigningKey::from_bytes(&[7; 32]);
+        let commitment = Commitment::sign(&key, [1; 16], Sha256Hash([2; 32]), Evidence::default().hash());
+        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let signed = Signed {
+            task_id: hex(&commitment.task_id),
+            transcript: commitment.transcript.to_string(),
+            evidence: commitment.evidence.to_string(),
+            signature: hex(&commitment.signature),
+            opened: Some(opened.hash().to_string()),
+            opened_signature: Some(hex(&commitment.open(&key, opened))),
+        };
+        let node = PeerKey(key.verifying_key().to_bytes()).to_did();
+        Audit { expert: "geography".into(), node, signed: Some(signed) }
+    }
+
+    #[test]
+    fn what_was_signed_is_told_from_what_was_not() {
+        let mut honest = audit(&Evidence::default());
+        assert_eq!(verified(&honest).unwrap(), Verified::Opened);
+        let other = Evidence { end: Some(Reported { id: 1, steps: 2, top: vec![] }), ..Evidence::default() };
+        assert_eq!(verified(&audit(&other)).unwrap(), Verified::Contradiction);
+        honest.node = PeerKey([3; 32]).to_did();
+        assert!(verified(&honest).is_err(), "another node's");
+        let mut forged = audit(&Evidence::default());
+        if let Some(signed) = &mut forged.signed {
+            signed.opened = Some("00".repeat(32));
+        }
+        assert!(verified(&forged).is_err());
+        assert!(verified(&Audit { signed: None, ..audit(&other) }).is_err());
+    }
+}
