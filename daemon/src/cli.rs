@@ -24,9 +24,11 @@ mod mcp;
 mod models;
 mod peers;
 mod plan;
+mod reputation;
 mod run;
 mod session;
 mod settings;
+mod simulate;
 mod stop;
 mod terminal;
 
@@ -116,7 +118,13 @@ enum Command {
     /// Whether other nodes' experts run the models that they claim
     #[command(subcommand)]
     Audit(audit::Command),
-    /// This node's identity
+    /// What this node thinks of other nodes' experts
+    #[command(subcommand)]
+    Reputation(reputation::Command),
+    /// Try the rules of trust on a swarm with bad experts
+    #[command(subcommand)]
+    Simulate(simulate::Command),
+    /// This node's identity, and the nodes that it vouches for
     #[command(subcommand)]
     Identity(identity::Command),
     /// API keys of this node
@@ -192,7 +200,9 @@ async fn dispatch(command: Command, context: Context) -> anyhow::Result<()> {
         Command::Experts(command) => experts::run(command, context).await,
         Command::Models(command) => models::run(command, context).await,
         Command::Audit(command) => audit::run(command, context).await,
-        Command::Identity(command) => identity::run(&command, &context),
+        Command::Reputation(command) => reputation::run(command, context).await,
+        Command::Simulate(command) => simulate::run(&command),
+        Command::Identity(command) => identity::run(command, context).await,
         Command::Keys(command) => keys::run(&command, &context),
         Command::Config(command) => settings::run(&command, &context),
         Command::Stop(arguments) => stop::run(&arguments, context).await,

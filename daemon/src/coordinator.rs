@@ -24,6 +24,7 @@ mod opinions;
 mod pace;
 mod planner;
 mod question;
+mod reputation;
 mod route;
 mod run;
 
@@ -37,6 +38,7 @@ pub use experience::{Judged, TaskId, Verdict};
 pub use host::{Host, Hosted};
 pub use intents::prototypes;
 pub use question::{Question, Target};
+pub use reputation::{KnownReputation, Reputation};
 pub use route::Candidate;
 
 use crate::embedding::Encoder;
@@ -44,8 +46,10 @@ use crate::network::{Network, PeerInfo};
 use crate::store::{AuditRecord, Store};
 use polymath_swarm::aggregate;
 use polymath_swarm::capability::Advert;
+use polymath_swarm::identity::PeerKey;
 use polymath_swarm::plan::Plan;
 use polymath_swarm::score::{Filter, Query};
+use polymath_swarm::trust::Tier;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -113,6 +117,7 @@ struct Inner {
     router: Arc<route::Router>,
     experience: Arc<experience::Experience>,
     audits: Arc<audits::Audits>,
+    reputations: Arc<reputation::Reputations>,
     intents: intents::Intents,
     questions: Arc<tokio::sync::Semaphore>,
     /// Cross-checks that wait to be counted.
@@ -132,9 +137,14 @@ impl Coordinator {
         stop: CancellationToken,
     ) -> Result<Self, crate::store::Error> {
         let experience = Arc::new(experience::Experience::load(store.clone())?);
-        let audits =
-            Arc::new(audits::Audits::load(config.audit.clone(), store, network.clone(), host.clone())?);
-        let seen = (experience.clone(), audits.clone());
+        let audits = Arc::new(audits::Audits::load(
+            config.audit.clone(),
+            store.clone(),
+            network.clone(),
+            host.clone(),
+        )?);
+        let reputations = Arc::new(reputation::Reputations::load(store, audits.clone())?);
+        let seen = (experience.clone(), reputations.clone());
         let router = Arc::new(route::Router::new(encoder.clone(), network.clone(), seen));
         let intents = intents::Intents::new(encoder.clone());
         let questions = Arc::new(tokio::sync::Semaphore::new(config.questions as usize));
@@ -143,6 +153,7 @@ impl Coordinator {
         let sorting = router.clone().keep_sorted();
         let stopped = stop.clone();
         tokio::spawn(async move { stopped.run_until_cancelled(sorting).await });
+        tracker.spawn(reputations.clone().keep_written(stop.clone()));
         let inner = Inner {
             config,
             encoder,
@@ -151,6 +162,7 @@ impl Coordinator {
             router,
             experience,
             audits,
+            reputations,
             intents,
             questions,
             cross_checks,
@@ -254,6 +266,34 @@ impl Coordinator {
     /// What audits say of every expert that was audited.
     pub fn audited(&self) -> Vec<Audited> {
         self.inner.audits.all()
+    }
+
+    /// What this node thinks of every other node's expert that it knows or has had to do with.
+    pub fn reputations(&self) -> Vec<KnownReputation> {
+        let own = self.inner.network.peer();
+        let adverts = self.experts();
+        let known = adverts.iter().filter(|a| a.peer != own).map(|a| (a.peer, a.card.model.sha256));
+        let all = self.inner.reputations.all(known).into_iter();
+        all.map(|reputation| {
+            let expert = reputation.expert;
+            let advert = adverts.iter().find(|a| (a.peer, a.card.model.sha256) == expert);
+            let outcomes = self.inner.experience.all(expert);
+            KnownReputation { expert: advert.map(|a| a.card.id.clone()), reputation, outcomes }
+        })
+        .collect()
+    }
+
+    /// How well an expert is known; `None` for this node's own.
+    pub fn tier_of(&self, advert: &Advert) -> Option<Tier> {
+        let is_own = advert.peer == self.inner.network.peer();
+        (!is_own).then(|| self.inner.reputations.of((advert.peer, advert.card.model.sha256)).tier)
+    }
+
+    /// Vouches for a node, or no more; says whether that changed anything. Stored when it returns.
+    pub async fn endorse(&self, peer: PeerKey, vouched: bool) -> Result<bool, Error> {
+        let reputations = self.inner.reputations.clone();
+        let writing = tokio::task::spawn_blocking(move || reputations.endorse(peer, vouched));
+        Ok(writing.await.map_err(|error| Error::Failed(error.to_string()))??)
     }
 
     /// The cell that outcomes of this query count in.

@@ -354,6 +354,11 @@ pub fn peer_id_text(peer: PeerKey) -> String {
     peers::id_of(peer).map_or_else(|| Sha256Hash(peer.0).to_string(), |id| id.to_string())
 }
 
+/// The key that a peer id's text form stands for, if it is an Ed25519 one.
+pub fn peer_of_text(text: &str) -> Option<PeerKey> {
+    text.parse().ok().and_then(|id| peers::key_of(&id))
+}
+
 fn parse_listen(addresses: &[String]) -> Result<Vec<(String, Multiaddr)>, Error> {
     if addresses.len() > LISTENERS_MAX {
         return Err(Error::TooManyListeners(addresses.len()));

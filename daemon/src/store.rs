@@ -2,6 +2,7 @@
 //! when the call returns.
 
 mod audits;
+mod conducts;
 
 pub use audits::{AuditRecord, SignedRecord, SuspicionRow};
 
@@ -72,6 +73,8 @@ impl Store {
                 change.open_table(OUTCOMES)?;
                 change.open_table(audits::SUSPICIONS)?;
                 change.open_table(audits::LOG)?;
+                change.open_table(conducts::CONDUCTS)?;
+                change.open_table(conducts::ENDORSED)?;
             }
             change.commit()?;
             Ok(database)

@@ -155,6 +155,19 @@ impl Connection {
         Ok(reply.map_err(|s| refused(&s))?.into_inner().experts)
     }
 
+    /// What the node thinks of other nodes' experts.
+    pub async fn reputation(&self) -> Result<Vec<wire::Reputation>, Error> {
+        let reply = self.node().await?.get_reputation(wire::GetReputationRequest {}).await;
+        Ok(reply.map_err(|s| refused(&s))?.into_inner().reputations)
+    }
+
+    /// Vouches for a node, or no more. For the node's owner: over the Unix socket alone.
+    pub async fn endorse(&self, node: &str, revoke: bool) -> Result<wire::EndorseReply, Error> {
+        let mut control = ControlClient::with_interceptor(self.channel().await?, self.key.clone());
+        let request = wire::EndorseRequest { node: node.to_owned(), revoke };
+        Ok(control.endorse(request).await.map_err(|s| refused(&s))?.into_inner())
+    }
+
     /// Tells the node to stop. For its owner: over the Unix socket alone.
     pub async fn shutdown(&self) -> Result<(), Error> {
         let mut control = ControlClient::with_interceptor(self.channel().await?, self.key.clone());

@@ -2,15 +2,16 @@
 
 use super::table::Fault;
 use crate::coordinator::{
-    self, Answer, Candidate, Consensus, Event, Judged, Planned, Question, Target, TaskResult, TaskStatus,
+    self, Answer, Candidate, Consensus, Event, Judged, KnownReputation, Planned, Question, Target,
+    TaskResult, TaskStatus,
 };
 use crate::network::{self, PeerInfo};
 use crate::store::{AuditRecord, SignedRecord};
 use polymath_proto::v1;
 use polymath_swarm::capability::Advert;
-use polymath_swarm::identity::PeerKey;
 use polymath_swarm::score::Filter;
 use polymath_swarm::task::{FinishReason, Message, TokenLogprobs};
+use polymath_swarm::trust::Tier;
 use std::time::Duration;
 
 pub(super) fn question(request: v1::ChatRequest) -> Result<Question, Fault> {
@@ -220,7 +221,7 @@ pub(super) fn peer(peer: PeerInfo, experts: &[std::sync::Arc<Advert>]) -> v1::Pe
     }
 }
 
-pub(super) fn expert(advert: &Advert, own: PeerKey) -> v1::ExpertInfo {
+pub(super) fn expert(advert: &Advert, tier: Option<Tier>) -> v1::ExpertInfo {
     let (card, status) = (&advert.card, &advert.status);
     v1::ExpertInfo {
         id: card.id.clone(),
@@ -236,13 +237,41 @@ pub(super) fn expert(advert: &Advert, own: PeerKey) -> v1::ExpertInfo {
         slots: status.slots,
         free_slots: status.free_slots,
         tokens_per_second: status.tokens_per_second,
-        local: advert.peer == own,
+        local: tier.is_none(),
         expires_ms: status.expires,
+        tier: tier.map_or(OWN, Tier::name).to_owned(),
     }
 }
 
 fn ms(duration: Duration) -> f32 {
     duration.as_secs_f32() * 1e3
+}
+
+/// The tier of this node's own experts.
+pub(super) const OWN: &str = "own";
+
+/// What this node thinks of an expert.
+pub(super) fn reputation(known: &KnownReputation) -> v1::Reputation {
+    let KnownReputation { expert, reputation, outcomes } = known;
+    let now = reputation.now();
+    v1::Reputation {
+        expert: expert.clone().unwrap_or_default(),
+        node: reputation.expert.0.to_did(),
+        peer_id: network::peer_id_text(reputation.expert.0),
+        model_sha256: reputation.expert.1.to_string(),
+        tier: reputation.tier.name().to_owned(),
+        trust: reputation.trust,
+        finished: now.finished,
+        failed: now.failed,
+        fast: now.fast,
+        slow: now.slow,
+        audits: reputation.audits.audits(),
+        evidence: reputation.audits.evidence(),
+        finding: reputation.audits.finding().name().to_owned(),
+        good: outcomes.good,
+        bad: outcomes.bad,
+        endorsed: reputation.is_endorsed,
+    }
 }
 
 /// An audit of the log.

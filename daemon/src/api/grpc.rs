@@ -12,6 +12,7 @@ use futures::Stream;
 use polymath_proto::v1;
 use polymath_proto::v1::control_server::{Control, ControlServer};
 use polymath_proto::v1::node_server::{Node, NodeServer};
+use polymath_swarm::identity::PeerKey;
 use std::pin::Pin;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -203,6 +204,14 @@ impl Node for Service {
         Ok(Response::new(v1::ListAuditsReply { audits }))
     }
 
+    async fn get_reputation(
+        &self,
+        _: Request<v1::GetReputationRequest>,
+    ) -> Result<Response<v1::GetReputationReply>, Status> {
+        let reputations = self.app.coordinator.reputations().iter().map(convert::reputation).collect();
+        Ok(Response::new(v1::GetReputationReply { reputations }))
+    }
+
     async fn list_peers(
         &self,
         _: Request<v1::ListPeersRequest>,
@@ -217,9 +226,10 @@ impl Node for Service {
         &self,
         _: Request<v1::ListExpertsRequest>,
     ) -> Result<Response<v1::ListExpertsReply>, Status> {
-        let own = self.app.coordinator.network().peer();
+        let coordinator = &self.app.coordinator;
+        let all = coordinator.experts();
         let mut experts: Vec<v1::ExpertInfo> =
-            self.app.coordinator.experts().iter().map(|e| convert::expert(e, own)).collect();
+            all.iter().map(|e| convert::expert(e, coordinator.tier_of(e))).collect();
         experts.sort_by(|a, b| (&a.id, &a.peer_id).cmp(&(&b.id, &b.peer_id)));
         Ok(Response::new(v1::ListExpertsReply { experts }))
     }
@@ -230,6 +240,21 @@ impl Control for Service {
     async fn shutdown(&self, _: Request<v1::ShutdownRequest>) -> Result<Response<v1::ShutdownReply>, Status> {
         self.app.stop.cancel();
         Ok(Response::new(v1::ShutdownReply {}))
+    }
+
+    async fn endorse(
+        &self,
+        request: Request<v1::EndorseRequest>,
+    ) -> Result<Response<v1::EndorseReply>, Status> {
+        let v1::EndorseRequest { node, revoke } = request.into_inner();
+        let named = PeerKey::from_did(&node).or_else(|| crate::network::peer_of_text(&node));
+        let peer = named.ok_or_else(|| Fault::field("node", "a did:key or a peer id").status())?;
+        if peer == self.app.coordinator.network().peer() {
+            return Err(Fault::field("node", "another node than this").status());
+        }
+        let changed = self.app.coordinator.endorse(peer, !revoke).await;
+        let changed = changed.map_err(|error| Fault::from(&error).status())?;
+        Ok(Response::new(v1::EndorseReply { node: peer.to_did(), changed }))
     }
 }
 

@@ -22,6 +22,7 @@ mod metrics;
 mod model;
 mod observe;
 mod openapi;
+mod reputation;
 mod responses;
 mod swarm;
 mod tools;
@@ -77,6 +78,7 @@ pub(super) fn router(app: App) -> Router {
         .route("/v1/swarm/plan", post(swarm::plan))
         .route("/v1/swarm/events", get(swarm::events))
         .route("/v1/swarm/audits", get(audits::audits))
+        .route("/v1/swarm/reputation", get(reputation::reputation))
         .fallback(failure::not_found)
         .method_not_allowed_fallback(failure::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

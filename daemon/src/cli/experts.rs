@@ -43,7 +43,7 @@ pub(super) async fn run(command: Command, context: Context) -> anyhow::Result<()
 
 /// The table that people read.
 pub(super) fn text(style: terminal::Style, experts: &[wire::ExpertInfo]) -> String {
-    let headers = ["EXPERT", "PEER", "MODEL", "CONTEXT", "FREE", "TOKENS/S", "DESCRIPTION"];
+    let headers = ["EXPERT", "PEER", "MODEL", "CONTEXT", "FREE", "TOKENS/S", "TIER", "DESCRIPTION"];
     let rows: Vec<Vec<String>> = experts.iter().map(row).collect();
     terminal::table(style, &headers, &rows)
 }
@@ -58,6 +58,7 @@ fn row(expert: &wire::ExpertInfo) -> Vec<String> {
         expert.context_tokens.to_string(),
         format!("{}/{}", expert.free_slots, expert.slots),
         format!("{:.0}", expert.tokens_per_second),
+        expert.tier.clone(),
         expert.description.clone(),
     ]
 }
@@ -79,5 +80,6 @@ fn object(expert: &wire::ExpertInfo) -> Value {
         "free_slots": expert.free_slots,
         "tokens_per_second": rounded(expert.tokens_per_second),
         "expires_ms": expert.expires_ms,
+        "tier": expert.tier,
     })
 }

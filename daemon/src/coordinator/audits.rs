@@ -138,17 +138,6 @@ impl Audits {
         all
     }
 
-    /// Trust in [0, 1], as far as audits decide it.
-    pub(super) fn trust(&self, advert: &Advert) -> f32 {
-        self.standing(key_of(advert)).trust()
-    }
-
-    /// Whether the expert is not to be asked any more.
-    pub(super) fn is_convicted(&self, advert: &Advert) -> bool {
-        // Most swarms have no cheat: one look at an empty map.
-        self.standing(key_of(advert)).finding() == Finding::Fail
-    }
-
     /// The latest audits, with their numbers.
     pub(super) fn log(&self, most: usize) -> Result<Vec<(u64, AuditRecord)>, StoreError> {
         self.store.audits(most)

@@ -1,6 +1,7 @@
 //! One task to one expert: over the network, or straight to the host of this node.
 
-use super::audits::{Audits, Finished};
+use super::audits::Finished;
+use super::reputation::{Reputations, Speed};
 use super::{Candidate, Inner};
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
@@ -10,7 +11,8 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Offers the task and returns what the expert reports. When another node's expert is done, an audit may follow.
+/// Offers the task and returns what the expert reports. What another node's expert does is remembered, and when it is done, an
+/// audit may follow.
 pub(super) async fn open(
     inner: &Inner,
     candidate: &Candidate,
@@ -20,50 +22,75 @@ pub(super) async fn open(
     if peer == inner.network.peer() {
         return Ok(inner.host.accept_own(offer).await?.events);
     }
-    let remote = inner.network.open_task(peer, offer.clone()).await?;
-    let watched = (remote, Vec::new(), Auditing::of(inner, candidate, offer));
-    Ok(futures::stream::unfold(watched, |(mut remote, mut ids, auditing)| async move {
+    let watch = Watch::of(inner, candidate, offer.clone());
+    let opened = inner.network.open_task(peer, offer).await;
+    let remote = opened.inspect_err(|error| watch.failed(error))?;
+    Ok(futures::stream::unfold((remote, watch), |(mut remote, mut watch)| async move {
         let event = remote.next().await?;
-        match &event {
-            Ok(TaskEvent::Tokens { ids: more, .. }) => ids.extend(more),
-            Ok(done @ TaskEvent::Done { .. }) => auditing.after(done, &ids),
-            Ok(TaskEvent::Accepted { .. }) | Err(_) => {}
-        }
-        Some((event, (remote, ids, auditing)))
+        watch.saw(&event);
+        Some((event, (remote, watch)))
     })
     .boxed())
 }
 
-/// What an audit of a task needs once it is done.
-struct Auditing {
-    audits: Arc<Audits>,
+/// What is seen of a task that another node's expert does.
+struct Watch {
+    reputations: Arc<Reputations>,
     tracker: TaskTracker,
     stop: CancellationToken,
     advert: Arc<Advert>,
     offer: Offer,
+    ids: Vec<u32>,
+    speed: Speed,
 }
 
-impl Auditing {
+impl Watch {
     fn of(inner: &Inner, candidate: &Candidate, offer: Offer) -> Self {
         Self {
-            audits: inner.audits.clone(),
+            reputations: inner.reputations.clone(),
             tracker: inner.tracker.clone(),
             stop: inner.stop.clone(),
             advert: candidate.advert.clone(),
             offer,
+            ids: Vec::new(),
+            speed: Speed::default(),
+        }
+    }
+
+    fn saw(&mut self, event: &Result<TaskEvent, TaskError>) {
+        match event {
+            Ok(TaskEvent::Accepted { .. }) => {}
+            Ok(TaskEvent::Tokens { ids, .. }) => {
+                self.speed.came(ids.len());
+                self.ids.extend(ids);
+            }
+            Ok(done @ TaskEvent::Done { .. }) => {
+                let (tokens, seconds) = self.speed.of_rest();
+                self.reputations.finished(&self.advert, tokens, seconds);
+                self.audit(done);
+            }
+            Err(error) => self.failed(error),
+        }
+    }
+
+    /// What fails because this node stops is not the expert's fault.
+    fn failed(&self, error: &TaskError) {
+        if !self.stop.is_cancelled() {
+            self.reputations.failed(&self.advert, error);
         }
     }
 
     /// Audits the finished task if it is due, off the answer's path.
-    fn after(&self, done: &TaskEvent, ids: &[u32]) {
+    fn audit(&self, done: &TaskEvent) {
         let TaskEvent::Done { finish_reason, prompt_tokens, backing, .. } = done else { return };
-        if !self.audits.is_due(&self.advert) {
+        let audits = self.reputations.audits.clone();
+        if !audits.is_due(&self.advert) {
             return;
         }
         let finished = Finished {
             offer: self.offer.clone(),
             advert: self.advert.clone(),
-            ids: ids.to_vec(),
+            ids: self.ids.clone(),
             finish_reason: *finish_reason,
             prompt_tokens: *prompt_tokens,
             commitment: match backing {
@@ -71,7 +98,7 @@ impl Auditing {
                 Backing::None | Backing::Noted(_) => None,
             },
         };
-        let (audits, stop) = (self.audits.clone(), self.stop.clone());
+        let stop = self.stop.clone();
         self.tracker.spawn(async move { stop.run_until_cancelled(audits.audit(finished)).await });
     }
 }

@@ -10,7 +10,7 @@ use lru::LruCache;
 use polymath_swarm::aggregate::CROSS_CHECK_WEIGHT;
 use polymath_swarm::capability::Advert;
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
-use polymath_swarm::score::{Outcomes, Record};
+use polymath_swarm::score::{self, Outcomes, Record};
 use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -27,8 +27,6 @@ const TEXT_BYTES_MAX: usize = 1_024;
 const LATENCIES_MAX: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
 /// Weight of the newest measurement in the moving average.
 const LATENCY_WEIGHT: f32 = 0.3;
-/// Share of the questions that may try an expert without a record in place of one with a good one.
-const STRANGERS_SHARE: f64 = 0.1;
 
 /// Names an answered task to whoever asked: 128 random bits, written as 32 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -131,6 +129,12 @@ impl Experience {
         records.get(&expert).map_or_else(Outcomes::default, |record| record.near(nearest))
     }
 
+    /// All outcomes of an expert.
+    pub(super) fn all(&self, expert: ExpertKey) -> Outcomes {
+        let records = self.records.read().unwrap_or_else(PoisonError::into_inner);
+        records.get(&expert).map_or_else(Outcomes::default, Record::all)
+    }
+
     /// Remembers who answered a task, under the id that is returned.
     pub(super) fn answered(&self, candidate: &Candidate, text: &str) -> TaskId {
         let task = TaskId(rand::random());
@@ -224,7 +228,7 @@ impl Experience {
     pub(super) fn may_try_strangers(&self) -> bool {
         let routed = self.routed.fetch_add(1, Ordering::Relaxed) + 1;
         let tried = self.strangers.load(Ordering::Relaxed);
-        (tried + 1) as f64 <= STRANGERS_SHARE * routed as f64
+        (tried + 1) as f64 <= score::STRANGERS_SHARE * routed as f64
     }
 
     /// One was tried.

@@ -4,8 +4,8 @@
 //! nearest to the query; a node that knows many answers from its own directory. Cards are found on a [`Shelf`], then
 //! the experts that serve the best of them are scored, with what this node has seen of each.
 
-use super::audits::Audits;
 use super::experience::Experience;
+use super::reputation::Reputations;
 use crate::embedding::Encoder;
 use crate::network::Network;
 use lru::LruCache;
@@ -69,7 +69,7 @@ pub(super) struct Router {
     encoder: Encoder,
     network: Network,
     experience: Arc<Experience>,
-    audits: Arc<Audits>,
+    reputations: Arc<Reputations>,
     known: RwLock<Known>,
     // Restoring 17 int8 vectors for each advert and question would dominate routing; the lock is held for a
     // look-up only.
@@ -80,10 +80,10 @@ impl Router {
     pub(super) fn new(
         encoder: Encoder,
         network: Network,
-        (experience, audits): (Arc<Experience>, Arc<Audits>),
+        (experience, reputations): (Arc<Experience>, Arc<Reputations>),
     ) -> Self {
         let vectors = Mutex::new(LruCache::new(PROFILES_MAX));
-        Self { encoder, network, experience, audits, known: RwLock::default(), vectors }
+        Self { encoder, network, experience, reputations, known: RwLock::default(), vectors }
     }
 
     /// The best experts for `query` that meet the conditions, best first; asks the DHT if nobody known fits. `seed` draws
@@ -182,7 +182,7 @@ impl Router {
             .filter(|advert| which(advert))
             .map(|advert| {
                 let availability = score::availability(advert.status.free_slots, advert.status.slots);
-                let trust = self.audits.trust(&advert);
+                let trust = self.reputations.trust(&advert);
                 Candidate { advert, factors: Factors::named(trust, availability) }
             })
             .collect();
@@ -282,9 +282,10 @@ impl Router {
                 description: vectors.0.clone(),
                 exemplars: vectors.1.clone(),
                 terms: vectors.2.clone(),
-                trust: self.audits.trust(advert),
+                trust: self.reputations.trust(advert),
                 slots: advert.status.slots,
                 free_slots: advert.status.free_slots,
+                latency_ms: self.experience.latency_ms(advert.peer, advert.card_hash),
                 outcomes,
             })
         });
@@ -294,7 +295,7 @@ impl Router {
 
     /// The condition that an expert does not meet: whoever was convicted by audits is asked by nobody.
     fn unmet(&self, advert: &Advert, filter: &Filter) -> Option<&'static str> {
-        if self.audits.is_convicted(advert) {
+        if self.reputations.is_convicted(advert) {
             return Some("convicted by audits");
         }
         if filter.is_empty() {
@@ -303,7 +304,7 @@ impl Router {
         filter.unmet(&Traits {
             card: &advert.card,
             status: &advert.status,
-            trust: self.audits.trust(advert),
+            trust: self.reputations.trust(advert),
             latency_ms: self.experience.latency_ms(advert.peer, advert.card_hash),
             is_local: advert.peer == self.network.peer(),
         })

@@ -17,3 +17,4 @@ pub mod sampling;
 pub mod sanitise;
 pub mod score;
 pub mod task;
+pub mod trust;

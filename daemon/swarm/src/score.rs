@@ -56,6 +56,8 @@ const AVAILABILITY_BUSY: f32 = 0.5;
 pub const STAND_IN_SHARE: f32 = 0.7;
 /// Trust of an expert nobody knows anything about yet: neutral.
 pub const TRUST_NEUTRAL: f32 = 1.0;
+/// Share of the questions that may try an expert without a record in place of one with a good one.
+pub const STRANGERS_SHARE: f64 = 0.1;
 /// Ranked experts that [`rank`] returns at most: a page to explain from; failover never gets further.
 pub const RANKED_MAX: usize = 64;
 
@@ -99,6 +101,18 @@ pub fn availability(free_slots: u32, slots: u32) -> f32 {
     AVAILABILITY_BUSY + (1.0 - AVAILABILITY_BUSY) * free.sqrt()
 }
 
+/// Milliseconds to the first token that are as good as none: people notice no less.
+const PROMPT_MS: f32 = 250.0;
+/// Milliseconds at which an expert's promptness is a half: beyond what a question takes that one of its kind answers at once.
+const SLOW_MS: f32 = 2_000.0;
+
+/// Promptness in (0, 1] from the milliseconds to an expert's first token, a moving average: 1 for a stranger, a half at two
+/// seconds. Never 0: a slow expert is better than none.
+pub fn promptness(latency_ms: Option<f32>) -> f32 {
+    let late = latency_ms.filter(|ms| ms.is_finite()).map_or(0.0, |ms| (ms - PROMPT_MS).max(0.0));
+    1.0 / (1.0 + late / (SLOW_MS - PROMPT_MS))
+}
+
 /// What the score is made of; each in [0, 1] but for the outcomes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Factors {
@@ -112,7 +126,7 @@ pub struct Factors {
     pub coverage: f32,
     /// Belief in the peer.
     pub trust: f32,
-    /// Free slots.
+    /// Free slots, and how soon it begins.
     pub availability: f32,
 }
 
@@ -177,6 +191,8 @@ pub struct Profile<K> {
     pub slots: u32,
     /// Of those, free now.
     pub free_slots: u32,
+    /// Milliseconds to its first token, as seen; `None` for a stranger.
+    pub latency_ms: Option<f32>,
     /// In [0, 1]; [`TRUST_NEUTRAL`] for a stranger.
     pub trust: f32,
     /// How it did on prompts like the one asked.
@@ -222,7 +238,7 @@ fn place<'a, K>(at: usize, query: &Query, profile: &'a Profile<K>) -> Place<'a, 
 
 fn factors<K>(query: &Query, profile: &Profile<K>, similarity: f32) -> Factors {
     let trust = if profile.trust.is_nan() { 0.0 } else { profile.trust.clamp(0.0, 1.0) };
-    let availability = availability(profile.free_slots, profile.slots);
+    let availability = availability(profile.free_slots, profile.slots) * promptness(profile.latency_ms);
     let (claim, outcomes) = (competence(similarity), profile.outcomes);
     let coverage = query.background.map_or(claim, |background| coverage(similarity, background));
     Factors {

@@ -1,7 +1,9 @@
 //! The OpenAPI document, made of the handlers and types themselves. What every route may answer beside its own
 //! reply is in the table of errors, so that is where it is taken from.
 
-use super::{audits, chat, completions, embeddings, feedback, health, metrics, model, responses, swarm};
+use super::{
+    audits, chat, completions, embeddings, feedback, health, metrics, model, reputation, responses, swarm,
+};
 use crate::api::table::ErrorBody;
 use crate::api::table::ROWS;
 use std::collections::BTreeMap;
@@ -28,6 +30,7 @@ const KEY: &str = "key";
         swarm::plan,
         swarm::events,
         audits::audits,
+        reputation::reputation,
         health::health,
         health::ready,
         metrics::metrics,

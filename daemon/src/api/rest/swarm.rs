@@ -2,6 +2,7 @@
 
 use super::body::Body;
 use super::{Api, data, extension, wishes};
+use crate::api::convert::OWN;
 use crate::api::table::Fault;
 use crate::coordinator::Question;
 use crate::network;
@@ -10,7 +11,7 @@ use axum::extract::State;
 use axum::response::Response;
 use futures::stream::StreamExt as _;
 use polymath_swarm::capability::Advert;
-use polymath_swarm::identity::PeerKey;
+use polymath_swarm::trust::Tier;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -74,6 +75,8 @@ pub(super) struct SwarmExpert {
     tokens_per_second: f32,
     /// Whether this node hosts it.
     local: bool,
+    /// How well this node knows it: `unknown`, `known`, `verified` or `trusted`; `own` for this node's.
+    tier: &'static str,
 }
 
 /// The known experts.
@@ -118,7 +121,7 @@ pub(super) enum SwarmEvent {
 }
 
 impl SwarmExpert {
-    fn of(advert: &Advert, own: PeerKey) -> Self {
+    fn of(advert: &Advert, tier: Option<Tier>) -> Self {
         let (card, status) = (&advert.card, &advert.status);
         Self {
             id: card.id.clone(),
@@ -134,7 +137,8 @@ impl SwarmExpert {
             slots: status.slots,
             free_slots: status.free_slots,
             tokens_per_second: status.tokens_per_second,
-            local: advert.peer == own,
+            local: tier.is_none(),
+            tier: tier.map_or(OWN, Tier::name),
         }
     }
 }
@@ -213,10 +217,9 @@ impl Watch {
 }
 
 fn known(api: &Api) -> BTreeMap<(String, String), SwarmExpert> {
-    let own = api.app.coordinator.network().peer();
-    let experts = api.app.coordinator.experts();
+    let coordinator = &api.app.coordinator;
     let named = |e: SwarmExpert| ((e.id.clone(), e.peer_id.clone()), e);
-    experts.iter().map(|advert| named(SwarmExpert::of(advert, own))).collect()
+    coordinator.experts().iter().map(|a| named(SwarmExpert::of(a, coordinator.tier_of(a)))).collect()
 }
 
 fn changes(

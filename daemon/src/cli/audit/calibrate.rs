@@ -1,8 +1,11 @@
 //! `audit calibrate`: what honest audits of a model look like, in each setting that experts run it in.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::Context as _;
 use clap::Args;
 use polymath_swarm::audit::Null;
+use serde::Deserialize;
 use serde_json::json;
 
 use super::super::benchmark::audit::serve::{Asked, Auditor, Served, Setting};
@@ -20,10 +23,15 @@ const AUDITS_MIN: usize = 100;
 Examples:
   daemon audit calibrate geography chemistry
   daemon audit calibrate geography --audits 1000
+  daemon audit log --limit 10000 --json > honest.json
+  daemon audit calibrate geography --from honest.json --setting 'AVX-512'
 
 Has the model answer its card's exemplars in every setting (slots, threads, flash attention,
 drawn at random), audits each answer, and writes audit.json beside the card. Without it,
-audits of a model count only where they are alarms. Reads the node's `models` folder.")]
+audits of a model count only where they are alarms. Reads the node's `models` folder.
+
+Other processors compute other last bits. With --from, audits of an expert that you know to be
+honest, since its machine is yours, become one more setting.")]
 pub(in crate::cli) struct Arguments {
     /// Ids of bundled experts
     #[arg(value_name = "ID", required = true)]
@@ -31,8 +39,26 @@ pub(in crate::cli) struct Arguments {
     /// Audits of each setting
     #[arg(long, value_name = "N", default_value_t = 400, value_parser = clap::value_parser!(u32).range(100..=100_000))]
     audits: u32,
+    /// Add a setting from audits, as `daemon audit log --json` lists them; measures nothing
+    #[arg(long, value_name = "FILE.json", requires = "setting")]
+    from: Option<PathBuf>,
+    /// That setting's name
+    #[arg(long, value_name = "NAME", requires = "from")]
+    setting: Option<String>,
     #[command(flatten)]
     json: Json,
+}
+
+#[derive(Deserialize)]
+struct Log {
+    audits: Vec<Logged>,
+}
+
+#[derive(Deserialize)]
+struct Logged {
+    expert: String,
+    model_sha256: String,
+    divergence: Option<f64>,
 }
 
 pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Result<()> {
@@ -42,9 +68,11 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
     for id in &arguments.ids {
         let card = assets.experts_dir().join(id).join(catalog::CARD_NAME);
         let entry = catalog::resolve(&catalog::Config { card: Some(card), ..catalog::Config::default() })?;
-        let work = calibrate(&entry, arguments.audits as usize);
-        let file = context.unless_cancelled(work).await??;
         let path = entry.model_path.with_file_name(NullFile::NAME);
+        let file = match (&arguments.from, &arguments.setting) {
+            (Some(log), Some(name)) => with_setting(&entry, &path, log, name)?,
+            _ => context.unless_cancelled(calibrate(&entry, arguments.audits as usize)).await??,
+        };
         let text = serde_json::to_string(&file)?;
         std::fs::write(&path, text + "\n").with_context(|| format!("cannot write {}", path.display()))?;
         measured.push((entry.id, path, file));
@@ -67,6 +95,21 @@ fn rows(id: &str, file: &NullFile) -> Vec<Vec<String>> {
         vec![id.to_owned(), s.name.clone(), s.null.audits().to_string(), format!("{:.1e}", s.null.largest())]
     };
     file.settings.iter().map(row).collect()
+}
+
+/// The file at `path` with one more setting, or another of that name, from audits in a log.
+fn with_setting(entry: &Entry, path: &Path, log: &Path, name: &str) -> anyhow::Result<NullFile> {
+    let read = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+    let mut file: NullFile = serde_json::from_slice(&read(path)?)
+        .with_context(|| format!("{}: calibrate this machine first, without --from", path.display()))?;
+    let log: Log = serde_json::from_slice(&read(log)?)
+        .with_context(|| format!("{} is not what `daemon audit log --json` prints", log.display()))?;
+    let is_of_model = |a: &&Logged| a.expert == entry.id && a.model_sha256 == file.model_sha256;
+    let distances: Vec<f64> = log.audits.iter().filter(is_of_model).filter_map(|a| a.divergence).collect();
+    let null = Null::of(distances).with_context(|| format!("audits of `{}` in the log", entry.id))?;
+    file.settings.retain(|setting| setting.name != name);
+    file.settings.push(NullSetting { name: name.to_owned(), null });
+    Ok(file)
 }
 
 /// Every setting's null distribution, from the card's exemplars asked over and over, each time with other places to report.

@@ -74,6 +74,7 @@ pub(super) async fn profiles(encoder: &Encoder, cards: &[Card]) -> anyhow::Resul
             terms: Terms::of(texts.iter().map(String::as_str)),
             slots: 1,
             free_slots: 1,
+            latency_ms: None,
             trust: TRUST_NEUTRAL,
             outcomes: Outcomes::default(),
         });

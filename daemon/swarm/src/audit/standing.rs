@@ -26,6 +26,11 @@ impl Standing {
         self.all().map(Suspicion::audits).fold(0, u32::saturating_add)
     }
 
+    /// Evidence against it, by the auditor that has most.
+    pub fn evidence(&self) -> f64 {
+        self.all().map(Suspicion::evidence).fold(1.0, f64::max)
+    }
+
     /// What it comes to.
     pub fn finding(&self) -> Finding {
         let convicted = self.others.iter().filter(|s| s.finding() == Finding::Fail).count();

@@ -10,8 +10,8 @@
 //! one mostly.
 
 use super::{Factors, Ranked};
-use rand::SeedableRng as _;
 use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
 use rand_distr::{Beta, Distribution as _};
 use std::collections::BTreeMap;
 
@@ -177,14 +177,16 @@ pub fn explore<K>(ranked: &mut [Ranked<K>], seed: u64, strangers: bool) -> bool 
     let known = best.0.outcomes.is_record();
     let tied = ranked.iter().take_while(|r| is_tied(r)).count();
     let mut random = StdRng::seed_from_u64(seed);
-    let mut first = (0, f32::NEG_INFINITY);
+    let mut first = (0, f32::NEG_INFINITY, 0);
     for (at, r) in ranked[..tied].iter().enumerate() {
         // Everybody draws, so that who is left out does not change the others' luck.
         let Factors { claim, outcomes, trust, availability, .. } = r.factors;
         let drawn = outcomes.drawn(claim, &mut random) * trust * availability;
+        // Beliefs near 1 draw the same number in the last bit: luck decides, not the key.
+        let luck = random.next_u64();
         let allowed = at == 0 || strangers || !known || r.factors.outcomes.is_record();
-        if allowed && drawn > first.1 {
-            first = (at, drawn);
+        if allowed && (drawn > first.1 || (drawn == first.1 && luck > first.2)) {
+            first = (at, drawn, luck);
         }
     }
     let stranger = first.0 > 0 && known && !ranked[first.0].factors.outcomes.is_record();
@@ -204,6 +206,17 @@ mod tests {
         let competence = outcomes.corrected(claim);
         let factors = Factors { claim, outcomes, competence, coverage: claim, trust: 1.0, availability: 1.0 };
         Ranked { key, score: factors.score(), factors }
+    }
+
+    #[test]
+    fn equals_that_claim_the_most_share_the_work() {
+        let mut firsts = [0; 4];
+        for seed in 0..400 {
+            let mut all: Vec<_> = (0..4).map(|key| ranked(key, 0.983, Outcomes::default())).collect();
+            explore(&mut all, seed, true);
+            firsts[all[0].key as usize] += 1;
+        }
+        assert!(firsts.iter().all(|first| (60..150).contains(first)), "{firsts:?}");
     }
 
     /// So many outcomes of answers for which 0.9 was claimed.

@@ -23,6 +23,7 @@ fn profile(key: u32, description: &[f32], exemplars: &[&[f32]], free_slots: u32)
         terms: Terms::default(),
         slots: 4,
         free_slots,
+        latency_ms: None,
         trust: TRUST_NEUTRAL,
         outcomes: Outcomes::default(),
     }
@@ -200,6 +201,7 @@ proptest! {
                 terms: Terms::of([["mile", "letter", "capital"][i % 3]]),
                 slots: 3,
                 free_slots: (i % 4) as u32,
+                latency_ms: None,
                 trust: 1.0,
                 outcomes: Outcomes::default(),
             })

@@ -73,6 +73,7 @@ fn routed(
                 terms: Terms::default(),
                 slots: 1,
                 free_slots: 1,
+                latency_ms: None,
                 trust: TRUST_NEUTRAL,
                 outcomes: Outcomes::default(),
             })
