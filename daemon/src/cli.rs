@@ -30,6 +30,7 @@ mod session;
 mod settings;
 mod simulate;
 mod stop;
+mod swarm;
 mod terminal;
 
 use std::future::Future;
@@ -67,6 +68,9 @@ struct Globals {
     /// Folder of identity and socket [default: ~/.local/state/polymath]
     #[arg(long, global = true, value_name = "DIR")]
     state_dir: Option<PathBuf>,
+    /// Your node in a private swarm (see `daemon swarm`)
+    #[arg(long, global = true, value_name = "NAME")]
+    swarm: Option<String>,
     /// The `models` folder [default: beside or above the program]
     #[arg(long, global = true, value_name = "DIR")]
     assets: Option<PathBuf>,
@@ -130,6 +134,9 @@ enum Command {
     /// API keys of this node
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Private swarms
+    #[command(subcommand)]
+    Swarm(swarm::Command),
     /// Settings in force
     #[command(subcommand)]
     Config(settings::Command),
@@ -204,6 +211,7 @@ async fn dispatch(command: Command, context: Context) -> anyhow::Result<()> {
         Command::Simulate(command) => simulate::run(&command),
         Command::Identity(command) => identity::run(command, context).await,
         Command::Keys(command) => keys::run(&command, &context),
+        Command::Swarm(command) => swarm::run(command, context).await,
         Command::Config(command) => settings::run(&command, &context),
         Command::Stop(arguments) => stop::run(&arguments, context).await,
         Command::Completions(arguments) => completions::run(&arguments),
@@ -232,6 +240,7 @@ impl Context {
     /// The settings, `flags` being what the command's own arguments say.
     fn load(&self, mut flags: File) -> Result<config::Loaded, config::Error> {
         flags.node.state_dir = self.globals.state_dir.clone();
+        flags.node.swarm = self.globals.swarm.clone();
         let places =
             config::Places { config: self.globals.config.clone(), assets: self.globals.assets.clone() };
         let loaded = config::load(&places, flags, &ProcessEnvironment)?;

@@ -17,6 +17,7 @@ pub mod file;
 pub mod layer;
 mod nearest;
 pub mod paths;
+pub mod swarms;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

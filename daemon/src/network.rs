@@ -23,6 +23,7 @@ mod event_loop;
 mod exchange;
 #[cfg(test)]
 mod fixtures;
+mod gate;
 mod identity;
 mod peers;
 mod store;
@@ -50,6 +51,7 @@ use polymath_swarm::capability::{Advert, Card};
 use polymath_swarm::cells::{CellId, Codebook};
 use polymath_swarm::embedding::SpaceId;
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
+use polymath_swarm::private::SwarmKeys;
 use polymath_swarm::task::{Offer, TaskError};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -80,6 +82,9 @@ pub struct Config {
     pub agent: String,
     /// Connections at most; a quarter of them is kept for peers that this node chooses itself.
     pub peers_max: u32,
+    /// The keys of a private swarm: nobody without them gets in, and their name takes the namespace's place.
+    #[serde(skip)]
+    pub private: Option<Arc<SwarmKeys>>,
 }
 
 impl Default for Config {
@@ -92,6 +97,7 @@ impl Default for Config {
             agent: concat!("polymath/", env!("CARGO_PKG_VERSION")).to_owned(),
             // The peers that a node watches, as the design says.
             peers_max: 200,
+            private: None,
         }
     }
 }
@@ -206,7 +212,8 @@ impl Network {
         claims: Arc<dyn ClaimCheck>,
         service: Arc<impl task::Service + audit::Service>,
     ) -> Result<Self, Error> {
-        let names = behaviour::Names::new(&config.namespace, space)?;
+        let namespace = config.private.as_ref().map_or(&config.namespace, |keys| &keys.namespace);
+        let names = behaviour::Names::new(namespace, space)?;
         let listen = parse_listen(&config.listen)?;
         let bootstrap = bootstrap::Bootstrap::new(&config.bootstrap, Instant::now())?;
         let (task_streams, incoming) = streams::Behaviour::new();
@@ -215,7 +222,9 @@ impl Network {
         let (commands, received) = mpsc::channel(COMMANDS_MAX);
         let (writer, directory) = directory::Writer::new();
         let peer = identity.peer();
-        let span = tracing::info_span!("network", peer = %identity.peer_id(), namespace = config.namespace);
+        // A private swarm's name is a secret.
+        let shown = if config.private.is_some() { "(private)" } else { &config.namespace };
+        let span = tracing::info_span!("network", peer = %identity.peer_id(), namespace = shown);
         let checker = checks::Checker::new(space, codebook.dimension(), claims);
         let peers_max = config.peers_max;
         let surroundings = Surroundings { identity, names, space, codebook, checker, peers_max };

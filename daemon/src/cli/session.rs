@@ -42,6 +42,8 @@ impl Session {
     pub(super) async fn open(context: &Context, loaded: &Loaded) -> anyhow::Result<Self> {
         match Self::running(&loaded.config).await {
             Ok(session) => Ok(session),
+            // A private question is not for others.
+            Err(error) if loaded.config.network.private.is_some() => Err(error.into()),
             Err(client::Error::NotRunning { .. }) => {
                 terminal::note(
                     "no node is running here: answering from an embedded swarm of the bundled experts",

@@ -93,6 +93,7 @@ fn object(config: &Config) -> Value {
             "questions": config.ask.questions,
             "filter": config.ask.filter,
         },
+        "audit": { "rate": config.ask.audit.rate, "others": config.ask.audit.others },
     });
     if let (Some(sections), false) = (sections.as_object_mut(), config.experts.is_empty()) {
         sections.insert("expert".into(), config.experts.iter().map(expert).collect());

@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::environment::Environment;
 use super::file::{ExpertSection, File};
-use super::{ApiConfig, Assets, Config, Error, ExpertConfig, NodeConfig, paths};
+use super::{ApiConfig, Assets, Config, Error, ExpertConfig, NodeConfig, paths, swarms};
 use crate::{api, catalog, coordinator, embedding, network};
+use polymath_swarm::private::SwarmKeys;
 
 /// Tasks at once for an expert: enough for batching to pay, few enough for the cache of a large model.
 pub(super) const SLOTS: u32 = 4;
@@ -14,6 +16,8 @@ pub(super) const SLOTS: u32 = 4;
 pub(super) const QUEUE: u32 = 16;
 /// Port listened on, UDP and TCP: fixed, so that an address given to a friend survives a restart; unassigned by IANA.
 const PORT: u16 = 4820;
+/// Ports of private swarms: below those that systems hand out of themselves.
+const PRIVATE_PORTS: std::ops::RangeInclusive<u16> = 16_384..=32_767;
 /// Connections at most: those a node watches, as the design has it.
 const PEERS_MAX: u32 = 200;
 /// Tokens of context a slot when neither card nor settings say: llama.cpp keeps a cache for all of it.
@@ -39,6 +43,12 @@ pub(super) fn resolve(
         Some(dir) => dir,
         None => paths::state_dir(environment)?,
     };
+    let member = file.node.swarm.as_deref().map(|name| swarms::read(&state_dir, name)).transpose()?;
+    let state_dir = match &member {
+        Some(invitation) => swarms::folder(&state_dir, &invitation.name)?,
+        None => state_dir,
+    };
+    let private = member.as_ref().map(|invitation| Arc::new(invitation.secret.keys()));
     let socket = file.api.socket.unwrap_or_else(|| state_dir.join(paths::SOCKET_NAME));
     paths::check_socket(&socket)?;
     let access = api::access::Config {
@@ -56,8 +66,14 @@ pub(super) fn resolve(
             return Err(Error::Invalid { setting, reason });
         }
     };
-    let joined = network();
+    let joined = match &private {
+        Some(keys) => private_network(keys),
+        None => network(),
+    };
+    let seeds = member.map(|invitation| invitation.addresses.clone()).unwrap_or_default();
     let asking = coordinator::Config::default();
+    // The usual ports are the public node's, which may run beside it.
+    let unserved = private.as_ref().map(|_| "off");
     // Without assets the encoder's own "missing file" error is the right one: it names the file that it wants.
     let encoder = embedding(assets.unwrap_or(&Assets { root: PathBuf::from("models") }));
     Ok(Config {
@@ -65,10 +81,11 @@ pub(super) fn resolve(
         experts: file.expert.map(|l| l.0).unwrap_or_default().into_iter().map(expert).collect(),
         network: network::Config {
             listen: file.node.listen_address.map_or(joined.listen, |l| l.0),
-            bootstrap: file.node.bootstrap_nodes.map(|l| l.0).unwrap_or_default(),
+            bootstrap: file.node.bootstrap_nodes.map(|l| l.0).into_iter().flatten().chain(seeds).collect(),
             mdns: file.network.mdns.unwrap_or(joined.mdns),
             namespace: file.network.namespace.unwrap_or(joined.namespace),
             peers_max: file.network.peers_max.unwrap_or(joined.peers_max),
+            private: private.clone(),
             ..joined
         },
         embedding: embedding::Config {
@@ -86,15 +103,16 @@ pub(super) fn resolve(
             filter: file.ask.filter,
             audit: coordinator::AuditConfig {
                 rate: file.audit.rate.unwrap_or(asking.audit.rate),
-                others: file.audit.others.unwrap_or(asking.audit.others),
+                // A private question goes to nobody that it was not meant for, unless its owner says so.
+                others: file.audit.others.unwrap_or(asking.audit.others && private.is_none()),
                 cards: assets.map(Assets::experts_dir),
             },
         },
         api: ApiConfig {
             socket,
-            rest: serve(file.api.rest_address.as_deref(), REST_PORT)?,
-            grpc: serve(file.api.grpc_address.as_deref(), GRPC_PORT)?,
-            ws: serve(file.api.ws_address.as_deref(), WS_PORT)?,
+            rest: serve(file.api.rest_address.as_deref().or(unserved), REST_PORT)?,
+            grpc: serve(file.api.grpc_address.as_deref().or(unserved), GRPC_PORT)?,
+            ws: serve(file.api.ws_address.as_deref().or(unserved), WS_PORT)?,
             access,
             tls,
         },
@@ -122,6 +140,18 @@ pub(super) fn network() -> network::Config {
         agent: concat!("polymath/", env!("CARGO_PKG_VERSION")).into(),
         peers_max: PEERS_MAX,
         ..network::Config::default()
+    }
+}
+
+/// A private swarm's network: no multicast, and a port that follows from the key, so that invitations stay good over restarts and
+/// two swarms on one machine do not collide.
+fn private_network(keys: &SwarmKeys) -> network::Config {
+    let drawn = u16::from_str_radix(&keys.namespace[..4], 16).unwrap_or_default();
+    let port = PRIVATE_PORTS.start() + drawn % (PRIVATE_PORTS.end() - PRIVATE_PORTS.start());
+    network::Config {
+        listen: vec![format!("/ip4/0.0.0.0/udp/{port}/quic-v1"), format!("/ip4/0.0.0.0/tcp/{port}")],
+        mdns: false,
+        ..network()
     }
 }
 

@@ -66,6 +66,14 @@ pub enum Error {
         #[source]
         source: Arc<io::Error>,
     },
+    /// A private swarm cannot be used.
+    #[error("private swarm {name}: {reason}")]
+    Swarm {
+        /// Its name.
+        name: String,
+        /// What is wrong and what to do.
+        reason: String,
+    },
     /// Neither HOME nor XDG_STATE_HOME is set.
     #[error("no place for state: HOME is not set; say where with --state-dir or POLYMATH_STATE_DIR")]
     NoHome,

@@ -49,6 +49,9 @@ pub struct NodeSection {
     pub bootstrap_nodes: Option<OneOrMany<String>>,
     /// Identity and socket.
     pub state_dir: Option<PathBuf>,
+    /// A private swarm that the user is a member of; said with each command, never in a file.
+    #[serde(skip)]
+    pub swarm: Option<String>,
 }
 
 /// `[expert]`
@@ -251,6 +254,7 @@ impl File {
                 listen_address: self.node.listen_address.or(lower.node.listen_address),
                 bootstrap_nodes: self.node.bootstrap_nodes.or(lower.node.bootstrap_nodes),
                 state_dir: self.node.state_dir.or(lower.node.state_dir),
+                swarm: self.node.swarm.or(lower.node.swarm),
             },
             expert: self.expert.or(lower.expert),
             api: ApiSection {

@@ -44,6 +44,7 @@ const NAME: Names = names("node.name", "POLYMATH_NODE_NAME", "--name");
 const LISTEN: Names = names("node.listen_address", "POLYMATH_LISTEN", "--listen");
 const BOOTSTRAP: Names = names("node.bootstrap_nodes", "POLYMATH_BOOTSTRAP", "--bootstrap");
 const STATE_DIR: Names = names("node.state_dir", "POLYMATH_STATE_DIR", "--state-dir");
+const SWARM: Names = names("", "POLYMATH_SWARM", "--swarm");
 const SOCKET: Names = names("api.socket", "POLYMATH_SOCKET", "--socket");
 const REST: Names = names("api.rest_address", "POLYMATH_REST", "--rest");
 const GRPC: Names = names("api.grpc_address", "POLYMATH_GRPC", "--grpc");
@@ -73,15 +74,16 @@ const BACKEND: Names = names("expert.backend", "", "");
 const EXPERT: Names = names("expert", "", "--expert");
 
 /// Variables that are no settings of a node: read before or beside them.
-const OTHER_VARIABLES: [&str; 4] =
-    ["POLYMATH_CONFIG", "POLYMATH_ASSETS", "POLYMATH_LOG", "POLYMATH_LOG_FORMAT"];
+const OTHER_VARIABLES: [&str; 5] =
+    ["POLYMATH_CONFIG", "POLYMATH_ASSETS", "POLYMATH_LOG", "POLYMATH_LOG_FORMAT", "POLYMATH_INVITATION"];
 
 /// Variables that are settings, in the order that [`from_environment`] reads them.
-const VARIABLES: [&Names; 21] = [
+const VARIABLES: [&Names; 22] = [
     &NAME,
     &LISTEN,
     &BOOTSTRAP,
     &STATE_DIR,
+    &SWARM,
     &SOCKET,
     &REST,
     &GRPC,
@@ -114,6 +116,7 @@ pub fn from_environment(environment: &dyn Environment) -> Result<Layer, Error> {
     file.node.listen_address = list(&LISTEN);
     file.node.bootstrap_nodes = list(&BOOTSTRAP);
     file.node.state_dir = path(&STATE_DIR);
+    file.node.swarm = text(&SWARM);
     file.api.socket = path(&SOCKET);
     file.api.rest_address = text(&REST);
     file.api.grpc_address = text(&GRPC);

@@ -256,9 +256,11 @@ impl Router {
         for card in near {
             let mut serving = directory.with_card(card);
             serving.retain(|advert| self.unmet(advert, filter).is_none());
-            // A card that everybody serves would crowd out the others: its freest few will do.
+            // A card that everybody serves would crowd out the others: its freest few will do, of those that can be relied on.
             if serving.len() > CANDIDATES_MAX {
-                let freeness = |a: &Advert| score::availability(a.status.free_slots, a.status.slots);
+                let freeness = |a: &Advert| {
+                    score::availability(a.status.free_slots, a.status.slots) * self.reputations.trust(a)
+                };
                 let freest = |a: &Arc<Advert>, b: &Arc<Advert>| {
                     freeness(b).total_cmp(&freeness(a)).then(a.peer.cmp(&b.peer))
                 };

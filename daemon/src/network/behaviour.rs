@@ -6,14 +6,14 @@
 use super::store::{ProviderStore, RECORD_LIFETIME};
 use super::wire::GOSSIP_BYTES_MAX;
 use super::{Config, Error, Identity};
-use super::{audit, exchange, streams};
+use super::{audit, exchange, gate, streams};
 use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::gossipsub::{self, IdentTopic, MessageAuthenticity, MessageId, ValidationMode};
 use libp2p::identity::Keypair;
 use libp2p::kad::{self, store::RecordStore as _};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::{StreamProtocol, Swarm, SwarmBuilder, identify, mdns, noise, ping, tcp, yamux};
+use libp2p::{StreamProtocol, Swarm, SwarmBuilder, identify, mdns, noise, ping, quic, tcp, yamux};
 use polymath_swarm::embedding::SpaceId;
 use polymath_swarm::identity::Sha256Hash;
 use std::collections::HashSet;
@@ -115,31 +115,50 @@ pub(super) fn build(
     tasks: streams::Behaviour,
 ) -> Result<Swarm<Behaviour>, Error> {
     let setup = |e: Box<dyn std::error::Error + Send + Sync>| Error::Setup(e);
-    let swarm = SwarmBuilder::with_existing_identity(identity.keypair()?)
+    let keypair = identity.keypair()?;
+    let tcp = tcp::Config::default().nodelay(true);
+    if let Some(keys) = &config.private {
+        let quic = limited(quic::Config::new(&keypair));
+        let gated = gate::transport(&keypair, keys, quic, tcp).map_err(setup)?;
+        let gated = SwarmBuilder::with_existing_identity(keypair)
+            .with_tokio()
+            .with_other_transport(|_| gated)
+            .map_err(|never| match never {})?;
+        return Ok(gated
+            .with_behaviour(|keypair| behaviour(config, keypair, names, tasks))
+            .map_err(|e| setup(e.into()))?
+            .with_swarm_config(adjusted)
+            .with_connection_timeout(CONNECTION_TIMEOUT)
+            .build());
+    }
+    Ok(SwarmBuilder::with_existing_identity(keypair)
         .with_tokio()
-        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)
+        .with_tcp(tcp, noise::Config::new, yamux::Config::default)
         .map_err(|e| setup(e.into()))?
-        .with_quic_config(|mut quic| {
-            quic.max_idle_timeout = QUIC_IDLE_MAX.as_millis().try_into().unwrap_or(u32::MAX);
-            quic.keep_alive_interval = QUIC_KEEP_ALIVE;
-            quic.handshake_timeout = QUIC_HANDSHAKE_MAX;
-            quic.max_concurrent_stream_limit = QUIC_STREAMS_MAX;
-            quic
-        })
+        .with_quic_config(limited)
         .with_dns()
         .map_err(|e| setup(e.into()))?
         .with_behaviour(|keypair| behaviour(config, keypair, names, tasks))
         .map_err(|e| setup(e.into()))?
-        .with_swarm_config(|swarm| {
-            swarm
-                .with_idle_connection_timeout(IDLE_MAX)
-                .with_max_negotiating_inbound_streams(NEGOTIATING_STREAMS_MAX)
-                // A task must not pay a round trip for naming its protocol.
-                .with_substream_upgrade_protocol_override(libp2p::core::upgrade::Version::V1Lazy)
-        })
+        .with_swarm_config(adjusted)
         .with_connection_timeout(CONNECTION_TIMEOUT)
-        .build();
-    Ok(swarm)
+        .build())
+}
+
+fn limited(mut quic: quic::Config) -> quic::Config {
+    quic.max_idle_timeout = QUIC_IDLE_MAX.as_millis().try_into().unwrap_or(u32::MAX);
+    quic.keep_alive_interval = QUIC_KEEP_ALIVE;
+    quic.handshake_timeout = QUIC_HANDSHAKE_MAX;
+    quic.max_concurrent_stream_limit = QUIC_STREAMS_MAX;
+    quic
+}
+
+fn adjusted(swarm: libp2p::swarm::Config) -> libp2p::swarm::Config {
+    swarm
+        .with_idle_connection_timeout(IDLE_MAX)
+        .with_max_negotiating_inbound_streams(NEGOTIATING_STREAMS_MAX)
+        // A task must not pay a round trip for naming its protocol.
+        .with_substream_upgrade_protocol_override(libp2p::core::upgrade::Version::V1Lazy)
 }
 
 fn behaviour(

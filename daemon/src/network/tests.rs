@@ -3,5 +3,6 @@
 mod garbage;
 mod hostile;
 mod lies;
+mod private;
 mod settings;
 mod swarm;

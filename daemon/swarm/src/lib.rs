@@ -13,6 +13,7 @@ pub mod embedding;
 pub mod evaluation;
 pub mod identity;
 pub mod plan;
+pub mod private;
 pub mod sampling;
 pub mod sanitise;
 pub mod score;

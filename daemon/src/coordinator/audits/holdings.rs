@@ -46,7 +46,7 @@ impl NullFile {
     pub const NAME: &str = "audit.json";
 
     /// Reads those beside a card; `None` if there are none. A file that cannot be read, or is of another model, is none.
-    fn beside(entry: &Entry) -> Option<Vec<Null>> {
+    pub fn beside(entry: &Entry) -> Option<Vec<Null>> {
         let path = entry.model_path.with_file_name(Self::NAME);
         let size = std::fs::metadata(&path).ok()?.len();
         let read = || -> Result<Self, Box<dyn std::error::Error>> {

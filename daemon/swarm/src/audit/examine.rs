@@ -11,8 +11,8 @@ const BEYOND_DOUBT: f32 = 1.0;
 /// Chance that an honest expert has one token out of place: of 40,800 honest answers none had.
 const P_OUT_OF_PLACE: f64 = 1e-3;
 /// How much farther than measured an honest expert may be: for processors that nobody measured. Between builds for SSE, AVX2 and
-/// AVX-512 honest experts are ten times as far as within one (`docs/audit.md`), which is measured; this is for the next one.
-const MARGIN: f64 = 2.0;
+/// AVX-512 honest experts are ten times as far as within one, which is measured (`docs/audit.md`); this is for the next one.
+const MARGIN: f64 = 4.0;
 /// Chance given to what no honest expert does: convicts at once.
 const P_NEVER: f64 = 1e-12;
 /// Chance that an honest expert does not open what it committed to: it may have died or been cut off.

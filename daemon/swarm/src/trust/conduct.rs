@@ -7,6 +7,9 @@ const CREDIT: f64 = 4.0;
 /// Share of the claimed speed below which a claim is a lie: other work on the machine, batching and the way over the network explain
 /// a third.
 const SPEED_SHARE_MIN: f32 = 0.2;
+/// Tokens a second beyond which a claim is not held against anybody: nobody reads faster, and what the network and a busy machine add to
+/// the fastest small models is more than their own time.
+const SPEED_CLAIMED_MAX: f32 = 100.0;
 /// Tokens from which on the speed of an answer can be told.
 const SPEED_TOKENS_MIN: u32 = 16;
 
@@ -66,7 +69,10 @@ impl Conduct {
     pub fn finished(&mut self, tokens: u32, seconds: f32, claimed: f32, now_s: u64) {
         self.reliability.note(true, now_s);
         if tokens >= SPEED_TOKENS_MIN && seconds > 0.0 && claimed.is_finite() {
-            self.speed.note((tokens - 1) as f32 / seconds >= SPEED_SHARE_MIN * claimed, now_s);
+            self.speed.note(
+                (tokens - 1) as f32 / seconds >= SPEED_SHARE_MIN * claimed.min(SPEED_CLAIMED_MAX),
+                now_s,
+            );
         }
     }
 
@@ -110,8 +116,10 @@ mod tests {
         assert_eq!(conduct.speed.at(0), (10.0, 0.0));
         (0..10).for_each(|_| conduct.finished(41, 20.0, 50.0, 0));
         assert_eq!(conduct.speed.at(0), (10.0, 10.0));
+        conduct.finished(41, 1.0, 9_000.0, 0);
+        assert_eq!(conduct.speed.at(0), (11.0, 10.0), "nobody reads faster");
         conduct.finished(3, 20.0, 50.0, 0);
-        assert_eq!(conduct.speed.at(0), (10.0, 10.0), "three tokens tell nothing");
+        assert_eq!(conduct.speed.at(0), (11.0, 10.0), "three tokens tell nothing");
     }
 
     proptest! {

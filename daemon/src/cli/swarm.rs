@@ -1,0 +1,249 @@
+//! `swarm`: private swarms, which nobody sees or enters without their key.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use polymath_swarm::private::{ADDRESSES_MAX, INVITATION_CHARS_MAX, Invitation, SwarmSecret};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::session::Session;
+use super::{Context, Json, terminal};
+use crate::config::file::File;
+use crate::config::{Environment as _, ProcessEnvironment, address, swarms};
+use crate::node;
+
+/// Where an invitation may come from beside a file and standard input.
+const VARIABLE: &str = "POLYMATH_INVITATION";
+
+/// What `swarm` does.
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  daemon swarm create family
+  daemon --swarm family run
+  daemon swarm invite family > family.txt
+      Give it to a friend by a way that nobody else reads. There:
+  daemon swarm join --file family.txt
+  daemon --swarm family run
+  daemon --swarm family ask 'What is the capital of France?'")]
+pub(super) enum Command {
+    /// Make a private swarm with a new key
+    Create(Name),
+    /// Print the string that lets others in
+    Invite(Invite),
+    /// Join by an invitation, from standard input or a file
+    Join(Join),
+    /// Leave: forget the key, and what this node was there
+    Leave(Leave),
+    /// Make a new key: whoever has only the old one is out
+    Rotate(Name),
+    /// List the private swarms that you are in
+    List(List),
+}
+
+/// Which one.
+#[derive(Debug, Args)]
+pub(super) struct Name {
+    /// Its name: 1 to 32 letters, digits, '-', '_' and '.'
+    #[arg(value_name = "NAME")]
+    name: String,
+}
+
+/// What `swarm invite` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  daemon swarm invite family
+  daemon swarm invite family --address /dns4/home.example.org/udp/21234/quic-v1
+
+Whoever reads the string is a member. It holds the addresses of your node, if that runs, so that
+others find it; name those that they can reach from outside.")]
+pub(super) struct Invite {
+    #[command(flatten)]
+    which: Name,
+    /// Multiaddress of a member to start from; repeat for more
+    #[arg(long = "address", value_name = "MULTIADDR")]
+    addresses: Vec<String>,
+}
+
+/// What `swarm join` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  daemon swarm join < family.txt
+  daemon swarm join --file family.txt
+  POLYMATH_INVITATION=... daemon swarm join
+
+Never on the command line, where everybody on this machine could read it.")]
+pub(super) struct Join {
+    /// File with the invitation; - or nothing reads standard input
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+/// What `swarm leave` takes.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  daemon swarm leave family\n\nThe node must not run. Its identity there is lost."
+)]
+pub(super) struct Leave {
+    #[command(flatten)]
+    which: Name,
+}
+
+/// What `swarm list` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  daemon swarm list\n  daemon swarm list --json | jq -r '.swarms[].name'")]
+pub(super) struct List {
+    #[command(flatten)]
+    json: Json,
+}
+
+pub(super) async fn run(command: Command, context: Context) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        context.globals.swarm.is_none(),
+        "`daemon swarm` names the swarm after its command: leave --swarm out"
+    );
+    let loaded = context.load(File::default())?;
+    let state_dir = &loaded.config.node.state_dir;
+    match command {
+        Command::Create(Name { name }) => create(state_dir, name),
+        Command::Invite(arguments) => invite(state_dir, arguments, &context).await,
+        Command::Join(arguments) => join(state_dir, &arguments),
+        Command::Leave(Leave { which: Name { name } }) => {
+            stopped(state_dir, &name)?;
+            swarms::remove(state_dir, &name)?;
+            Ok(terminal::line(&format!("left {name}; its key is gone from this machine"))?)
+        }
+        Command::Rotate(Name { name }) => rotate(state_dir, &name),
+        Command::List(List { json }) => list(state_dir, json),
+    }
+}
+
+fn create(state_dir: &Path, name: String) -> anyhow::Result<()> {
+    let invitation = Invitation { name, secret: SwarmSecret::new(rand::random()), addresses: Vec::new() };
+    swarms::write(state_dir, &invitation, true)?;
+    let name = &invitation.name;
+    Ok(terminal::say(&format!(
+        "made {name}\n  start your node:  daemon --swarm {name} run\n  let others in:    daemon swarm invite {name}\n"
+    ))?)
+}
+
+async fn invite(state_dir: &Path, arguments: Invite, context: &Context) -> anyhow::Result<()> {
+    let name = &arguments.which.name;
+    let mut invitation = swarms::read(state_dir, name)?;
+    let running = running_addresses(state_dir, name, context).await?;
+    let mut addresses = arguments.addresses;
+    for given in &addresses {
+        address::check(given).map_err(|reason| anyhow::anyhow!("--address: {reason}"))?;
+    }
+    if addresses.is_empty() {
+        addresses = running;
+    }
+    if addresses.is_empty() {
+        addresses.clone_from(&invitation.addresses);
+    }
+    addresses.truncate(ADDRESSES_MAX);
+    if addresses.is_empty() {
+        terminal::note(
+            "your node does not run, so the invitation names nobody to start from: run it, or give --address",
+        );
+    }
+    invitation.addresses = addresses;
+    terminal::note("whoever reads this string is a member: send it by a way that nobody else reads");
+    Ok(terminal::line(&invitation.encode())?)
+}
+
+/// Where this user's own node in the swarm listens, other machines' ways first; nothing if it does not run.
+async fn running_addresses(state_dir: &Path, name: &str, context: &Context) -> anyhow::Result<Vec<String>> {
+    let context = Context {
+        globals: super::Globals { swarm: Some(name.to_owned()), ..context.globals.clone() },
+        cancel: context.cancel.clone(),
+    };
+    let loaded = context.load(File::default())?;
+    debug_assert!(loaded.config.node.state_dir.starts_with(state_dir));
+    let Ok(session) = Session::running(&loaded.config).await else { return Ok(Vec::new()) };
+    let mut addresses = session.node().health().await?.listen_addresses;
+    addresses.sort_by_key(|address| address.starts_with("/ip4/127.") || address.starts_with("/ip6/::1"));
+    Ok(addresses)
+}
+
+fn join(state_dir: &Path, arguments: &Join) -> anyhow::Result<()> {
+    let from_variable = ProcessEnvironment.variable(VARIABLE).map(Zeroizing::new);
+    let text = match (&arguments.file, from_variable) {
+        (None, Some(text)) => text,
+        (file, _) => read_invitation(file.as_deref())?,
+    };
+    let invitation = Invitation::decode(&text)?;
+    swarms::write(state_dir, &invitation, true)?;
+    let name = &invitation.name;
+    Ok(terminal::say(&format!("joined {name}\n  start your node:  daemon --swarm {name} run\n"))?)
+}
+
+fn read_invitation(file: Option<&Path>) -> anyhow::Result<Zeroizing<String>> {
+    let mut text = Zeroizing::new(String::new());
+    match file.filter(|file| file.as_os_str() != "-") {
+        Some(file) => {
+            let what = || format!("cannot read {}", file.display());
+            let opened = std::fs::File::open(file).with_context(what)?;
+            opened.take(INVITATION_CHARS_MAX as u64).read_to_string(&mut text).with_context(what)?;
+        }
+        None => {
+            use std::io::IsTerminal as _;
+            if std::io::stdin().is_terminal() {
+                terminal::note("paste the invitation, then press Enter and Ctrl-D:");
+            }
+            let input = std::io::stdin().take(INVITATION_CHARS_MAX as u64);
+            std::io::BufReader::new(input).read_to_string(&mut text).context("cannot read standard input")?;
+        }
+    }
+    Ok(text)
+}
+
+fn rotate(state_dir: &Path, name: &str) -> anyhow::Result<()> {
+    let invitation = swarms::read(state_dir, name)?;
+    stopped(state_dir, name)?;
+    // Members at the old addresses have the old key.
+    let renewed =
+        Invitation { secret: SwarmSecret::new(rand::random()), addresses: Vec::new(), name: name.to_owned() };
+    debug_assert_ne!(renewed.secret, invitation.secret);
+    swarms::write(state_dir, &renewed, false)?;
+    Ok(terminal::say(&format!(
+        "{name} has a new key; who has only the old one is out\n  start your node:  daemon --swarm {name} run\n  \
+         let others in:    daemon swarm invite {name}   (they leave and join again)\n"
+    ))?)
+}
+
+/// A node that runs goes on with the old key.
+fn stopped(state_dir: &Path, name: &str) -> anyhow::Result<()> {
+    let held = node::is_held(&swarms::folder(state_dir, name)?);
+    anyhow::ensure!(!held, "your node in {name} runs: daemon --swarm {name} stop");
+    Ok(())
+}
+
+fn list(state_dir: &Path, json: Json) -> anyhow::Result<()> {
+    let swarms: Vec<(String, bool)> = swarms::names(state_dir)
+        .into_iter()
+        .map(|name| {
+            let runs = swarms::folder(state_dir, &name).is_ok_and(|folder| node::is_held(&folder));
+            (name, runs)
+        })
+        .collect();
+    if json.json {
+        let object = |(name, runs): &(String, bool)| json!({ "name": name, "running": runs });
+        return terminal::json(&json!({ "swarms": swarms.iter().map(object).collect::<Vec<_>>() }));
+    }
+    if swarms.is_empty() {
+        return Ok(terminal::line(
+            "you are in no private swarm: daemon swarm create NAME, or daemon swarm join",
+        )?);
+    }
+    let rows: Vec<Vec<String>> = swarms
+        .into_iter()
+        .map(|(name, runs)| vec![name, if runs { "running" } else { "stopped" }.to_owned()])
+        .collect();
+    Ok(terminal::say(&terminal::table(terminal::Style::detect(), &["SWARM", "YOUR NODE"], &rows))?)
+}
