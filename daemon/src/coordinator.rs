@@ -143,7 +143,7 @@ impl Coordinator {
             network.clone(),
             host.clone(),
         )?);
-        let reputations = Arc::new(reputation::Reputations::load(store, audits.clone())?);
+        let reputations = Arc::new(reputation::Reputations::load(store, audits.clone(), network.clone())?);
         let seen = (experience.clone(), reputations.clone());
         let router = Arc::new(route::Router::new(encoder.clone(), network.clone(), seen));
         let intents = intents::Intents::new(encoder.clone());
@@ -154,6 +154,8 @@ impl Coordinator {
         let stopped = stop.clone();
         tokio::spawn(async move { stopped.run_until_cancelled(sorting).await });
         tracker.spawn(reputations.clone().keep_written(stop.clone()));
+        let announcing = reputations.clone();
+        tracker.spawn(async move { announcing.announce().await });
         let inner = Inner {
             config,
             encoder,
@@ -293,7 +295,9 @@ impl Coordinator {
     pub async fn endorse(&self, peer: PeerKey, vouched: bool) -> Result<bool, Error> {
         let reputations = self.inner.reputations.clone();
         let writing = tokio::task::spawn_blocking(move || reputations.endorse(peer, vouched));
-        Ok(writing.await.map_err(|error| Error::Failed(error.to_string()))??)
+        let has_changed = writing.await.map_err(|error| Error::Failed(error.to_string()))??;
+        self.inner.reputations.announce().await;
+        Ok(has_changed)
     }
 
     /// The cell that outcomes of this query count in.

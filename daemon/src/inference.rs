@@ -41,6 +41,7 @@ pub use error::Error;
 pub use grammar::Grammar;
 pub use prompt::Prompt;
 pub use request::{Request, SCORED_TOKENS_MAX, STOP_BYTES_MAX, ScoreRequest, Scored};
+pub use template::Clockwork;
 pub use worker::{Generation, Worker};
 
 /// Sequences of one context; llama.cpp itself allows 256, but a slot costs a whole context of KV cache.

@@ -13,6 +13,7 @@
 //! that its embeddings are those of its text. It is the only module that names libp2p.
 
 mod addresses;
+mod attested;
 pub mod audit;
 mod behaviour;
 mod bootstrap;
@@ -53,9 +54,11 @@ use polymath_swarm::embedding::SpaceId;
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use polymath_swarm::private::SwarmKeys;
 use polymath_swarm::task::{Offer, TaskError};
+use polymath_swarm::trust::{Book, Contradiction};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 use streams::Streams;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -196,6 +199,7 @@ pub struct Network {
     directory: Directory,
     streams: Streams,
     peer: PeerKey,
+    book: Arc<RwLock<Book>>,
 }
 
 impl Network {
@@ -228,10 +232,12 @@ impl Network {
         let checker = checks::Checker::new(space, codebook.dimension(), claims);
         let peers_max = config.peers_max;
         let surroundings = Surroundings { identity, names, space, codebook, checker, peers_max };
-        let mut event_loop = EventLoop::new(swarm, received, writer, bootstrap, surroundings, service);
+        let book = Arc::new(RwLock::new(Book::default()));
+        let served = (service as Arc<dyn audit::Service>, book.clone());
+        let mut event_loop = EventLoop::new(swarm, received, writer, bootstrap, surroundings, served);
         event_loop.listen(&listen).instrument(span.clone()).await?;
         tokio::spawn(event_loop.run().instrument(span));
-        Ok(Self { commands, directory, streams, peer })
+        Ok(Self { commands, directory, streams, peer, book })
     }
 
     /// This node's key.
@@ -315,6 +321,23 @@ impl Network {
     pub async fn replay(&self, auditor: &Advert, replay: Replay) -> Result<Option<Computed>, TaskError> {
         let request = audit::Request::Replay(Box::new(replay));
         audit::replayed_of(self.audit(auditor.peer, &auditor.status.addresses, request).await?)
+    }
+
+    /// Says to the swarm, now and again, that this node's owner vouches for these, and for others no more.
+    pub async fn set_endorsed(&self, endorsed: BTreeSet<PeerKey>) {
+        // A network that has stopped says nothing.
+        let _ = self.commands.send(Command::SetEndorsed { endorsed }).await;
+    }
+
+    /// Shows the swarm that an expert contradicted itself.
+    pub async fn accuse(&self, contradiction: Contradiction) {
+        // As above.
+        let _ = self.commands.send(Command::Accuse { contradiction: Box::new(contradiction) }).await;
+    }
+
+    /// Reads what nodes have said of each other.
+    pub fn attested<T>(&self, read: impl FnOnce(&Book) -> T) -> T {
+        read(&self.book.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     async fn audit(

@@ -76,6 +76,7 @@ async fn who_runs_something_else_is_convicted_and_asked_no_more() {
         let seed = sandbox::start(&[], &[]).await;
         let Fake { network, .. } = &fakes::start(kind, &encoder, &seed.addresses()).await;
         let node = asker(&seed.addresses(), true).await;
+        let bystander = asker(&seed.addresses(), true).await;
         node.knows(&["arithmetic"]).await;
         let audits = audited_until(&node, network.peer(), Finding::Fail).await;
         // Some may have been under way already.
@@ -86,6 +87,14 @@ async fn who_runs_something_else_is_convicted_and_asked_no_more() {
         let named = node.ask_with(Question { target, ..Question::new("What is 40 plus 2?") }).await;
         let error = named.err().expect("not by name either").to_string();
         assert!(error.contains("convicted by audits"), "{error}");
+        if kind == Kind::Contradicts {
+            // Proven by its own signatures: nobody has to take another's word for it.
+            let knows = || {
+                let all = bystander.node.coordinator().reputations().into_iter();
+                all.map(|known| known.reputation).any(|r| r.expert.0 == network.peer() && r.is_proven)
+            };
+            sandbox::until("the proof has reached a bystander", async || knows()).await;
+        }
         network.shutdown().await;
     }
 }

@@ -15,6 +15,30 @@ use polymath::node::Node;
 use polymath_swarm::trust::Tier;
 use sandbox::Running;
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_friends_friend_is_recommended_and_strangers_words_count_for_nothing() {
+    let friend = sandbox::start(&[], &[]).await;
+    let theirs = sandbox::start(&["chemistry"], &friend.addresses()).await;
+    let (stranger, sybil) = (
+        sandbox::start(&[], &friend.addresses()).await,
+        sandbox::start(&["geography"], &friend.addresses()).await,
+    );
+    let me = sandbox::start(&[], &friend.addresses()).await;
+    me.knows(&["chemistry", "geography"]).await;
+    let peer = |running: &Running| running.node.coordinator().network().peer();
+    stranger.node.coordinator().endorse(peer(&sybil), true).await.unwrap();
+    friend.node.coordinator().endorse(peer(&theirs), true).await.unwrap();
+    assert!(me.node.coordinator().endorse(peer(&friend), true).await.unwrap());
+    let reputation = |of: &Running| {
+        let all = me.node.coordinator().reputations();
+        all.into_iter().map(|known| known.reputation).find(|r| r.expert.0 == peer(of)).unwrap()
+    };
+    sandbox::until("the friend's word is heard", async || reputation(&theirs).recommended > 0.0).await;
+    assert_eq!(reputation(&theirs).tier, Tier::Known);
+    let unknown = reputation(&sybil);
+    assert_eq!((unknown.tier, unknown.recommended), (Tier::Unknown, 0.0));
+}
+
 /// Questions in all, and those at the end that count.
 const QUESTIONS: (u32, u32) = (500, 100);
 /// Of so many answers one is judged.

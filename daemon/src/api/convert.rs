@@ -271,6 +271,8 @@ pub(super) fn reputation(known: &KnownReputation) -> v1::Reputation {
         good: outcomes.good,
         bad: outcomes.bad,
         endorsed: reputation.is_endorsed,
+        recommended: reputation.recommended,
+        proven: reputation.is_proven,
     }
 }
 

@@ -26,7 +26,8 @@ Examples:
   daemon identity endorse did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK
   daemon identity endorse 12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA --revoke
 
-Counts for this node alone. Needs a running node.")]
+Signed and told to the swarm: nodes whose owner vouches for yours take it as a recommendation.
+Needs a running node.")]
 pub(super) struct Endorse {
     /// Its did:key or peer id, as `daemon identity show` prints them there
     #[arg(value_name = "NODE")]

@@ -59,7 +59,12 @@ fn row(of: &wire::Reputation) -> Vec<String> {
     vec![
         if of.expert.is_empty() { "(gone)".to_owned() } else { of.expert.clone() },
         terminal::short_peer(&of.peer_id),
-        if of.endorsed { format!("{}, endorsed", of.tier) } else { of.tier.clone() },
+        match of {
+            of if of.proven => "proven to have cheated".to_owned(),
+            of if of.endorsed => format!("{}, endorsed", of.tier),
+            of if of.recommended > 0.0 => format!("{}, recommended", of.tier),
+            of => of.tier.clone(),
+        },
         format!("{:.2}", of.trust),
         share(of.finished, of.failed),
         share(of.fast, of.slow),
@@ -80,5 +85,7 @@ fn object(of: &wire::Reputation) -> Value {
         "honesty": { "audits": of.audits, "evidence": of.evidence, "finding": of.finding },
         "quality": { "good": rounded(of.good), "bad": rounded(of.bad) },
         "endorsed": of.endorsed,
+        "recommended": of.recommended,
+        "proven": of.proven,
     })
 }

@@ -43,7 +43,12 @@ impl Session {
         match Self::running(&loaded.config).await {
             Ok(session) => Ok(session),
             // A private question is not for others.
-            Err(error) if loaded.config.network.private.is_some() => Err(error.into()),
+            Err(error) if loaded.config.network.private.is_some() => {
+                let name = context.globals.swarm.as_deref().unwrap_or("NAME");
+                Err(anyhow::Error::from(error).context(format!(
+                    "your node in this private swarm does not run: daemon --swarm {name} run"
+                )))
+            }
             Err(client::Error::NotRunning { .. }) => {
                 terminal::note(
                     "no node is running here: answering from an embedded swarm of the bundled experts",

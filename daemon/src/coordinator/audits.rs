@@ -19,6 +19,7 @@ use polymath_swarm::audit::{Examination, Finding, P_WITHHELD, Standing, Suspicio
 use polymath_swarm::capability::Advert;
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use polymath_swarm::task::{Commitment, FinishReason, Offer};
+use polymath_swarm::trust::Contradiction;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -155,6 +156,12 @@ impl Audits {
         let expert = finished.advert.card.id.clone();
         match self.outcome_of(&finished).await {
             Ok((outcome, opened)) => {
+                if let (Outcome::Contradiction, Some(commitment), Some((opened, opened_signature))) =
+                    (&outcome, finished.commitment, opened)
+                {
+                    let expert = finished.advert.peer;
+                    self.network.accuse(Contradiction { expert, commitment, opened, opened_signature }).await;
+                }
                 if let Err(error) = self.record(&finished, &outcome, opened) {
                     tracing::error!(%error, expert, "an audit could not be stored and does not count");
                 }

@@ -16,10 +16,13 @@ use polymath_swarm::task::{Commitment, Offer, TaskError, TaskEvent};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// When to come back if this node cannot answer for more than it has answered: evidence is forgotten all the time.
 const OPENINGS_RETRY_MS: u32 = 1_000;
-/// When to come back if every slot of a model is taken by those who want answers.
+/// Answers that are computed again for auditors at a time: a favour that must not cost those who want answers.
+const REPLAYS_MAX: usize = 1;
+/// When to come back if every slot of a model is taken by those who want answers, or another auditor is served.
 const REPLAY_RETRY_MS: u32 = 2_000;
 
 /// An expert that runs here.
@@ -34,11 +37,19 @@ pub struct Hosted {
 }
 
 /// The experts hosted here, by the hash of their card; cheap to clone.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Host {
     // Written when an expert is loaded or unloaded, read once a task.
     experts: Arc<RwLock<HashMap<Sha256Hash, Hosted>>>,
     openings: Arc<Openings>,
+    replays: Arc<Semaphore>,
+}
+
+impl Default for Host {
+    fn default() -> Self {
+        let replays = Arc::new(Semaphore::new(REPLAYS_MAX));
+        Self { experts: Arc::default(), openings: Arc::default(), replays }
+    }
 }
 
 impl Host {
@@ -129,9 +140,10 @@ impl audit::Service for Host {
                 message: "no expert with this model runs here".to_owned(),
             })?;
             // Those who want answers come first.
-            if worker.slots().borrow().free == 0 {
+            let has_slot = worker.slots().borrow().free > 0;
+            let Some(_turn) = self.replays.try_acquire().ok().filter(|_| has_slot) else {
                 return Err(TaskError::Busy { retry_after_ms: REPLAY_RETRY_MS });
-            }
+            };
             audits::computed(&worker, &replay).await.map_err(to_task_error)
         })
     }

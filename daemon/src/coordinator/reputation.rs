@@ -3,6 +3,7 @@
 //! What concerns the quality of answers is experience's (`experience`), since that depends on what is asked.
 
 use super::audits::Audits;
+use crate::network::Network;
 use crate::store::{Error as StoreError, ExpertKey, Store};
 use lru::LruCache;
 use polymath_swarm::audit::{Finding, Standing};
@@ -10,8 +11,8 @@ use polymath_swarm::capability::Advert;
 use polymath_swarm::identity::PeerKey;
 use polymath_swarm::score::Outcomes;
 use polymath_swarm::task::TaskError;
-use polymath_swarm::trust::{Conduct, Tier};
-use std::collections::{BTreeSet, HashMap};
+use polymath_swarm::trust::{Book, Conduct, Tier, Words, eigentrust};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
@@ -32,6 +33,10 @@ pub struct Reputation {
     pub audits: Standing,
     /// Whether this node's owner vouches for its node.
     pub is_endorsed: bool,
+    /// Its node's share of the trust that starts from those that the owner vouches for; 0 to 1.
+    pub recommended: f64,
+    /// Whether somebody has shown that its node contradicted itself.
+    pub is_proven: bool,
     /// In a word.
     pub tier: Tier,
     /// In [0, 1], as routing has it.
@@ -72,6 +77,15 @@ impl Reputation {
     }
 }
 
+/// What endorsements come to, and of which state of the book, in which hour, for whom the owner vouches.
+#[derive(Default)]
+struct Recommended {
+    version: u64,
+    hour: u64,
+    endorsed: BTreeSet<PeerKey>,
+    shares: Arc<BTreeMap<PeerKey, f64>>,
+}
+
 pub(super) struct Reputations {
     store: Store,
     pub(super) audits: Arc<Audits>,
@@ -79,17 +93,20 @@ pub(super) struct Reputations {
     /// What is not written down yet.
     changed: Mutex<HashMap<ExpertKey, Conduct>>,
     endorsed: RwLock<BTreeSet<PeerKey>>,
+    recommended: Mutex<Recommended>,
+    network: Network,
 }
 
 impl Reputations {
-    pub(super) fn load(store: Store, audits: Arc<Audits>) -> Result<Self, StoreError> {
+    pub(super) fn load(store: Store, audits: Arc<Audits>, network: Network) -> Result<Self, StoreError> {
         let mut conducts = LruCache::new(CONDUCTS_MAX);
         for (expert, conduct) in store.conducts()? {
             conducts.put(expert, conduct);
         }
         let endorsed = RwLock::new(store.endorsed()?);
         let (conducts, changed) = (Mutex::new(conducts), Mutex::default());
-        Ok(Self { store, audits, conducts, changed, endorsed })
+        let recommended = Mutex::default();
+        Ok(Self { store, audits, conducts, changed, endorsed, recommended, network })
     }
 
     /// Trust in [0, 1]; 1 for a stranger, 0 for whoever was convicted.
@@ -101,6 +118,28 @@ impl Reputations {
     /// Whether the expert is not to be asked any more.
     pub(super) fn is_convicted(&self, advert: &Advert) -> bool {
         self.audits.standing(key_of(advert)).finding() == Finding::Fail
+            || self.network.attested(|book| book.is_proven(advert.peer))
+    }
+
+    /// What the endorsements that are known come to, from those that the owner vouches for.
+    fn recommended(&self) -> Arc<BTreeMap<PeerKey, f64>> {
+        let endorsed = self.endorsed.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let version = self.network.attested(Book::version);
+        let mut held = self.recommended.lock().unwrap_or_else(PoisonError::into_inner);
+        // Words run out, too.
+        let hour = now_s() / 3_600;
+        if (held.version, held.hour, &held.endorsed) != (version, hour, &endorsed) {
+            let words = self.network.attested(|book| book.endorsed(now_s()));
+            let shares = Arc::new(eigentrust(&endorsed, &words));
+            *held = Recommended { version, hour, endorsed, shares };
+        }
+        held.shares.clone()
+    }
+
+    /// Tells the swarm whom the owner vouches for.
+    pub(super) async fn announce(&self) {
+        let endorsed = self.endorsed.read().unwrap_or_else(PoisonError::into_inner).clone();
+        self.network.set_endorsed(endorsed).await;
     }
 
     /// What is thought of one expert.
@@ -108,9 +147,19 @@ impl Reputations {
         let (conduct, audits) = (self.conduct(expert), self.audits.standing(expert));
         let is_endorsed = self.endorsed.read().unwrap_or_else(PoisonError::into_inner).contains(&expert.0);
         let now_s = now_s();
-        let tier = Tier::of(&conduct, &audits, is_endorsed, now_s);
-        let trust = conduct.trust(now_s) * audits.trust();
-        Reputation { expert, conduct, audits, is_endorsed, tier, trust }
+        let recommended = self.recommended().get(&expert.0).copied().unwrap_or_default();
+        let words = match recommended {
+            _ if is_endorsed => Words::Owner,
+            share if share > 0.0 => Words::Recommended,
+            _ => Words::Nobody,
+        };
+        let is_proven = self.network.attested(|book| book.is_proven(expert.0));
+        let (mut tier, mut trust) =
+            (Tier::of(&conduct, &audits, words, now_s), conduct.trust(now_s) * audits.trust());
+        if is_proven {
+            (tier, trust) = (Tier::Unknown, 0.0);
+        }
+        Reputation { expert, conduct, audits, is_endorsed, recommended, is_proven, tier, trust }
     }
 
     /// What is thought of every expert that this node has to do with, `known` being those of the directory.

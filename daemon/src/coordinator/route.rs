@@ -149,6 +149,9 @@ impl Router {
         let adverts = self.network.directory().adverts();
         let takes = adverts.iter().filter(|advert| advert.card.has_ability(CHAT));
         let unmet = takes.map(|advert| self.unmet(advert, filter)).collect::<Option<Vec<_>>>()?;
+        if unmet.is_empty() && filter.is_empty() {
+            return None;
+        }
         let mut names: Vec<&str> = unmet.clone();
         names.sort_unstable();
         names.dedup();

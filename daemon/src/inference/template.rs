@@ -11,6 +11,8 @@
 mod clock;
 mod python;
 
+pub use clock::Clockwork;
+
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Kwargs;
 use minijinja::{Environment, Error, ErrorKind, Value};

@@ -6,7 +6,7 @@ mod load;
 
 use super::grammar::{Compiler, Grammar, Vocabulary};
 use super::request::check_messages;
-use super::{Config, Error, Prompt, Request, ScoreRequest, Scored, SlotUse};
+use super::{Clockwork, Config, Error, Prompt, Request, ScoreRequest, Scored, SlotUse};
 use futures::Stream;
 use polymath_swarm::capability::ModelFacts;
 use polymath_swarm::task::{Message, TaskEvent};
@@ -65,6 +65,7 @@ struct Shared {
     seats: Arc<Semaphore>,
     name: String,
     facts: ModelFacts,
+    clockwork: Clockwork,
     slot_use: watch::Receiver<SlotUse>,
     gauges: Arc<Gauges>,
     // Made when the first grammar comes: most models never see one.
@@ -93,13 +94,14 @@ impl Worker {
         let (thread, ready) = load::spawn(config, receiver, slot_use_sender, Arc::clone(&gauges))?;
         // Only a panic in the bindings ends the thread without a word.
         let broke = |_| Err(Error::Refused { path, reason: "loading it broke off".into() });
-        let load::Ready { name, facts } = ready.await.unwrap_or_else(broke)?;
+        let load::Ready { name, facts, clockwork } = ready.await.unwrap_or_else(broke)?;
         let shared = Shared {
             commands: Some(commands),
             thread,
             seats,
             name,
             facts,
+            clockwork,
             slot_use,
             gauges,
             compiler: OnceCell::new(),
@@ -111,6 +113,11 @@ impl Worker {
     /// What the file says of the model, and how it is run.
     pub fn facts(&self) -> &ModelFacts {
         &self.shared.facts
+    }
+
+    /// How its prompts depend on when they are rendered.
+    pub fn clockwork(&self) -> Clockwork {
+        self.shared.clockwork
     }
 
     /// The model's own name, or its file's.

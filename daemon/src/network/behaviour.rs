@@ -3,6 +3,7 @@
 //! QUIC first, TCP with Noise and Yamux beside it; names under both are resolved by DNS. Every protocol name
 //! that matters carries our own prefix and the namespace, so two namespaces on one wire stay apart.
 
+use super::attested::ATTESTATION_BYTES_MAX;
 use super::store::{ProviderStore, RECORD_LIFETIME};
 use super::wire::GOSSIP_BYTES_MAX;
 use super::{Config, Error, Identity};
@@ -86,6 +87,7 @@ pub(super) struct Names {
     pub(super) kad: StreamProtocol,
     pub(super) identify: String,
     pub(super) topic: IdentTopic,
+    pub(super) attestations: IdentTopic,
 }
 
 impl Names {
@@ -103,6 +105,8 @@ impl Names {
             kad,
             identify: format!("/polymath/1/{namespace}"),
             topic: IdentTopic::new(format!("polymath/1/{namespace}/{space}")),
+            // Who can be relied on does not depend on the encoder.
+            attestations: IdentTopic::new(format!("polymath/1/{namespace}/attestations")),
         })
     }
 }
@@ -227,12 +231,13 @@ fn kademlia(keypair: &Keypair, names: &Names) -> kad::Behaviour<ProviderStore> {
 }
 
 fn gossip(names: &Names) -> Result<Gossip, Box<dyn std::error::Error + Send + Sync>> {
-    let topic = names.topic.hash();
+    let (topic, attestations) = (names.topic.hash(), names.attestations.hash());
     let config = gossipsub::ConfigBuilder::default()
         .heartbeat_initial_delay(GOSSIP_HEARTBEAT / 4)
         .heartbeat_interval(GOSSIP_HEARTBEAT)
         .max_transmit_size(GOSSIP_RPC_BYTES_MAX)
         .max_transmit_size_for_topic(GOSSIP_BYTES_MAX, topic.clone())
+        .max_transmit_size_for_topic(ATTESTATION_BYTES_MAX, attestations.clone())
         .connection_handler_queue_len(GOSSIP_QUEUE_MAX)
         // Statuses carry their own signature; gossipsub's would be a second one by the same key.
         .validation_mode(ValidationMode::Anonymous)
@@ -240,21 +245,22 @@ fn gossip(names: &Names) -> Result<Gossip, Box<dyn std::error::Error + Send + Sy
         .message_id_fn(|message| MessageId::from(Sha256Hash::of(&message.data).0.to_vec()))
         .build()?;
     let filter = gossipsub::MaxCountSubscriptionFilter {
-        filter: gossipsub::WhitelistSubscriptionFilter(HashSet::from([topic.clone()])),
-        // One topic; twice in a message happens when a peer resubscribes.
-        max_subscribed_topics: 1,
+        filter: gossipsub::WhitelistSubscriptionFilter(HashSet::from([topic.clone(), attestations.clone()])),
+        // Twice in a message happens when a peer resubscribes.
+        max_subscribed_topics: 2,
         max_subscriptions_per_request: 4,
     };
     let mut gossip = Gossip::new_with_subscription_filter(MessageAuthenticity::Anonymous, config, filter)?;
-    gossip.with_peer_score(score(topic), gossipsub::PeerScoreThresholds::default())?;
+    gossip.with_peer_score(score([topic, attestations]), gossipsub::PeerScoreThresholds::default())?;
     gossip.subscribe(&names.topic)?;
+    gossip.subscribe(&names.attestations)?;
     Ok(gossip)
 }
 
-/// Scores peers by invalid messages alone: three wrongly signed statuses within a few seconds and a peer's
+/// Scores peers by invalid messages alone: three that are wrongly signed within a few seconds and a peer's
 /// gossip is ignored. Delivery is not scored, since statuses are few; nor are shared IP addresses, since many
 /// nodes on one machine are common.
-fn score(topic: gossipsub::TopicHash) -> gossipsub::PeerScoreParams {
+fn score(topics: [gossipsub::TopicHash; 2]) -> gossipsub::PeerScoreParams {
     let of_topic = gossipsub::TopicScoreParams {
         time_in_mesh_weight: 0.0,
         first_message_deliveries_weight: 0.0,
@@ -265,7 +271,7 @@ fn score(topic: gossipsub::TopicHash) -> gossipsub::PeerScoreParams {
         ..Default::default()
     };
     gossipsub::PeerScoreParams {
-        topics: [(topic, of_topic)].into(),
+        topics: topics.map(|topic| (topic, of_topic.clone())).into(),
         ip_colocation_factor_weight: 0.0,
         ..Default::default()
     }

@@ -8,10 +8,11 @@
 //!
 //! Every reaction is short and awaits nothing: verification runs in tasks of its own and comes back as an
 //! event, replies go through oneshot channels, task streams are served elsewhere. The reactions are grouped
-//! by what they are about: [`audits`], [`commands`], [`connections`], [`discovery`], [`fetches`], [`gossip`], [`lookups`],
+//! by what they are about: [`attested`], [`audits`], [`commands`], [`connections`], [`discovery`], [`fetches`], [`gossip`], [`lookups`],
 //! [`own`]. The loop ends when it is told to or when the last handle is dropped; either way it says goodbye
 //! for its experts first.
 
+mod attested;
 mod audits;
 mod commands;
 mod connections;
@@ -32,6 +33,7 @@ use super::checks::{Checked, Checker};
 use super::directory::Writer;
 use super::peers::Peers;
 use super::{Error, Identity, clock};
+use attested::Attested;
 use audits::Audits;
 use fetches::Fetches;
 use futures::StreamExt as _;
@@ -43,9 +45,10 @@ pub(super) use lookups::PROVIDERS_PER_LOOKUP_MAX;
 use own::Own;
 use polymath_swarm::cells::Codebook;
 use polymath_swarm::embedding::SpaceId;
+use polymath_swarm::trust::Book;
 use std::collections::HashSet;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -82,6 +85,7 @@ pub(super) struct EventLoop {
     own: Own,
     fetches: Fetches,
     checks: JoinSet<(PeerId, Checked)>,
+    attested: Attested,
     audits: Audits,
     lookups: Lookups,
     routing: discovery::Routing,
@@ -96,7 +100,7 @@ impl EventLoop {
         directory: Writer,
         bootstrap: Bootstrap,
         surroundings: Surroundings,
-        service: Arc<dyn audit::Service>,
+        (service, book): (Arc<dyn audit::Service>, Arc<RwLock<Book>>),
     ) -> Self {
         Self {
             swarm,
@@ -109,6 +113,7 @@ impl EventLoop {
             own: Own::default(),
             fetches: Fetches::default(),
             checks: JoinSet::new(),
+            attested: Attested::new(book),
             audits: Audits::new(service),
             lookups: Lookups::default(),
             routing: discovery::Routing::default(),
@@ -215,6 +220,7 @@ impl EventLoop {
         self.dial_seeds(now);
         self.tend_routing(now);
         self.publish_due(now);
+        self.repeat_words(now);
         self.end_lookups(now);
         if now.duration_since(self.swept) >= SWEEP_INTERVAL {
             self.swept = now;

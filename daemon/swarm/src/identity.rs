@@ -91,6 +91,8 @@ pub enum Domain {
     Transcript,
     /// The same, when the evidence is opened.
     Opening,
+    /// A word for another node.
+    Endorsement,
 }
 
 impl Domain {
@@ -100,6 +102,7 @@ impl Domain {
             Self::Status => b"polymath/1/status\0",
             Self::Transcript => b"polymath/1/transcript\0",
             Self::Opening => b"polymath/1/opening\0",
+            Self::Endorsement => b"polymath/1/endorsement\0",
         }
     }
 }

@@ -7,12 +7,14 @@
 //! [`eigentrust`] spreads trust along endorsements from the peers that a node itself trusts, so that strangers who endorse each
 //! other gain nothing. [`simulate`] shows what all of it does in a swarm with bad experts.
 
+mod attest;
 mod conduct;
 mod eigentrust;
 mod simulate;
 mod tier;
 
+pub use attest::{Attestation, Book, Contradiction, Endorsement, NotTaken};
 pub use conduct::{Conduct, Tally};
 pub use eigentrust::{Endorsed, eigentrust};
 pub use simulate::{Block, Kind, World, simulate};
-pub use tier::Tier;
+pub use tier::{Tier, Words};

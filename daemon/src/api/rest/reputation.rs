@@ -31,6 +31,10 @@ pub(super) struct Reputation {
     quality: Quality,
     /// Whether this node's owner vouches for its node.
     endorsed: bool,
+    /// Its node's share of the trust that starts from those that the owner vouches for; 0 to 1.
+    recommended: f64,
+    /// Whether it is proven by its own signatures to have cheated somebody.
+    proven: bool,
 }
 
 /// Weights of what was seen.
@@ -99,6 +103,8 @@ impl Reputation {
             },
             quality: Quality { good: outcomes.good, bad: outcomes.bad },
             endorsed: reputation.is_endorsed,
+            recommended: reputation.recommended,
+            proven: reputation.is_proven,
         }
     }
 }

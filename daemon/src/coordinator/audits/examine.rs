@@ -98,6 +98,10 @@ impl Audits {
 
 /// What a holder of the model computes; `None` if its vocabulary has no such tokens.
 pub async fn computed(worker: &Worker, replay: &Replay) -> Result<Option<Computed>, inference::Error> {
+    if !worker.clockwork().is_steady() {
+        // Neither side is at fault if the day has changed since.
+        return Err(inference::Error::Failed("the model's prompts tell the time".to_owned()));
+    }
     let prompt_tokens = u32::try_from(worker.prompt(replay.messages.clone()).await?.ids.len());
     let prompt_tokens = prompt_tokens.unwrap_or(u32::MAX);
     let request = ScoreRequest {

@@ -19,6 +19,47 @@ const MONTHS: [&str; 12] = [
 /// From the day of the Unix epoch on.
 const WEEKDAYS: [&str; 7] = ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
 
+/// How a prompt depends on when it is rendered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clockwork {
+    /// Not at all.
+    None,
+    /// It names the day.
+    Day,
+    /// It names the time.
+    Time,
+}
+
+impl Clockwork {
+    /// Of a chat template; rather too much than too little.
+    pub(in crate::inference) fn of(template: &str) -> Self {
+        const TIMES: [&str; 10] = ["%H", "%I", "%M", "%S", "%p", "%T", "%X", "%c", "%s", "%f"];
+        match template {
+            t if !t.contains("strftime_now") => Self::None,
+            t if TIMES.iter().any(|time| t.contains(time)) => Self::Time,
+            _ => Self::Day,
+        }
+    }
+
+    /// Whether a prompt that was rendered a little while ago, on a clock that is a minute off, is still the same now.
+    pub fn is_steady(self) -> bool {
+        let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+        self.is_steady_at(seconds % 86_400)
+    }
+
+    fn is_steady_at(self, second_of_day: u64) -> bool {
+        /// Half an hour for the longest task, and a while for the audit.
+        const AFTER_MIDNIGHT: u64 = 45 * 60;
+        /// A fast clock may be in tomorrow already.
+        const BEFORE_MIDNIGHT: u64 = 5 * 60;
+        match self {
+            Self::None => true,
+            Self::Day => (AFTER_MIDNIGHT..86_400 - BEFORE_MIDNIGHT).contains(&second_of_day),
+            Self::Time => false,
+        }
+    }
+}
+
 /// Now, in UTC, as Python's `strftime` writes it.
 pub(super) fn strftime_now(format: &str) -> String {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
@@ -84,5 +125,14 @@ mod tests {
         assert_eq!(strftime(951_782_400, "%a %d %b %y"), "Tue 29 Feb 00");
         assert_eq!(strftime(1_709_164_800, "%F"), "2024-02-29");
         assert_eq!(strftime(4_102_444_799, "%F %T %q"), "2099-12-31 23:59:59 %q");
+    }
+
+    #[test]
+    fn a_prompt_that_tells_the_day_is_steady_by_day() {
+        assert_eq!(Clockwork::of("{{ messages }} %d %H"), Clockwork::None);
+        let day = Clockwork::of("{{ strftime_now('%d %b %Y') }}");
+        assert_eq!((day, Clockwork::of("{{ strftime_now('%H:%M') }}")), (Clockwork::Day, Clockwork::Time));
+        assert!(day.is_steady_at(43_200) && !day.is_steady_at(60) && !day.is_steady_at(86_300));
+        assert!(!Clockwork::Time.is_steady_at(43_200) && Clockwork::None.is_steady_at(0));
     }
 }

@@ -5,7 +5,7 @@ use crate::inference::backend::{Said, backend};
 use crate::inference::check::{Checked, check};
 use crate::inference::engine::{BATCH_TOKENS, Engine};
 use crate::inference::prompt::Prompter;
-use crate::inference::{Config, Error, SlotUse};
+use crate::inference::{Clockwork, Config, Error, SlotUse};
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::context::params::LlamaContextParams;
 use llama_cpp_2::llama_backend::LlamaBackend;
@@ -33,6 +33,7 @@ const CONTEXT_STEP: u32 = 256;
 pub(super) struct Ready {
     pub(super) name: String,
     pub(super) facts: ModelFacts,
+    pub(super) clockwork: Clockwork,
 }
 
 type Reply = oneshot::Sender<Result<Ready, Error>>;
@@ -157,6 +158,8 @@ impl Loaded {
             flash_attention: config.flash_attention,
             unified_kv: UNIFIED_KV,
         };
-        Ready { name: own.map(str::to_owned).or_else(stem).unwrap_or_default(), facts }
+        let template = self.checked.header.text("tokenizer.chat_template").unwrap_or_default();
+        let clockwork = Clockwork::of(template);
+        Ready { name: own.map(str::to_owned).or_else(stem).unwrap_or_default(), facts, clockwork }
     }
 }

@@ -8,7 +8,9 @@ use crate::network::audit::Request;
 use crate::network::streams::Reply;
 use libp2p::{Multiaddr, PeerId};
 use polymath_swarm::cells::CellId;
-use polymath_swarm::identity::Sha256Hash;
+use polymath_swarm::identity::{PeerKey, Sha256Hash};
+use polymath_swarm::trust::Contradiction;
+use std::collections::BTreeSet;
 use tokio::sync::oneshot;
 
 /// One request of a handle, with the way back. Whoever asked may have given up waiting: failed replies are
@@ -18,6 +20,8 @@ pub(in crate::network) enum Command {
     Withdraw { card: Sha256Hash, reply: oneshot::Sender<()> },
     Find { cells: Vec<CellId>, reply: oneshot::Sender<Result<usize, Error>> },
     Audit { peer: PeerId, addresses: Vec<Multiaddr>, request: Request, answer: Answer },
+    SetEndorsed { endorsed: BTreeSet<PeerKey> },
+    Accuse { contradiction: Box<Contradiction> },
     OpenStream { peer: PeerId, addresses: Vec<Multiaddr>, reply: Reply },
     Peers { reply: oneshot::Sender<Vec<PeerInfo>> },
     ListenAddresses { reply: oneshot::Sender<Vec<String>> },
@@ -39,6 +43,8 @@ impl EventLoop {
                 self.meet(peer, addresses);
                 self.ask_audit(peer, request, answer);
             }
+            Command::SetEndorsed { endorsed } => self.set_endorsed(endorsed),
+            Command::Accuse { contradiction } => self.accuse(*contradiction),
             Command::OpenStream { peer, addresses, reply } => {
                 // A dial that fails at once answers those who wait, so they must be waiting by then.
                 self.swarm.behaviour_mut().tasks.open(peer, reply);

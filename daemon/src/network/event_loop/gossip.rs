@@ -6,8 +6,8 @@ use crate::network::clock;
 use crate::network::directory::Insert;
 use crate::network::peers::id_of;
 use crate::network::wire::{WireError, decode_gossip, decode_status};
-use libp2p::Multiaddr;
 use libp2p::gossipsub::{self, MessageAcceptance};
+use libp2p::{Multiaddr, PeerId};
 use polymath_swarm::capability::{Refusal, Status};
 use polymath_swarm::identity::PeerKey;
 
@@ -15,18 +15,29 @@ impl EventLoop {
     pub(super) fn on_gossip(&mut self, event: gossipsub::Event) {
         match event {
             gossipsub::Event::Message { propagation_source, message_id, message } => {
-                let acceptance = match self.on_gossiped(&message.data) {
-                    Ok(()) => MessageAcceptance::Accept,
-                    Err(error) => {
-                        tracing::debug!(from = %propagation_source, %error, "a gossiped status is refused");
-                        acceptance(&error)
-                    }
+                let acceptance = if message.topic == self.surroundings.names.attestations.hash() {
+                    self.on_attested(propagation_source, &message.data)
+                } else {
+                    self.on_status(propagation_source, &message.data)
                 };
                 let gossip = &mut self.swarm.behaviour_mut().gossip;
                 gossip.report_message_validation_result(&message_id, &propagation_source, acceptance);
             }
-            gossipsub::Event::Subscribed { .. } => self.own.publish_soon(),
+            gossipsub::Event::Subscribed { .. } => {
+                self.own.publish_soon();
+                self.attested.repeat_soon();
+            }
             _ => {}
+        }
+    }
+
+    fn on_status(&mut self, from: PeerId, bytes: &[u8]) -> MessageAcceptance {
+        match self.on_gossiped(bytes) {
+            Ok(()) => MessageAcceptance::Accept,
+            Err(error) => {
+                tracing::debug!(%from, %error, "a gossiped status is refused");
+                acceptance(&error)
+            }
         }
     }
 

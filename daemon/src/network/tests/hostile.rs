@@ -135,7 +135,9 @@ async fn run(
             SwarmEvent::Behaviour(BehaviourEvent::Gossip(gossipsub::Event::Message { message, .. })) => {
                 heard.send_modify(|heard| heard.gossip.push(message.data));
             }
-            SwarmEvent::Behaviour(BehaviourEvent::Gossip(gossipsub::Event::Subscribed { .. })) => {
+            SwarmEvent::Behaviour(BehaviourEvent::Gossip(gossipsub::Event::Subscribed { topic, .. }))
+                if topic == names.topic.hash() =>
+            {
                 heard.send_modify(|heard| heard.subscribers += 1);
             }
             SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received {

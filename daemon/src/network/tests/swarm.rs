@@ -1,9 +1,13 @@
 //! Nodes that behave: they find each other, notice changes, and say goodbye.
 
 use crate::network::fixtures::{FakeClaims, Node, config, eventually};
-use crate::network::{Config, Identity};
-use polymath_swarm::identity::Sha256Hash;
-use polymath_swarm::task::{Message, Offer, TaskError};
+use crate::network::{Config, Identity, clock};
+use ed25519_dalek::SigningKey;
+use polymath_swarm::audit::Evidence;
+use polymath_swarm::identity::{PeerKey, Sha256Hash};
+use polymath_swarm::task::{Commitment, Message, Offer, TaskError};
+use polymath_swarm::trust::Contradiction;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 pub(super) fn offer(card: Sha256Hash) -> Offer {
@@ -40,6 +44,26 @@ async fn three_nodes_find_each_other() {
         first.network.peers().await.iter().all(|peer| peer.rtt_ms.is_some_and(|ms| ms < 1_000.0))
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nodes_say_of_each_other_reaches_all_and_those_who_come_later() {
+    let first = Node::start(&[]).await;
+    let second = Node::start(&[&first.address]).await;
+    let subject = second.network.peer();
+    first.network.set_endorsed(BTreeSet::from([subject])).await;
+    let key = SigningKey::from_bytes(&[7; 32]);
+    let expert = PeerKey(key.verifying_key().to_bytes());
+    let commitment = Commitment::sign(&key, [1; 16], Sha256Hash([2; 32]), Sha256Hash([3; 32]));
+    let opened = Evidence::default();
+    let opened_signature = commitment.open(&key, &opened);
+    let proof = Contradiction { expert, commitment, opened: opened.hash(), opened_signature };
+    let endorsed = |node: &Node| node.network.attested(|book| book.endorsed(clock::unix_ms() / 1_000).len());
+    eventually("the word", || async { endorsed(&second) == 1 }).await;
+    second.network.accuse(proof).await;
+    eventually("the proof", || async { first.network.attested(|book| book.is_proven(expert)) }).await;
+    let third = Node::start(&[&second.address]).await;
+    eventually("the word, later", || async { endorsed(&third) == 1 }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

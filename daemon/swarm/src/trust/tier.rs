@@ -15,7 +15,7 @@ const TRUSTED: (f64, u32) = (100.0, 20);
 pub enum Tier {
     /// A stranger, or one that does not keep what it promises.
     Unknown,
-    /// It has done some tasks.
+    /// It has done some tasks, or is recommended by those that the owner vouches for.
     Known,
     /// Audits have shown that it runs what it claims.
     Verified,
@@ -23,9 +23,20 @@ pub enum Tier {
     Trusted,
 }
 
+/// Who vouches for a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Words {
+    /// This node's own owner.
+    Owner,
+    /// Somebody that he trusts, or one whom that one trusts, and so on ([`super::eigentrust`]).
+    Recommended,
+    /// Nobody who counts.
+    Nobody,
+}
+
 impl Tier {
-    /// Of an expert with this conduct and these audits; `endorsed` if this node's owner vouches for its node.
-    pub fn of(conduct: &Conduct, audits: &Standing, endorsed: bool, now_s: u64) -> Self {
+    /// Of an expert with this conduct and these audits; `words` is what others say of its node.
+    pub fn of(conduct: &Conduct, audits: &Standing, words: Words, now_s: u64) -> Self {
         let (finished, _) = conduct.reliability.at(now_s);
         let finding = audits.finding();
         if finding == Finding::Fail || audits.is_suspected() || conduct.trust(now_s) < RELIABILITY_MIN {
@@ -33,9 +44,9 @@ impl Tier {
         }
         let is_proven = finding == Finding::Pass && finished >= TRUSTED.0 && audits.audits() >= TRUSTED.1;
         match finding {
-            _ if endorsed || is_proven => Self::Trusted,
+            _ if words == Words::Owner || is_proven => Self::Trusted,
             Finding::Pass => Self::Verified,
-            _ if finished >= KNOWN_TASKS => Self::Known,
+            _ if finished >= KNOWN_TASKS || words == Words::Recommended => Self::Known,
             _ => Self::Unknown,
         }
     }
@@ -71,14 +82,16 @@ mod tests {
 
     #[test]
     fn tiers_are_earned_and_lost() {
-        let tier = |conduct: Conduct, ps: &[f64], endorsed| Tier::of(&conduct, &standing(ps), endorsed, 0);
-        assert_eq!(tier(conduct(0, 0), &[], false), Tier::Unknown);
-        assert_eq!(tier(conduct(5, 0), &[], false), Tier::Known);
-        assert_eq!(tier(conduct(5, 0), &[1.0; 3], false), Tier::Verified);
-        assert_eq!(tier(conduct(100, 1), &[1.0; 20], false), Tier::Trusted);
-        assert_eq!(tier(conduct(0, 0), &[], true), Tier::Trusted);
-        assert_eq!(tier(conduct(100, 60), &[1.0; 20], false), Tier::Unknown, "it fails too often");
-        assert_eq!(tier(conduct(100, 0), &[1e-12], true), Tier::Unknown, "nobody vouches for a cheat");
+        use Words::{Nobody, Owner, Recommended};
+        let tier = |conduct: Conduct, ps: &[f64], words| Tier::of(&conduct, &standing(ps), words, 0);
+        assert_eq!(tier(conduct(0, 0), &[], Recommended), Tier::Known);
+        assert_eq!(tier(conduct(0, 0), &[], Nobody), Tier::Unknown);
+        assert_eq!(tier(conduct(5, 0), &[], Nobody), Tier::Known);
+        assert_eq!(tier(conduct(5, 0), &[1.0; 3], Nobody), Tier::Verified);
+        assert_eq!(tier(conduct(100, 1), &[1.0; 20], Nobody), Tier::Trusted);
+        assert_eq!(tier(conduct(0, 0), &[], Owner), Tier::Trusted);
+        assert_eq!(tier(conduct(100, 60), &[1.0; 20], Nobody), Tier::Unknown, "it fails too often");
+        assert_eq!(tier(conduct(100, 0), &[1e-12], Owner), Tier::Unknown, "nobody vouches for a cheat");
         assert!(Tier::Trusted > Tier::Verified && Tier::Known > Tier::Unknown);
     }
 }

@@ -19,6 +19,8 @@ use crate::inference::{self, Request, Worker};
 const TOKENS_MAX: u32 = 256;
 /// Temperature of answers that are drawn.
 const TEMPERATURE: f32 = 0.8;
+/// Temperature at which another seed says something else: these experts are all but sure of what they say.
+const HOT: f32 = 1.5;
 
 /// How a model is run.
 #[derive(Clone, Copy, Debug)]
@@ -43,8 +45,8 @@ impl Setting {
         ]
     }
 
-    pub(super) fn at_random() -> Self {
-        Self::all()[4]
+    fn hot() -> Self {
+        Self { temperature: HOT, ..Self::all()[4] }
     }
 }
 
@@ -127,7 +129,7 @@ impl Forgery {
     /// How the answers that it forges are drawn.
     pub(super) fn setting(self) -> Setting {
         match self {
-            Self::AnotherSeedsText => Setting::at_random(),
+            Self::AnotherSeedsText => Setting::hot(),
             _ => Setting::all()[0],
         }
     }
@@ -153,16 +155,32 @@ impl Served {
         Ok(Self { worker: Worker::load(config).await?, setting })
     }
 
-    async fn answer(&self, offer: Offer) -> anyhow::Result<Report> {
-        let started = Instant::now();
-        let request = Request {
+    /// Seconds of an answer to each of these prompts in turn, every other one with its evidence noted, beginning with or without.
+    pub(super) async fn seconds(&self, prompts: &[Asked], first_noted: bool) -> anyhow::Result<Vec<f64>> {
+        let mut all = Vec::with_capacity(prompts.len());
+        for (turn, asked) in prompts.iter().enumerate() {
+            let offer = asked.offer(0.0);
+            let nonce = ((turn % 2 == 0) == first_noted).then_some(offer.task_id);
+            let started = Instant::now();
+            self.worker.generate(self.request(&offer, nonce))?.text().await?;
+            all.push(started.elapsed().as_secs_f64());
+        }
+        Ok(all)
+    }
+
+    fn request(&self, offer: &Offer, nonce: Option<[u8; 16]>) -> Request {
+        Request {
             messages: offer.messages.clone(),
             sampling: offer.sampling.clone(),
             seed: offer.seed,
-            nonce: Some(offer.task_id),
+            nonce,
             ..Request::question("", offer.max_tokens)
-        };
-        let mut generation = self.worker.generate(request)?;
+        }
+    }
+
+    async fn answer(&self, offer: Offer) -> anyhow::Result<Report> {
+        let started = Instant::now();
+        let mut generation = self.worker.generate(self.request(&offer, Some(offer.task_id)))?;
         let mut ids = Vec::new();
         while let Some(event) = generation.next().await {
             match event? {
