@@ -151,8 +151,8 @@ impl Audits {
     }
 
     /// Audits a task that is due, unless too many are under way.
-    pub(super) async fn audit(&self, finished: Finished) {
-        let Ok(_room) = self.room.try_acquire() else { return };
+    pub(super) async fn audit(self: Arc<Self>, finished: Finished) {
+        let Ok(_room) = self.room.clone().try_acquire_owned() else { return };
         let expert = finished.advert.card.id.clone();
         match self.outcome_of(&finished).await {
             Ok((outcome, opened)) => {
@@ -162,7 +162,10 @@ impl Audits {
                     let expert = finished.advert.peer;
                     self.network.accuse(Contradiction { expert, commitment, opened, opened_signature }).await;
                 }
-                if let Err(error) = self.record(&finished, &outcome, opened) {
+                let this = self.clone();
+                let recording = tokio::task::spawn_blocking(move || this.record(&finished, &outcome, opened));
+                let recorded = recording.await.map_err(|error| error.to_string());
+                if let Err(error) = recorded.and_then(|stored| stored.map_err(|error| error.to_string())) {
                     tracing::error!(%error, expert, "an audit could not be stored and does not count");
                 }
             }

@@ -17,6 +17,8 @@ pub(super) const ATTESTATION_BYTES_MAX: usize = 512;
 pub(super) const REPEAT_EVERY: Duration = Duration::from_secs(10 * 60);
 /// How soon after somebody came they are repeated.
 pub(super) const REPEAT_SOON: Duration = Duration::from_secs(2);
+/// The shortest time between two repetitions.
+pub(super) const REPEAT_PAUSE: Duration = Duration::from_secs(10);
 /// Attestations that one peer may pass on in a minute: checking one costs a signature or two.
 const PER_MINUTE: u32 = 240;
 /// Peers whose share is counted.

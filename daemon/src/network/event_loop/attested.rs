@@ -1,7 +1,7 @@
 //! What nodes say of each other: heard, checked and passed on; and this node's own words, repeated for those who came since.
 
 use super::EventLoop;
-use crate::network::attested::{REPEAT_EVERY, REPEAT_SOON, Shares, decode, encode};
+use crate::network::attested::{REPEAT_EVERY, REPEAT_PAUSE, REPEAT_SOON, Shares, decode, encode};
 use crate::network::clock;
 use libp2p::PeerId;
 use libp2p::gossipsub::{MessageAcceptance, PublishError};
@@ -16,19 +16,22 @@ pub(super) struct Attested {
     book: Arc<RwLock<Book>>,
     /// Whom this node's owner vouches for.
     endorsed: BTreeSet<PeerKey>,
-    /// When that is said again.
+    /// When that was said last, and is said again.
+    said: Option<Instant>,
     due: Option<Instant>,
     shares: Shares,
 }
 
 impl Attested {
     pub(super) fn new(book: Arc<RwLock<Book>>) -> Self {
-        Self { book, endorsed: BTreeSet::new(), due: None, shares: Shares::default() }
+        Self { book, endorsed: BTreeSet::new(), said: None, due: None, shares: Shares::default() }
     }
 
     /// Somebody came who may not have heard it.
     pub(super) fn repeat_soon(&mut self) {
         let soon = Instant::now() + REPEAT_SOON;
+        // Where many come, not for each of them.
+        let soon = self.said.map_or(soon, |said| soon.max(said + REPEAT_PAUSE));
         self.due = Some(self.due.map_or(soon, |due| due.min(soon)));
     }
 }
@@ -53,6 +56,7 @@ impl EventLoop {
             return;
         }
         self.attested.due = (!self.attested.endorsed.is_empty()).then_some(now + REPEAT_EVERY);
+        self.attested.said = Some(now);
         for subject in self.attested.endorsed.clone() {
             self.say(subject, false);
         }

@@ -2,7 +2,7 @@
 
 use super::{Finding, Suspicion};
 
-/// Other auditors that must convict an expert, if this node itself did not: one alone may lie.
+/// Other auditors that must convict an expert, and be more than those that pass it, if this node itself did not: one alone may lie.
 const OTHERS_CONVICTING: usize = 2;
 /// How much oftener the unproven are audited.
 const UNPROVEN_FACTOR: f64 = 10.0;
@@ -33,8 +33,11 @@ impl Standing {
 
     /// What it comes to.
     pub fn finding(&self) -> Finding {
-        let convicted = self.others.iter().filter(|s| s.finding() == Finding::Fail).count();
-        if self.own.finding() == Finding::Fail || convicted >= OTHERS_CONVICTING {
+        let with = |finding| self.others.iter().filter(|s| s.finding() == finding).count();
+        let (convicting, passing) = (with(Finding::Fail), with(Finding::Pass));
+        let others_agree = convicting >= OTHERS_CONVICTING && convicting > passing;
+        // What this node has computed itself and found honest, nobody else can convict.
+        if self.own.finding() == Finding::Fail || (others_agree && self.own.finding() != Finding::Pass) {
             return Finding::Fail;
         }
         let passed = self.all().any(|suspicion| suspicion.finding() == Finding::Pass);
@@ -94,6 +97,10 @@ mod tests {
         assert_eq!((one.finding(), one.trust()), (Finding::Inconclusive, SUSPECTED_TRUST));
         let two = others(&[&[1e-12], &[1e-12]]);
         assert_eq!((two.finding(), two.trust()), (Finding::Fail, 0.0));
+        let disputed = others(&[&[1e-12], &[1e-12], &[1.0; 5], &[1.0; 5]]);
+        assert_eq!((disputed.finding(), disputed.trust()), (Finding::Inconclusive, SUSPECTED_TRUST));
+        let known = Standing { own: after(&[1.0; 5]), ..two.clone() };
+        assert_eq!(known.finding(), Finding::Inconclusive);
         let lied_about = Standing { own: after(&[1.0; 5]), others: vec![after(&[1e-12])] };
         assert_eq!(lied_about.finding(), Finding::Inconclusive);
     }
