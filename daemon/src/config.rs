@@ -146,6 +146,11 @@ pub fn load(places: &Places, flags: file::File, environment: &dyn Environment) -
     for layer in &layers {
         layer.check()?;
     }
+    if layers.iter().any(|layer| layer.file.node.swarm.is_some()) {
+        // What the public node is told is not for the private one: only what is said with the command itself counts.
+        let others = layers.iter_mut().filter(|layer| layer.origin != layer::Origin::Flags);
+        others.for_each(|layer| layer.file.forget_public());
+    }
     let merged = layers.into_iter().map(|l| l.file).reduce(file::File::over).unwrap_or_default();
     let assets = Assets::find(places.assets.as_deref(), environment);
     if let (Err(error), true) = (&assets, places.assets.is_some()) {

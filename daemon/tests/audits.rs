@@ -69,6 +69,8 @@ async fn who_runs_something_else_is_convicted_and_asked_no_more() {
     for (kind, most) in [
         (Kind::OtherModel, 3),
         (Kind::CutsOff, 1),
+        (Kind::OtherText, 1),
+        (Kind::TextAlone, 1),
         (Kind::Contradicts, 1),
         // Fifteen in a row: a dead or overloaded node opens nothing either.
         (Kind::Withholds, 16),

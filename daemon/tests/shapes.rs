@@ -91,6 +91,7 @@ async fn works(name: &str, architecture: &str, quantisation: &str, prompt_starts
         prompt_places: Vec::new(),
         top_logprobs: 5,
         sampler: None,
+        stop: Vec::new(),
         deadline: None,
     };
     let scores = worker.score(score).await.unwrap().answer;

@@ -295,8 +295,8 @@ pub(super) fn audit(number: u64, record: AuditRecord) -> v1::Audit {
         finding: record.finding,
         signed: record.signed.map(|signed| {
             let (opened, opened_signature) = signed.opened.unwrap_or_default();
-            let SignedRecord { task_id, transcript, evidence, signature, .. } = signed;
-            v1::SignedTask { task_id, transcript, evidence, signature, opened, opened_signature }
+            let SignedRecord { task_id, run_id, transcript, evidence, signature, .. } = signed;
+            v1::SignedTask { task_id, run_id, transcript, evidence, signature, opened, opened_signature }
         }),
     }
 }

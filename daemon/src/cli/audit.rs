@@ -87,6 +87,7 @@ fn object(audit: &wire::Audit) -> Value {
     let signed = audit.signed.as_ref().map(|s| {
         json!({
             "task_id": s.task_id,
+            "run_id": s.run_id,
             "transcript": s.transcript,
             "evidence": s.evidence,
             "signature": s.signature,

@@ -295,6 +295,16 @@ impl File {
         }
     }
 
+    /// Drops what concerns where the node of one swarm is found and whom it finds: the public one's socket, ports, addresses and seeds must
+    /// not become a private one's.
+    pub(super) fn forget_public(&mut self) {
+        (self.node.listen_address, self.node.bootstrap_nodes) = (None, None);
+        (self.api.socket, self.api.rest_address) = (None, None);
+        (self.api.grpc_address, self.api.ws_address) = (None, None);
+        (self.network.mdns, self.network.namespace) = (None, None);
+        self.audit.others = None;
+    }
+
     /// Takes relative paths from `folder`.
     fn rebase(&mut self, folder: &Path) {
         let rebase = |path: &mut Option<PathBuf>| {

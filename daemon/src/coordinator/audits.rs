@@ -20,7 +20,7 @@ use polymath_swarm::capability::Advert;
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use polymath_swarm::task::{Commitment, FinishReason, Offer};
 use polymath_swarm::trust::Contradiction;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
@@ -53,6 +53,8 @@ pub(super) struct Finished {
     pub(super) offer: Offer,
     pub(super) advert: Arc<Advert>,
     pub(super) ids: Vec<u32>,
+    /// As it came.
+    pub(super) text: String,
     pub(super) finish_reason: FinishReason,
     pub(super) prompt_tokens: u32,
     pub(super) commitment: Option<Commitment>,
@@ -85,6 +87,7 @@ pub(super) struct Audits {
     network: Network,
     holdings: Holdings,
     suspicions: RwLock<HashMap<ExpertKey, HashMap<PeerKey, Suspicion>>>,
+    convicted: RwLock<HashSet<PeerKey>>,
     /// One at a time: each builds on what the one before it stored.
     recording: Mutex<()>,
     room: Arc<Semaphore>,
@@ -103,15 +106,20 @@ impl Audits {
             suspicions.entry(expert).or_default().insert(auditor, suspicion);
         }
         let holdings = Holdings::new(config.cards.as_deref(), host);
-        Ok(Self {
+        let audits = Self {
             config,
             store,
             network,
             holdings,
             suspicions: RwLock::new(suspicions),
+            convicted: RwLock::default(),
             recording: Mutex::new(()),
             room: Arc::new(Semaphore::new(AUDITS_MAX)),
-        })
+        };
+        let failed = audits.all().into_iter().filter(|audited| audited.standing.finding() == Finding::Fail);
+        let convicted = failed.map(|audited| audited.expert.0).collect();
+        *audits.convicted.write().unwrap_or_else(PoisonError::into_inner) = convicted;
+        Ok(audits)
     }
 
     /// What audits say of an expert.
@@ -126,6 +134,13 @@ impl Audits {
             own: by.get(&own).copied().unwrap_or_default(),
             others: by.iter().filter(|(auditor, _)| **auditor != own).map(|(_, s)| *s).collect(),
         }
+    }
+
+    /// Whether an expert of this node was convicted, or has contradicted itself: then none of its others is asked either, since another
+    /// model's hash costs nothing.
+    pub(super) fn is_convicted(&self, peer: PeerKey) -> bool {
+        self.convicted.read().unwrap_or_else(PoisonError::into_inner).contains(&peer)
+            || self.network.attested(|book| book.is_proven(peer))
     }
 
     /// Every expert that was audited.
@@ -203,6 +218,7 @@ impl Audits {
         self.store.add_audit((expert, auditor, suspicion), &record)?;
         self.suspicions.write().unwrap_or_else(PoisonError::into_inner).insert(expert, after);
         if finding == Finding::Fail && before != Finding::Fail {
+            self.convicted.write().unwrap_or_else(PoisonError::into_inner).insert(expert.0);
             tracing::warn!(
                 expert = %finished.advert.card.id,
                 peer = %crate::network::peer_id_text(finished.advert.peer),
@@ -241,6 +257,7 @@ fn record_of(
     };
     let signed = finished.commitment.map(|commitment| SignedRecord {
         task_id: hex(&commitment.task_id),
+        run_id: hex(&commitment.run_id),
         transcript: commitment.transcript.to_string(),
         evidence: commitment.evidence.to_string(),
         signature: hex(&commitment.signature),

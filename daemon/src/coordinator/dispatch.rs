@@ -8,8 +8,12 @@ use futures::stream::BoxStream;
 use polymath_swarm::capability::Advert;
 use polymath_swarm::task::{Backing, Offer, TaskError, TaskEvent};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+/// How much earlier than this node's own clock says an expert may find the deadline passed.
+const CLOCKS_APART: Duration = Duration::from_millis(500);
 
 /// Offers the task and returns what the expert reports. What another node's expert does is remembered, and when it is done, an
 /// audit may follow.
@@ -40,7 +44,10 @@ struct Watch {
     stop: CancellationToken,
     advert: Arc<Advert>,
     offer: Offer,
+    offered: Instant,
+    accepted: bool,
     ids: Vec<u32>,
+    text: String,
     speed: Speed,
 }
 
@@ -52,17 +59,21 @@ impl Watch {
             stop: inner.stop.clone(),
             advert: candidate.advert.clone(),
             offer,
+            offered: Instant::now(),
+            accepted: false,
             ids: Vec::new(),
+            text: String::new(),
             speed: Speed::default(),
         }
     }
 
     fn saw(&mut self, event: &Result<TaskEvent, TaskError>) {
         match event {
-            Ok(TaskEvent::Accepted { .. }) => {}
-            Ok(TaskEvent::Tokens { ids, .. }) => {
+            Ok(TaskEvent::Accepted { .. }) => self.accepted = true,
+            Ok(TaskEvent::Tokens { ids, text, .. }) => {
                 self.speed.came(ids.len());
                 self.ids.extend(ids);
+                self.text.push_str(text);
             }
             Ok(done @ TaskEvent::Done { .. }) => {
                 let (tokens, seconds) = self.speed.of_rest();
@@ -76,7 +87,9 @@ impl Watch {
     /// What fails because this node stops is not the expert's fault.
     fn failed(&self, error: &TaskError) {
         if !self.stop.is_cancelled() {
-            self.reputations.failed(&self.advert, error);
+            let left =
+                Duration::from_millis(self.offer.deadline_ms.into()).saturating_sub(self.offered.elapsed());
+            self.reputations.failed(&self.advert, error, (self.accepted, left < CLOCKS_APART));
         }
     }
 
@@ -91,6 +104,7 @@ impl Watch {
             offer: self.offer.clone(),
             advert: self.advert.clone(),
             ids: self.ids.clone(),
+            text: self.text.clone(),
             finish_reason: *finish_reason,
             prompt_tokens: *prompt_tokens,
             commitment: match backing {

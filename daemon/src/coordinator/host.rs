@@ -22,6 +22,8 @@ use tokio::sync::Semaphore;
 const OPENINGS_RETRY_MS: u32 = 1_000;
 /// Answers that are computed again for auditors at a time: a favour that must not cost those who want answers.
 const REPLAYS_MAX: usize = 1;
+/// How long one may take.
+const REPLAY_TIME_MAX: Duration = Duration::from_secs(30);
 /// When to come back if every slot of a model is taken by those who want answers, or another auditor is served.
 const REPLAY_RETRY_MS: u32 = 2_000;
 
@@ -144,7 +146,9 @@ impl audit::Service for Host {
             let Some(_turn) = self.replays.try_acquire().ok().filter(|_| has_slot) else {
                 return Err(TaskError::Busy { retry_after_ms: REPLAY_RETRY_MS });
             };
-            audits::computed(&worker, &replay).await.map_err(to_task_error)
+            // Whoever asked has given up by then.
+            let computing = tokio::time::timeout(REPLAY_TIME_MAX, audits::computed(&worker, &replay));
+            computing.await.unwrap_or(Err(inference::Error::Deadline)).map_err(to_task_error)
         })
     }
 }

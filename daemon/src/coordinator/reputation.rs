@@ -6,7 +6,7 @@ use super::audits::Audits;
 use crate::network::Network;
 use crate::store::{Error as StoreError, ExpertKey, Store};
 use lru::LruCache;
-use polymath_swarm::audit::{Finding, Standing};
+use polymath_swarm::audit::Standing;
 use polymath_swarm::capability::Advert;
 use polymath_swarm::identity::PeerKey;
 use polymath_swarm::score::Outcomes;
@@ -117,8 +117,7 @@ impl Reputations {
 
     /// Whether the expert is not to be asked any more.
     pub(super) fn is_convicted(&self, advert: &Advert) -> bool {
-        self.audits.standing(key_of(advert)).finding() == Finding::Fail
-            || self.network.attested(|book| book.is_proven(advert.peer))
+        self.audits.is_convicted(advert.peer)
     }
 
     /// What the endorsements that are known come to, from those that the owner vouches for.
@@ -187,12 +186,12 @@ impl Reputations {
         self.note(advert, |conduct, now_s| conduct.finished(tokens, seconds, claimed, now_s));
     }
 
-    /// A task did not. Being busy, or refusing what it never promised, is no failure.
-    pub(super) fn failed(&self, advert: &Advert, error: &TaskError) {
+    /// A task did not. Being busy, or refusing what it never promised, is no failure before it has `accepted`; nor is a deadline that
+    /// has passed by this node's own clock (`is_late`): it may just have been too short.
+    pub(super) fn failed(&self, advert: &Advert, error: &TaskError, (accepted, is_late): (bool, bool)) {
         let is_failure = match error {
-            TaskError::Busy { .. } | TaskError::Refused { .. } => false,
-            // Time that the asker set may just have been too short.
-            TaskError::Failed { code, .. } => code != "deadline",
+            TaskError::Busy { .. } | TaskError::Refused { .. } => accepted,
+            TaskError::Failed { code, .. } => code != "deadline" || !is_late,
             TaskError::Unreachable(_) | TaskError::Protocol(_) => true,
         };
         if is_failure {

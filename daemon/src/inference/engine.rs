@@ -31,7 +31,7 @@ use tokio::sync::{mpsc, watch};
 /// Tokens of a batch: a decode cannot be interrupted, so this bounds how long a cancelled task keeps its slot,
 /// and how long a long prompt holds up the answers of others. Prefill of small models gains nothing beyond.
 pub(super) const BATCH_TOKENS: usize = 128;
-/// Rows of logits that a step asks for to score or to note: 32 rows of the largest vocabularies are 32 MiB.
+/// Rows of logits that a step asks for to score: 32 rows of the largest vocabularies are 32 MiB.
 const SCORED_ROWS_MAX: usize = 32;
 /// How long the thread sleeps with nothing to do before it looks at deadlines and cancellations again; it is
 /// woken for everything else.
@@ -216,13 +216,16 @@ impl<'m> Engine<'m> {
         let is_answering = |slot: &Slot| slot.task.as_ref().is_some_and(|task| task.row.unread() == 1);
         let (first, second): (Vec<usize>, Vec<usize>) =
             (0..self.slots.len()).partition(|&i| is_answering(&self.slots[i]));
-        for index in first.into_iter().chain(second) {
+        // Whoever waits for an answer comes before auditors.
+        let (scoring, reading): (Vec<usize>, Vec<usize>) =
+            second.into_iter().partition(|&i| self.slots[i].task.as_ref().is_some_and(Task::is_scoring));
+        for index in first.into_iter().chain(reading).chain(scoring) {
             let slot = &mut self.slots[index];
             let Some(task) = slot.task.as_mut().filter(|task| !task.is_paused(now)) else { continue };
             let room = BATCH_TOKENS - self.batch.n_tokens() as usize;
             for position in task.row.read..task.row.tokens.len().min(task.row.read + room) {
                 let wants_logits = task.wants_logits(position);
-                let is_scored = wants_logits && !task.draws_after(position);
+                let is_scored = wants_logits && task.is_scoring();
                 if is_scored && scored == 0 {
                     break;
                 }

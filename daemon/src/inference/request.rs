@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 /// Bytes of a stop string: it is held back while it may still come, so it must stay short.
 pub const STOP_BYTES_MAX: usize = 256;
-/// Tokens to score in one request: the longest answer that is audited.
-pub const SCORED_TOKENS_MAX: usize = 16_384;
+/// Tokens to score in one request: the longest answer that is audited, and the end of its turn.
+pub const SCORED_TOKENS_MAX: usize = 16_385;
 
 /// A conversation to be continued.
 #[derive(Clone, Debug)]
@@ -82,6 +82,8 @@ pub struct ScoreRequest {
     pub top_logprobs: u32,
     /// Settings and seed that are said to have drawn the tokens.
     pub sampler: Option<Sampler>,
+    /// The text ends before any of these.
+    pub stop: Vec<String>,
     /// When the result is worthless; `None` waits for ever.
     pub deadline: Option<Instant>,
 }
@@ -89,7 +91,7 @@ pub struct ScoreRequest {
 impl ScoreRequest {
     pub(super) fn check(&self) -> Result<(), Error> {
         if self.ids.is_empty() || self.ids.len() > SCORED_TOKENS_MAX {
-            return Err(Error::Invalid("score 1 to 16,384 tokens".into()));
+            return Err(Error::Invalid("score 1 to 16,385 tokens".into()));
         }
         let places = &self.prompt_places;
         if places.first() == Some(&0)
@@ -115,6 +117,10 @@ pub struct Scored {
     pub prompt_tokens: u32,
     /// Whether the last token ends a turn.
     pub ends_turn: bool,
+    /// The answer's text, up to a stop string.
+    pub text: String,
+    /// Whether one of those came.
+    pub stopped: bool,
 }
 
 fn check_shared(messages: &[Message], top_logprobs: u32) -> Result<(), Error> {

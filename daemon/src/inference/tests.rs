@@ -103,6 +103,7 @@ async fn scoring_gives_the_log_probabilities_of_generation() {
         prompt_places: vec![1, 4, 9],
         top_logprobs: 2,
         sampler: None,
+        stop: Vec::new(),
         deadline: None,
     };
     let scored = worker.score(score.clone()).await.unwrap();
@@ -147,6 +148,7 @@ async fn what_is_noted_while_answering_is_what_an_auditor_computes() {
                     prompt_places: prompt_places(&nonce, prompt_tokens),
                     top_logprobs: TOP_MAX as u32,
                     sampler: Some(Sampler { settings: sampling.clone(), seed: 5 }),
+                    stop: Vec::new(),
                     deadline: None,
                 })
                 .await

@@ -17,6 +17,10 @@ pub(super) const ATTESTATION_BYTES_MAX: usize = 512;
 pub(super) const REPEAT_EVERY: Duration = Duration::from_secs(10 * 60);
 /// How soon after somebody came they are repeated.
 pub(super) const REPEAT_SOON: Duration = Duration::from_secs(2);
+/// How long an endorsement may still be believed after it was taken back by somebody who was not heard.
+pub(super) const REVOKED_FOR: Duration = Duration::from_secs(24 * 3_600);
+/// Proofs that a node repeats.
+pub(super) const ACCUSATIONS_MAX: usize = 16;
 /// The shortest time between two repetitions.
 pub(super) const REPEAT_PAUSE: Duration = Duration::from_secs(10);
 /// Attestations that one peer may pass on in a minute: checking one costs a signature or two.
@@ -57,6 +61,7 @@ pub(super) fn encode(attestation: &Attestation) -> Vec<u8> {
         Attestation::Contradiction(proof) => attestation::Body::Contradiction(v1::Contradiction {
             expert: proof.expert.0.to_vec(),
             task_id: proof.commitment.task_id.to_vec(),
+            run_id: proof.commitment.run_id.to_vec(),
             transcript_sha256: proof.commitment.transcript.0.to_vec(),
             evidence_sha256: proof.commitment.evidence.0.to_vec(),
             signature: proof.commitment.signature.to_vec(),
@@ -87,6 +92,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Attestation, TaskError> {
             expert: PeerKey(exactly(&proof.expert, "expert")?),
             commitment: Commitment {
                 task_id: exactly(&proof.task_id, "task_id")?,
+                run_id: exactly(&proof.run_id, "run_id")?,
                 transcript: hash(&proof.transcript_sha256, "transcript_sha256")?,
                 evidence: hash(&proof.evidence_sha256, "evidence_sha256")?,
                 signature: exactly(&proof.signature, "signature")?,
@@ -108,7 +114,7 @@ mod tests {
     fn what_is_said_arrives() {
         let key = SigningKey::from_bytes(&[1; 32]);
         let word = Attestation::Endorsement(Endorsement::sign(&key, PeerKey([2; 32]), 77, true));
-        let commitment = Commitment::sign(&key, [3; 16], Sha256Hash([4; 32]), Sha256Hash([5; 32]));
+        let commitment = Commitment::sign(&key, [[3; 16], [9; 16]], Sha256Hash([4; 32]), Sha256Hash([5; 32]));
         let (opened, opened_signature) = (Sha256Hash([6; 32]), [7; 64]);
         let proof = Contradiction { expert: PeerKey([8; 32]), commitment, opened, opened_signature };
         for said in [word, Attestation::Contradiction(proof)] {

@@ -53,6 +53,8 @@ pub struct AuditRecord {
 pub struct SignedRecord {
     /// The task, as expert and auditor name it.
     pub task_id: String,
+    /// The one execution of it.
+    pub run_id: String,
     /// Hash of the transcript.
     pub transcript: String,
     /// Hash of the evidence that it committed to.

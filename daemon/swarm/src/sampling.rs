@@ -22,6 +22,11 @@ const LABEL: &[u8] = b"polymath/1/sampling\0";
 /// looks at four times as many until the mass is reached.
 const NUCLEUS_FIRST: usize = 256;
 
+/// Misfit of a drawn token from which on the edge of what is kept is looked at.
+const MISFIT_LOOKED_INTO: f64 = 0.05;
+/// How far that edge may be off, in probability mass.
+const EDGE_MASS: f32 = 1e-3;
+
 /// Sampler settings; part of what an expert commits to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -101,10 +106,42 @@ impl Sampler {
         let logits = penalised.as_deref().unwrap_or(logits);
         let Some(&logit) = logits.get(token as usize) else { return f32::INFINITY };
         if self.settings.temperature > 0.0 {
-            self.misfit_random(logits, uniform(self.seed, index), token as usize) as f32
+            self.misfit_near_edges(logits, uniform(self.seed, index), token as usize)
         } else {
             (maximum(logits) - clean(logit)).max(0.0)
         }
+    }
+
+    /// The least misfit where the edge of what is kept is a little further in or out: of two tokens with nearly the same logit, or where
+    /// the mass is nearly that of top-p, last bits decide which are kept, and with it everybody's share.
+    fn misfit_near_edges(&self, logits: &[f32], random: f64, token: usize) -> f32 {
+        let plain = self.misfit_random(logits, random, token);
+        if plain < MISFIT_LOOKED_INTO {
+            return plain as f32;
+        }
+        let s = &self.settings;
+        let masses = [s.top_p, s.top_p - EDGE_MASS, s.top_p + EDGE_MASS];
+        let counts = [
+            s.top_k,
+            s.top_k.saturating_sub(1).max(u32::from(s.top_k > 0)),
+            s.top_k + u32::from(s.top_k > 0),
+        ];
+        let mut least = plain;
+        for top_p in masses.into_iter().filter(|p| *p > 0.0 && (*p <= 1.0 || s.top_p >= 1.0)) {
+            for top_k in counts {
+                let settings = Settings { top_p: top_p.min(1.0), top_k, ..s.clone() };
+                least = least.min(Self { settings, seed: self.seed }.misfit_random(logits, random, token));
+            }
+        }
+        // What was cut by a hair's breadth is as far away as that.
+        let kept = self.kept(logits);
+        if kept.iter().all(|(id, _)| *id != token) {
+            let last =
+                kept.iter().filter_map(|(id, _)| logits.get(*id)).copied().fold(f32::INFINITY, f32::min);
+            let nats = logits.get(token).map_or(f32::INFINITY, |logit| last - clean(*logit));
+            least = least.min(f64::from(nats.max(0.0)));
+        }
+        least as f32
     }
 
     fn misfit_random(&self, logits: &[f32], random: f64, token: usize) -> f64 {

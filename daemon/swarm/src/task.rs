@@ -9,7 +9,7 @@ mod commitment;
 mod transcript;
 
 pub use bounds::OfferError;
-pub(crate) use bounds::{check_messages, check_sampling};
+pub(crate) use bounds::{check_messages, check_sampling, check_stop};
 pub use commitment::{Backing, Commitment};
 pub use transcript::{Ending, prompt_hash, running_hash, transcript_hash};
 

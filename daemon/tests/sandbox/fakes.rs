@@ -33,6 +33,10 @@ pub(crate) enum Kind {
     OtherModel,
     /// It runs the claimed model and stops after one token, as if that were all.
     CutsOff,
+    /// It runs the claimed model and writes something else beside its tokens.
+    OtherText,
+    /// It sends a text and no tokens at all.
+    TextAlone,
     /// It runs the claimed model and opens nothing.
     Withholds,
     /// It runs the claimed model and opens something else than it committed to.
@@ -62,10 +66,14 @@ impl Service for FakeExpert {
             let events = job.events.filter_map(move |event| {
                 let event = match event {
                     Ok(TaskEvent::Tokens { .. }) if kind == Kind::CutsOff && said > 0 => None,
+                    Ok(TaskEvent::Tokens { text, .. }) if kind == Kind::TextAlone && text.is_empty() => None,
                     Ok(TaskEvent::Tokens { sequence, ids, text, logprobs }) => {
                         said += ids.len();
                         let one = kind == Kind::CutsOff;
                         let ids = if one { ids[..1].to_vec() } else { ids };
+                        let text = if kind == Kind::OtherText { text.replace('1', "7") } else { text };
+                        let (ids, sequence) =
+                            if kind == Kind::TextAlone { (vec![], 0) } else { (ids, sequence) };
                         Some(Ok(TaskEvent::Tokens { sequence, ids, text, logprobs }))
                     }
                     Ok(TaskEvent::Done { prompt_tokens, backing: Backing::Noted(mut evidence), .. })

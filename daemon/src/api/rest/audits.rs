@@ -62,6 +62,8 @@ pub(super) struct Audit {
 pub(super) struct Signed {
     /// The task, as expert and auditor name it.
     task_id: String,
+    /// The one execution of it.
+    run_id: String,
     /// Hash of the transcript.
     transcript: String,
     /// Hash of the evidence that it committed to.
@@ -86,9 +88,9 @@ pub(super) struct AuditList {
 impl Audit {
     fn of((number, record): (u64, AuditRecord)) -> Self {
         let signed = record.signed.map(|signed| {
-            let SignedRecord { task_id, transcript, evidence, signature, opened } = signed;
+            let SignedRecord { task_id, run_id, transcript, evidence, signature, opened } = signed;
             let (opened, opened_signature) = opened.unzip();
-            Signed { task_id, transcript, evidence, signature, opened, opened_signature }
+            Signed { task_id, run_id, transcript, evidence, signature, opened, opened_signature }
         });
         Self {
             number,

@@ -43,6 +43,7 @@ struct Audit {
 #[derive(Deserialize)]
 struct Signed {
     task_id: String,
+    run_id: String,
     transcript: String,
     evidence: String,
     signature: String,
@@ -101,6 +102,7 @@ fn verified(audit: &Audit) -> anyhow::Result<Verified> {
     let signed = audit.signed.as_ref().context("this audit has no signatures: the expert gave none")?;
     let commitment = Commitment {
         task_id: bytes(&signed.task_id, "task_id")?,
+        run_id: bytes(&signed.run_id, "run_id")?,
         transcript: Sha256Hash(bytes(&signed.transcript, "transcript")?),
         evidence: Sha256Hash(bytes(&signed.evidence, "evidence")?),
         signature: bytes(&signed.signature, "signature")?,
@@ -136,10 +138,12 @@ mod tests {
 
     fn audit(opened: &Evidence) -> Audit {
         let key = SigningKey::from_bytes(&[7; 32]);
-        let commitment = Commitment::sign(&key, [1; 16], Sha256Hash([2; 32]), Evidence::default().hash());
+        let commitment =
+            Commitment::sign(&key, [[1; 16], [2; 16]], Sha256Hash([2; 32]), Evidence::default().hash());
         let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
         let signed = Signed {
             task_id: hex(&commitment.task_id),
+            run_id: hex(&commitment.run_id),
             transcript: commitment.transcript.to_string(),
             evidence: commitment.evidence.to_string(),
             signature: hex(&commitment.signature),

@@ -35,13 +35,19 @@ impl Audits {
         let (offer, model) = (&finished.offer, finished.advert.card.model.sha256);
         let end = evidence.end.as_ref().map(|end| end.id);
         let replay = Replay::of(offer, model, &finished.ids, end);
-        if replay.check().is_err() {
-            return Err("the answer is empty or too long to be computed again");
+        if replay.ids.is_empty() && finished.text.is_empty() {
+            return Err("nothing was said");
         }
-        let (auditor, computed) = self.replay(finished, replay).await?;
+        let (auditor, computed) = match replay.ids.is_empty() {
+            // A text of no tokens: nothing can have drawn it.
+            true => (self.network.peer(), None),
+            false if replay.check().is_err() => return Err("the answer is too long to be computed again"),
+            false => self.replay(finished, replay).await?,
+        };
         let claim = Claim {
             offer,
             answer: &finished.ids,
+            text: Sha256Hash::of(finished.text.as_bytes()),
             finish_reason: finished.finish_reason,
             prompt_tokens: finished.prompt_tokens,
             context_tokens: finished.advert.card.model.context_tokens,
@@ -89,7 +95,10 @@ impl Audits {
         }
         let mut holders = self.network.directory().adverts();
         let audited = finished.advert.peer;
-        holders.retain(|a| a.card.model.sha256 == replay.model && a.peer != audited && a.peer != own);
+        let is_other = |peer| peer != audited && peer != own;
+        holders.retain(|a| {
+            a.card.model.sha256 == replay.model && is_other(a.peer) && !self.is_convicted(a.peer)
+        });
         let auditor = holders.choose(&mut rand::rng()).ok_or("nobody else serves the model")?;
         let computed = patiently(|| self.network.replay(auditor, replay.clone())).await;
         computed.map(|computed| (auditor.peer, computed)).map_err(|_| "the auditor did not compute it again")
@@ -110,6 +119,7 @@ pub async fn computed(worker: &Worker, replay: &Replay) -> Result<Option<Compute
         prompt_places: replay.prompt_places(prompt_tokens),
         top_logprobs: REPLAY_TOP,
         sampler: (!replay.restricted).then(|| replay.sampler.clone()),
+        stop: replay.stop.clone(),
         deadline: Some(tokio::time::Instant::now() + OWN_TIME_MAX),
     };
     match worker.score(request).await {
@@ -119,6 +129,8 @@ pub async fn computed(worker: &Worker, replay: &Replay) -> Result<Option<Compute
             ids: &scored.answer,
             misfits: &scored.misfits,
             ends_turn: scored.ends_turn,
+            text: &scored.text,
+            stopped: scored.stopped,
         }))),
         // Tokens that the vocabulary does not have.
         Err(inference::Error::Invalid(_)) => Ok(None),

@@ -76,7 +76,13 @@ mod tests {
 
     fn commitment(task: u8) -> Commitment {
         let hash = Sha256Hash([task; 32]);
-        Commitment { task_id: [task; 16], transcript: hash, evidence: hash, signature: [0; 64] }
+        Commitment {
+            task_id: [task; 16],
+            run_id: [task; 16],
+            transcript: hash,
+            evidence: hash,
+            signature: [0; 64],
+        }
     }
 
     #[test]

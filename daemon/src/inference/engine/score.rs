@@ -1,6 +1,7 @@
 //! A task that scores: the log-probabilities of given tokens, each after those before it (teacher forcing).
 
 use super::slot::Row;
+use crate::inference::text::TextStream;
 use crate::inference::{Error, ScoreRequest, Scored};
 use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::vocab::LlamaVocab;
@@ -37,10 +38,13 @@ impl Score {
         });
         match laid_out {
             Ok(((tokens, prompt_tokens), wanted)) => {
+                let (text, stopped) = text_of(&request, vocab);
                 let last = request.ids.last().and_then(|id| super::token(*id, vocab.n_tokens()));
                 let scored = Scored {
                     prompt_tokens: prompt_tokens as u32,
                     ends_turn: last.is_some_and(|token| vocab.is_eog(token)),
+                    text,
+                    stopped,
                     ..Scored::default()
                 };
                 let score = Self {
@@ -103,6 +107,24 @@ impl Score {
         // As above.
         let _ = self.reply.send(Err(error));
     }
+}
+
+/// What somebody who got these tokens should have read, and whether a stop string came; as an answer's own text is made.
+fn text_of(request: &ScoreRequest, vocab: &LlamaVocab<'_>) -> (String, bool) {
+    let mut stream = TextStream::new(request.stop.clone());
+    let mut text = String::new();
+    for id in &request.ids {
+        let Some(token) = super::token(*id, vocab.n_tokens()).filter(|token| !vocab.is_eog(*token)) else {
+            continue;
+        };
+        let said = stream.push(&vocab.token_to_piece(token, false, None));
+        text.push_str(&said.text);
+        if said.stopped {
+            return (text, true);
+        }
+    }
+    text.push_str(&stream.finish());
+    (text, false)
 }
 
 /// Places in the row and ids of the tokens that are asked for.

@@ -48,7 +48,7 @@ pub(super) struct Task {
 
 enum Job {
     Answer(Box<Answer>),
-    Score(Score),
+    Score(Box<Score>),
 }
 
 impl Task {
@@ -69,7 +69,7 @@ impl Task {
             Work::Score { request, reply, seat } => {
                 let deadline = request.deadline;
                 let (row, score) = Score::start(request, reply, prompt, bounds.context_tokens, bounds.vocab)?;
-                (row, Job::Score(score), deadline, seat)
+                (row, Job::Score(Box::new(score)), deadline, seat)
             }
         };
         Some(Self { row, job, deadline, begun, seat })
@@ -119,8 +119,13 @@ impl Task {
         }
     }
 
+    /// Whether somebody audits.
+    pub(super) fn is_scoring(&self) -> bool {
+        matches!(self.job, Job::Score(_))
+    }
+
     /// Whether an answer goes on after this position.
-    pub(super) fn draws_after(&self, position: usize) -> bool {
+    fn draws_after(&self, position: usize) -> bool {
         matches!(self.job, Job::Answer(_)) && position + 1 == self.row.tokens.len()
     }
 

@@ -26,6 +26,7 @@ pub(super) fn encode_request(request: Request) -> AuditRequest {
             ids: replay.ids,
             ended: replay.ended,
             restricted: replay.restricted,
+            stop: replay.stop,
         }),
     };
     AuditRequest { body: Some(body) }
@@ -48,6 +49,7 @@ pub(in crate::network) fn decode_request(request: AuditRequest) -> Result<Reques
                 ids: replay.ids,
                 ended: replay.ended,
                 restricted: replay.restricted,
+                stop: replay.stop,
             };
             replay.check().map_err(|error| broken(&error.to_string()))?;
             Ok(Request::Replay(Box::new(replay)))
@@ -68,6 +70,8 @@ pub(in crate::network) fn encode_reply(reply: Reply) -> AuditResponse {
             out_of_place: computed.misfits.out_of_place,
             beyond_doubt: computed.misfits.beyond_doubt,
             ends_turn: computed.ends_turn,
+            text_sha256: computed.text.0.to_vec(),
+            stopped: computed.stopped,
         }),
         Reply::Declined(TaskError::Busy { retry_after_ms }) => {
             audit_response::Body::Busy(v1::Busy { retry_after_ms })
@@ -111,6 +115,8 @@ pub(in crate::network) fn replayed_of(response: AuditResponse) -> Result<Option<
                 prompt_tokens: replayed.prompt_tokens,
                 misfits: Misfits { out_of_place: replayed.out_of_place, beyond_doubt: replayed.beyond_doubt },
                 ends_turn: replayed.ends_turn,
+                text: hash(&replayed.text_sha256, "text_sha256")?,
+                stopped: replayed.stopped,
             }))
         }
         other => Err(declined(other)),

@@ -1,13 +1,15 @@
 //! What nodes say of each other: heard, checked and passed on; and this node's own words, repeated for those who came since.
 
 use super::EventLoop;
-use crate::network::attested::{REPEAT_EVERY, REPEAT_PAUSE, REPEAT_SOON, Shares, decode, encode};
+use crate::network::attested::{
+    ACCUSATIONS_MAX, REPEAT_EVERY, REPEAT_PAUSE, REPEAT_SOON, REVOKED_FOR, Shares, decode, encode,
+};
 use crate::network::clock;
 use libp2p::PeerId;
 use libp2p::gossipsub::{MessageAcceptance, PublishError};
 use polymath_swarm::identity::PeerKey;
 use polymath_swarm::trust::{Attestation, Book, Contradiction, Endorsement, NotTaken};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -16,6 +18,10 @@ pub(super) struct Attested {
     book: Arc<RwLock<Book>>,
     /// Whom this node's owner vouches for.
     endorsed: BTreeSet<PeerKey>,
+    /// For whom no more, and since when: repeated until what was said before has run out.
+    revoked: BTreeMap<PeerKey, Instant>,
+    /// What this node has caught others at.
+    accusations: Vec<Contradiction>,
     /// When that was said last, and is said again.
     said: Option<Instant>,
     due: Option<Instant>,
@@ -24,7 +30,15 @@ pub(super) struct Attested {
 
 impl Attested {
     pub(super) fn new(book: Arc<RwLock<Book>>) -> Self {
-        Self { book, endorsed: BTreeSet::new(), said: None, due: None, shares: Shares::default() }
+        Self {
+            book,
+            endorsed: BTreeSet::new(),
+            revoked: BTreeMap::new(),
+            accusations: Vec::new(),
+            said: None,
+            due: None,
+            shares: Shares::default(),
+        }
     }
 
     /// Somebody came who may not have heard it.
@@ -41,13 +55,22 @@ impl EventLoop {
     pub(super) fn set_endorsed(&mut self, endorsed: BTreeSet<PeerKey>) {
         let no_more: Vec<PeerKey> = self.attested.endorsed.difference(&endorsed).copied().collect();
         self.attested.endorsed = endorsed;
-        no_more.into_iter().for_each(|subject| self.say(subject, true));
+        for subject in no_more {
+            self.attested.revoked.insert(subject, Instant::now());
+            self.say(subject, true);
+        }
+        let endorsed = &self.attested.endorsed;
+        self.attested.revoked.retain(|subject, _| !endorsed.contains(subject));
         self.attested.repeat_soon();
     }
 
     /// Tells the swarm that an expert contradicted itself.
     pub(super) fn accuse(&mut self, contradiction: Contradiction) {
+        if self.attested.accusations.len() < ACCUSATIONS_MAX {
+            self.attested.accusations.push(contradiction);
+        }
         self.attest(&Attestation::Contradiction(contradiction));
+        self.attested.repeat_soon();
     }
 
     /// Repeats this node's own words when that is due.
@@ -55,10 +78,19 @@ impl EventLoop {
         if self.attested.due.is_none_or(|due| due > now) {
             return;
         }
-        self.attested.due = (!self.attested.endorsed.is_empty()).then_some(now + REPEAT_EVERY);
+        self.attested.revoked.retain(|_, since| now.duration_since(*since) < REVOKED_FOR);
+        let Attested { endorsed, revoked, accusations, .. } = &self.attested;
+        let has_words = !endorsed.is_empty() || !revoked.is_empty() || !accusations.is_empty();
+        self.attested.due = has_words.then_some(now + REPEAT_EVERY);
         self.attested.said = Some(now);
         for subject in self.attested.endorsed.clone() {
             self.say(subject, false);
+        }
+        for subject in self.attested.revoked.keys().copied().collect::<Vec<_>>() {
+            self.say(subject, true);
+        }
+        for accusation in self.attested.accusations.clone() {
+            self.attest(&Attestation::Contradiction(accusation));
         }
     }
 
@@ -96,6 +128,7 @@ impl EventLoop {
 
     fn take(&self, attestation: &Attestation) -> Result<(), NotTaken> {
         let mut book = self.attested.book.write().unwrap_or_else(PoisonError::into_inner);
-        book.take(attestation, clock::unix_ms() / 1_000)
+        let is_known = |expert| self.directory.read(|table| table.knows(expert));
+        book.take(attestation, clock::unix_ms() / 1_000, is_known)
     }
 }

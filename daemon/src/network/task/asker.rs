@@ -228,8 +228,15 @@ impl Conversation {
 
     fn finish(&self, finish: Finish) -> Result<TaskEvent, TaskError> {
         let ids = self.progress.ids();
-        let Finish { finish_reason, prompt_tokens, completion_tokens, transcript, evidence, signature } =
-            finish;
+        let Finish {
+            finish_reason,
+            prompt_tokens,
+            completion_tokens,
+            transcript,
+            evidence,
+            run_id,
+            signature,
+        } = finish;
         if usize::try_from(completion_tokens) != Ok(ids.len()) {
             return Err(broken("its count of tokens is not what it sent"));
         }
@@ -241,7 +248,8 @@ impl Conversation {
             return Err(broken("the transcript is not that of this task, these tokens and the card's model"));
         }
         let task_id = self.offer.task_id;
-        let signed = Commitment { task_id, transcript, evidence: evidence.unwrap_or_default(), signature };
+        let evidence_hash = evidence.unwrap_or_default();
+        let signed = Commitment { task_id, run_id, transcript, evidence: evidence_hash, signature };
         signed.verify(self.expert.peer).map_err(|error| broken(&error.to_string()))?;
         let backing = evidence.map_or(Backing::None, |_| Backing::Signed(Box::new(signed)));
         Ok(TaskEvent::Done { finish_reason, prompt_tokens, completion_tokens, backing })

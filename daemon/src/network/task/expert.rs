@@ -207,8 +207,9 @@ impl<W: AsyncWrite + Unpin> Session<'_, W> {
             Backing::None | Backing::Signed(_) => None,
         };
         let evidence = noted.as_ref().map(Evidence::hash);
-        let commitment =
-            Commitment::sign(self.signer, offer.task_id, transcript, evidence.unwrap_or_default());
+        let run_id = rand::random();
+        let ids = [offer.task_id, run_id];
+        let commitment = Commitment::sign(self.signer, ids, transcript, evidence.unwrap_or_default());
         if let Some(noted) = noted {
             self.service.committed(self.peer, commitment, noted);
         }
@@ -218,6 +219,7 @@ impl<W: AsyncWrite + Unpin> Session<'_, W> {
             completion_tokens: u32::try_from(ending.ids.len()).unwrap_or(u32::MAX),
             transcript,
             evidence,
+            run_id,
             signature: commitment.signature,
         }
     }

@@ -26,6 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const MODEL: Sha256Hash = Sha256Hash([5; 32]);
 const ASKER: PeerKey = PeerKey([7; 32]);
 const EVIDENCE: Sha256Hash = Sha256Hash([6; 32]);
+const RUN: [u8; 16] = [8; 16];
 
 type Pipe = Compat<DuplexStream>;
 type Events = BoxStream<'static, Result<TaskEvent, TaskError>>;

@@ -58,6 +58,7 @@ pub(super) struct Finish {
     pub(super) transcript: Sha256Hash,
     /// `None` from an expert that reports no distributions.
     pub(super) evidence: Option<Sha256Hash>,
+    pub(super) run_id: [u8; 16],
     pub(super) signature: [u8; 64],
 }
 
@@ -123,6 +124,7 @@ pub(super) fn encode_report(report: Report) -> TaskFrame {
             completion_tokens: finish.completion_tokens,
             transcript_sha256: finish.transcript.0.to_vec(),
             signature: finish.signature.to_vec(),
+            run_id: finish.run_id.to_vec(),
             evidence_sha256: finish.evidence.map(|hash| hash.0.to_vec()).unwrap_or_default(),
         }),
         Report::Ended(error) => encode_end(error),
@@ -170,6 +172,7 @@ pub(super) fn decode_report(frame: TaskFrame) -> Result<Report, TaskError> {
             completion_tokens: done.completion_tokens,
             transcript: hash(&done.transcript_sha256, "transcript_sha256")?,
             signature: exactly(&done.signature, "signature")?,
+            run_id: exactly(&done.run_id, "run_id")?,
             evidence: match &done.evidence_sha256[..] {
                 [] => None,
                 bytes => Some(hash(bytes, "evidence_sha256")?),

@@ -2,9 +2,8 @@
 
 use crate::network::fixtures::{FakeClaims, Node, config, eventually};
 use crate::network::{Config, Identity, clock};
-use ed25519_dalek::SigningKey;
 use polymath_swarm::audit::Evidence;
-use polymath_swarm::identity::{PeerKey, Sha256Hash};
+use polymath_swarm::identity::Sha256Hash;
 use polymath_swarm::task::{Commitment, Message, Offer, TaskError};
 use polymath_swarm::trust::Contradiction;
 use std::collections::BTreeSet;
@@ -52,9 +51,13 @@ async fn what_nodes_say_of_each_other_reaches_all_and_those_who_come_later() {
     let second = Node::start(&[&first.address]).await;
     let subject = second.network.peer();
     first.network.set_endorsed(BTreeSet::from([subject])).await;
-    let key = SigningKey::from_bytes(&[7; 32]);
-    let expert = PeerKey(key.verifying_key().to_bytes());
-    let commitment = Commitment::sign(&key, [1; 16], Sha256Hash([2; 32]), Sha256Hash([3; 32]));
+    // A node that is known for an expert of its own, whose key signs two things that cannot both be.
+    let identity = Identity::ephemeral();
+    let (key, expert) = (identity.signing_key().clone(), identity.peer());
+    let cheat = Node::start_with(config(&[&first.address]), identity, FakeClaims::new(true)).await;
+    cheat.announce("a", 1).await;
+    first.sees(&["a"]).await;
+    let commitment = Commitment::sign(&key, [[1; 16], [2; 16]], Sha256Hash([2; 32]), Sha256Hash([3; 32]));
     let opened = Evidence::default();
     let opened_signature = commitment.open(&key, &opened);
     let proof = Contradiction { expert, commitment, opened: opened.hash(), opened_signature };

@@ -1,6 +1,7 @@
 //! One audit: what an expert claims of an answer, held against what its model computes.
 
-use super::{ALARM, Evidence, Null, divergence, p_of_any};
+use super::{ALARM, Evidence, Null, Reported, divergence, p_of_any};
+use crate::identity::Sha256Hash;
 use crate::task::{FinishReason, Offer};
 
 /// Misfit of a token (see [`crate::sampling::Sampler::misfit`]) from which it is out of place. The last bits of two shapes of a batch
@@ -43,6 +44,8 @@ pub struct Claim<'a> {
     pub offer: &'a Offer,
     /// The tokens it sent.
     pub answer: &'a [u32],
+    /// Hash of the text that it sent with them.
+    pub text: Sha256Hash,
     /// Why it stopped.
     pub finish_reason: FinishReason,
     /// Tokens of the templated prompt, as it counts them.
@@ -64,6 +67,10 @@ pub struct Computed {
     pub misfits: Misfits,
     /// Whether the token that is said to end the turn does.
     pub ends_turn: bool,
+    /// Hash of the tokens' text, up to a stop string.
+    pub text: Sha256Hash,
+    /// Whether one of those came.
+    pub stopped: bool,
 }
 
 /// What came of an audit.
@@ -77,13 +84,15 @@ pub struct Examination {
     pub misfits: Misfits,
     /// Whether the answer stops where nothing stops it.
     pub cut_off: bool,
+    /// Whether the text is not that of the tokens.
+    pub other_text: bool,
 }
 
 impl Examination {
     /// Holds a claim against what was computed. Without a computation (the model's vocabulary has no such token) nothing of the claim
     /// can be true.
     pub fn of(claim: Claim<'_>, computed: Option<&Computed>) -> Self {
-        let Claim { offer, answer, finish_reason, prompt_tokens, context_tokens, evidence } = claim;
+        let Claim { offer, answer, text, finish_reason, prompt_tokens, context_tokens, evidence } = claim;
         let positions = u32::try_from(evidence.len()).unwrap_or(u32::MAX);
         let cut_off = match finish_reason {
             FinishReason::Length => {
@@ -91,15 +100,15 @@ impl Examination {
                 answer.len() < offer.max_tokens as usize && all < u64::from(context_tokens)
             }
             // A stop string or a grammar ends a text without an end of turn.
-            FinishReason::Stop => {
-                let stops = !offer.stop.is_empty() || offer.grammar.is_some();
-                let ended = evidence.end.is_some() && computed.is_none_or(|computed| computed.ends_turn);
-                !ended && (evidence.end.is_some() || !stops)
-            }
+            FinishReason::Stop => match evidence.end {
+                Some(_) => computed.is_some_and(|computed| !computed.ends_turn),
+                None => offer.grammar.is_none() && computed.is_none_or(|computed| !computed.stopped),
+            },
         };
         let comparable = |computed: &&Computed| {
             computed.prompt_tokens == prompt_tokens
                 && evidence.is_drawn_by(&offer.task_id, prompt_tokens, answer)
+                && is_whole(&evidence.reported(), &computed.evidence.reported())
         };
         match computed.filter(comparable) {
             Some(computed) => Self {
@@ -107,14 +116,18 @@ impl Examination {
                 positions,
                 misfits: computed.misfits,
                 cut_off,
+                other_text: computed.text != text,
             },
-            None => Self { divergence: f64::INFINITY, positions, misfits: Misfits::default(), cut_off },
+            None => {
+                let (divergence, misfits) = (f64::INFINITY, Misfits::default());
+                Self { divergence, positions, misfits, cut_off, other_text: false }
+            }
         }
     }
 
     /// Whether this audit is an alarm by itself.
     pub fn is_alarm(&self) -> bool {
-        self.divergence >= ALARM || self.misfits.beyond_doubt > 0 || self.cut_off
+        self.divergence >= ALARM || self.misfits.beyond_doubt > 0 || self.cut_off || self.other_text
     }
 
     /// A bound on the chance that an honest expert's audit comes out like this or worse, in (0, 1]. Without a null distribution the
@@ -129,11 +142,22 @@ impl Examination {
     }
 }
 
+/// Whether the same tokens are reported, each with as many alternatives, all different, likeliest first: what is left out, or said of
+/// another token, would hide a distance.
+fn is_whole(reported: &[Reported], computed: &[Reported]) -> bool {
+    let is_sound = |of: &Reported| {
+        let mut ids: Vec<u32> = of.top.iter().map(|(id, _)| *id).collect();
+        ids.sort_unstable();
+        of.top.is_sorted_by_key(|(_, steps)| *steps) && ids.windows(2).all(|pair| pair[0] != pair[1])
+    };
+    let same = |(a, b): (&Reported, &Reported)| a.id == b.id && a.top.len() == b.top.len() && is_sound(a);
+    reported.len() == computed.len() && reported.iter().zip(computed).all(same)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::{Notes, Reported};
+    use super::super::Notes;
     use super::*;
-    use crate::identity::Sha256Hash;
     use crate::sampling::Settings;
     use crate::task::Message;
 
@@ -167,15 +191,17 @@ mod tests {
     }
 
     fn claim<'a>(offer: &'a Offer, evidence: &'a Evidence, finish_reason: FinishReason) -> Claim<'a> {
-        Claim { offer, answer: &[4, 5, 6], finish_reason, prompt_tokens: 12, context_tokens: 64, evidence }
+        let (answer, text) = (&[4, 5, 6], Sha256Hash::of(b"text"));
+        Claim { offer, answer, text, finish_reason, prompt_tokens: 12, context_tokens: 64, evidence }
     }
 
     fn computed(evidence: &Evidence) -> Computed {
         Computed {
             evidence: evidence.clone(),
             prompt_tokens: 12,
-            misfits: Misfits::default(),
             ends_turn: true,
+            text: Sha256Hash::of(b"text"),
+            ..Computed::default()
         }
     }
 
@@ -190,15 +216,18 @@ mod tests {
     #[test]
     fn who_stops_where_nothing_stops_is_an_alarm() {
         let (none, some) = (evidence(false), evidence(true));
-        let stops = |offer: &Offer, evidence: &Evidence, reason, ends_turn| {
-            let computed = Computed { ends_turn, ..computed(evidence) };
+        let stops = |offer: &Offer, evidence: &Evidence, reason, found| {
+            let computed = Computed { ends_turn: found, stopped: found, ..computed(evidence) };
             Examination::of(claim(offer, evidence, reason), Some(&computed)).is_alarm()
         };
         use FinishReason::{Length, Stop};
         assert!(stops(&offer(&[]), &none, Stop, false), "no end of turn, no stop string");
         assert!(stops(&offer(&[]), &some, Stop, false), "what it calls the end of turn is none");
         assert!(!stops(&offer(&[]), &some, Stop, true));
-        assert!(!stops(&offer(&["x"]), &none, Stop, false), "a stop string may have ended it");
+        assert!(!stops(&offer(&["x"]), &none, Stop, true), "a stop string has ended it");
+        assert!(stops(&offer(&["x"]), &none, Stop, false), "one was asked for and did not come");
+        let grammar = Offer { grammar: Some("start: \"x\"".into()), ..offer(&[]) };
+        assert!(!stops(&grammar, &none, Stop, false), "a grammar may have ended it");
         assert!(stops(&offer(&[]), &none, Length, false), "three of nine tokens");
         assert!(!stops(&Offer { max_tokens: 3, ..offer(&[]) }, &none, Length, false));
     }
@@ -208,12 +237,39 @@ mod tests {
         let examined = |misfits: &[f32]| {
             let mut all = Misfits::default();
             misfits.iter().for_each(|m| all.add(*m));
-            Examination { divergence: 0.0, positions: 3, misfits: all, cut_off: false }.p(&[])
+            let (divergence, positions, misfits) = (0.0, 3, all);
+            Examination { divergence, positions, misfits, cut_off: false, other_text: false }.p(&[])
         };
         assert_eq!(examined(&[0.0, 0.09]), 1.0);
         assert!((examined(&[0.2]) - 1e-3).abs() < 1e-9 && (examined(&[0.2, 0.3]) - 1e-6).abs() < 1e-12);
         assert_eq!(examined(&[1.5]), P_NEVER);
         assert!(examined(&[f32::NAN]) == 1.0);
+    }
+
+    #[test]
+    fn another_text_beside_the_right_tokens_is_an_alarm() {
+        let (offer, evidence) = (offer(&[]), evidence(true));
+        let told = Claim { text: Sha256Hash::of(b"lies"), ..claim(&offer, &evidence, FinishReason::Stop) };
+        assert!(Examination::of(told, Some(&computed(&evidence))).is_alarm());
+    }
+
+    #[test]
+    fn what_is_left_out_hides_no_distance() {
+        let (offer, honest) = (offer(&[]), evidence(true));
+        let changes: &[fn(&mut Evidence)] = &[
+            |e| e.answer[0].reported.top.clear(),
+            |e| e.prompt[2].reported.top.truncate(1),
+            |e| e.prompt[2].reported.id += 9,
+            |e| e.prompt[2].reported.top[1].0 = e.prompt[2].reported.top[0].0,
+            |e| e.answer[1].reported.top.reverse(),
+        ];
+        for (index, change) in changes.iter().enumerate() {
+            let mut thinned = honest.clone();
+            change(&mut thinned);
+            let found =
+                Examination::of(claim(&offer, &thinned, FinishReason::Stop), Some(&computed(&honest)));
+            assert_eq!(found.divergence, f64::INFINITY, "change {index}");
+        }
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub struct Replay {
     pub ended: bool,
     /// Whether a grammar restricted the draws: then they are not repeated.
     pub restricted: bool,
+    /// The text ends before any of these.
+    pub stop: Vec<String>,
 }
 
 impl Replay {
@@ -38,6 +40,7 @@ impl Replay {
             ids: answer.iter().copied().chain(end).collect(),
             ended: end.is_some(),
             restricted: offer.grammar.is_some(),
+            stop: offer.stop.clone(),
         }
     }
 
@@ -45,6 +48,7 @@ impl Replay {
     pub fn check(&self) -> Result<(), OfferError> {
         crate::task::check_messages(&self.messages)?;
         crate::task::check_sampling(&self.sampler.settings)?;
+        crate::task::check_stop(&self.stop)?;
         let fits = (1..=REPLAY_TOKENS_MAX + 1).contains(&self.ids.len());
         if fits { Ok(()) } else { Err(OfferError { field: "ids", reason: "must be 1 to 16,384" }) }
     }
@@ -61,7 +65,7 @@ impl Replay {
 
     /// What is reported of log-probabilities that were computed for [`Self::prompt_places`] and every one of [`Self::ids`].
     pub fn computed(&self, scores: Scores<'_>) -> Computed {
-        let Scores { prompt_tokens, prompt, ids, misfits, ends_turn } = scores;
+        let Scores { prompt_tokens, prompt, ids, misfits, ends_turn, text, stopped } = scores;
         let reported = |(id, of): (u32, &TokenLogprobs)| Reported::of(id, of);
         let places = self.prompt_places(prompt_tokens);
         let of_prompt = places.into_iter().zip(prompt.iter().map(|(id, of)| reported((*id, of))));
@@ -80,7 +84,8 @@ impl Replay {
         };
         let mut found = Misfits::default();
         misfits.iter().for_each(|misfit| found.add(*misfit));
-        Computed { evidence, prompt_tokens, misfits: found, ends_turn }
+        let text = Sha256Hash::of(text.as_bytes());
+        Computed { evidence, prompt_tokens, misfits: found, ends_turn, text, stopped }
     }
 }
 
@@ -97,6 +102,10 @@ pub struct Scores<'a> {
     pub misfits: &'a [f32],
     /// Whether the last ends a turn.
     pub ends_turn: bool,
+    /// The text of [`Replay::ids`], up to a stop string.
+    pub text: &'a str,
+    /// Whether one of those came.
+    pub stopped: bool,
 }
 
 /// Alternatives to compute at each place.

@@ -4,6 +4,8 @@ use super::{Finding, Suspicion};
 
 /// Other auditors that must convict an expert, and be more than those that pass it, if this node itself did not: one alone may lie.
 const OTHERS_CONVICTING: usize = 2;
+/// Other auditors that must pass an expert that this node cannot audit itself.
+const OTHERS_PASSING: usize = 2;
 /// How much oftener the unproven are audited.
 const UNPROVEN_FACTOR: f64 = 10.0;
 /// Audits without suspicion after which an expert is long proven, and what is left of the rate then.
@@ -40,7 +42,8 @@ impl Standing {
         if self.own.finding() == Finding::Fail || (others_agree && self.own.finding() != Finding::Pass) {
             return Finding::Fail;
         }
-        let passed = self.all().any(|suspicion| suspicion.finding() == Finding::Pass);
+        // Nobody becomes verified by a single friend who claims the same model.
+        let passed = self.own.finding() == Finding::Pass || passing >= OTHERS_PASSING;
         if passed && !self.is_suspected() { Finding::Pass } else { Finding::Inconclusive }
     }
 

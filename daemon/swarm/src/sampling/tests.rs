@@ -179,6 +179,21 @@ proptest! {
 }
 
 #[test]
+fn a_near_tie_at_the_edge_of_what_is_kept_is_no_misfit() {
+    // Whoever computes the first a hair higher keeps it alone, and draws it whatever the random number is.
+    let (one, other) = ([2.0, 2.000_01, -9.0], [2.000_01, 2.0, -9.0]);
+    for (top_k, top_p) in [(0, 0.1), (1, 1.0)] {
+        let settings = Settings { temperature: 1.0, top_k, top_p, ..Settings::default() };
+        let sampler = Sampler { settings, seed: 3 };
+        for index in 0..50 {
+            let drawn = sampler.draw(&one, &[], index).id;
+            assert!(sampler.misfit(&other, &[], index, drawn) < 0.01, "{top_k} {top_p} {index}");
+        }
+        assert!((0..50).any(|index| sampler.misfit(&other, &[], index, 2) > 1.0));
+    }
+}
+
+#[test]
 fn a_text_from_elsewhere_is_misfit() {
     let logits = [4.0, 1.0, 0.0, -1.0];
     let greedy = Sampler { settings: Settings::default(), seed: 1 };

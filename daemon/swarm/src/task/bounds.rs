@@ -35,9 +35,7 @@ impl Offer {
         ensure((1..=TOKENS_MAX).contains(&self.max_tokens), "max_tokens", "must be 1 to 131,072")?;
         ensure((1..=DEADLINE_MS_MAX).contains(&self.deadline_ms), "deadline_ms", "must be 1 to 1,800,000")?;
         ensure(self.top_logprobs <= TOP_LOGPROBS_MAX, "top_logprobs", "must be 0 to 20")?;
-        ensure(self.stop.len() <= STOP_MAX, "stop", "has more than 16 strings")?;
-        let stops_fit = self.stop.iter().all(|stop| (1..=STOP_BYTES_MAX).contains(&stop.len()));
-        ensure(stops_fit, "stop", "has an empty string or one of more than 256 bytes")?;
+        check_stop(&self.stop)?;
         let grammar_fits = self.grammar.as_ref().is_none_or(|g| (1..=GRAMMAR_BYTES_MAX).contains(&g.len()));
         ensure(grammar_fits, "grammar", "must have 1 to 65,536 bytes")
     }
@@ -53,6 +51,13 @@ pub(crate) fn check_messages(messages: &[Message]) -> Result<(), OfferError> {
     let known = roles.clone().all(|role| matches!(role, "system" | "user" | "assistant"));
     ensure(known, FIELD, "have a role that is not system, user or assistant")?;
     ensure(roles.next_back() == Some("user"), FIELD, "must end with the user's")
+}
+
+/// The bounds of stop strings.
+pub(crate) fn check_stop(stop: &[String]) -> Result<(), OfferError> {
+    ensure(stop.len() <= STOP_MAX, "stop", "has more than 16 strings")?;
+    let fit = stop.iter().all(|stop| (1..=STOP_BYTES_MAX).contains(&stop.len()));
+    ensure(fit, "stop", "has an empty string or one of more than 256 bytes")
 }
 
 /// The bounds of sampler settings.

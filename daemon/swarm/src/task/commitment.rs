@@ -19,8 +19,10 @@ pub enum Backing {
 /// An expert's signed word on a task: which transcript, and which evidence, by their hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Commitment {
-    /// The task.
+    /// The task, as its asker named it.
     pub task_id: [u8; 16],
+    /// Drawn by the expert for this one execution: an asker may name two tasks alike, and two executions differ in their last bits.
+    pub run_id: [u8; 16],
     /// See [`transcript_hash`](super::transcript_hash).
     pub transcript: Sha256Hash,
     /// See [`Evidence::hash`]; the hash of nothing where the expert has none.
@@ -30,27 +32,28 @@ pub struct Commitment {
 }
 
 /// What is signed: under [`Domain::Transcript`] when a task is done, under [`Domain::Opening`] when its evidence is opened. Two
-/// of one task that differ contradict each other, and whoever sees both knows.
-fn payload(task_id: [u8; 16], transcript: Sha256Hash, evidence: Sha256Hash) -> Vec<u8> {
-    [&task_id[..], &transcript.0, &evidence.0].concat()
+/// of one execution that differ contradict each other, and whoever sees both knows.
+fn payload(ids: [[u8; 16]; 2], transcript: Sha256Hash, evidence: Sha256Hash) -> Vec<u8> {
+    [&ids[0][..], &ids[1], &transcript.0, &evidence.0].concat()
 }
 
 impl Commitment {
-    /// Signs a finished task.
-    pub fn sign(key: &SigningKey, task_id: [u8; 16], transcript: Sha256Hash, evidence: Sha256Hash) -> Self {
-        let sealed = Envelope::seal(key, Domain::Transcript, payload(task_id, transcript, evidence));
-        Self { task_id, transcript, evidence, signature: sealed.signature }
+    /// Signs a finished task; `ids` are the task's and the execution's.
+    pub fn sign(key: &SigningKey, ids: [[u8; 16]; 2], transcript: Sha256Hash, evidence: Sha256Hash) -> Self {
+        let sealed = Envelope::seal(key, Domain::Transcript, payload(ids, transcript, evidence));
+        let [task_id, run_id] = ids;
+        Self { task_id, run_id, transcript, evidence, signature: sealed.signature }
     }
 
     /// Whether `expert` signed this.
     pub fn verify(&self, expert: PeerKey) -> Result<(), EnvelopeError> {
-        let payload = payload(self.task_id, self.transcript, self.evidence);
+        let payload = payload([self.task_id, self.run_id], self.transcript, self.evidence);
         Envelope { payload, signer: expert, signature: self.signature }.verify(Domain::Transcript)
     }
 
     /// Signs the evidence that this commits to, for whoever challenges it.
     pub fn open(&self, key: &SigningKey, evidence: &Evidence) -> [u8; 64] {
-        let payload = payload(self.task_id, self.transcript, evidence.hash());
+        let payload = payload([self.task_id, self.run_id], self.transcript, evidence.hash());
         Envelope::seal(key, Domain::Opening, payload).signature
     }
 
@@ -62,7 +65,7 @@ impl Commitment {
         opened: Sha256Hash,
         signature: [u8; 64],
     ) -> Result<(), EnvelopeError> {
-        let payload = payload(self.task_id, self.transcript, opened);
+        let payload = payload([self.task_id, self.run_id], self.transcript, opened);
         Envelope { payload, signer: expert, signature }.verify(Domain::Opening)
     }
 }
@@ -76,11 +79,15 @@ mod tests {
         let key = SigningKey::from_bytes(&[7; 32]);
         let (expert, other) = (PeerKey(key.verifying_key().to_bytes()), PeerKey([9; 32]));
         let evidence = Evidence::default();
-        let signed = Commitment::sign(&key, [1; 16], Sha256Hash([2; 32]), evidence.hash());
+        let signed = Commitment::sign(&key, [[1; 16], [4; 16]], Sha256Hash([2; 32]), evidence.hash());
         assert_eq!(signed.verify(expert), Ok(()));
         assert!(signed.verify(other).is_err());
-        let changes: &[fn(&mut Commitment)] =
-            &[|c| c.task_id[0] ^= 1, |c| c.transcript.0[0] ^= 1, |c| c.evidence.0[0] ^= 1];
+        let changes: &[fn(&mut Commitment)] = &[
+            |c| c.task_id[0] ^= 1,
+            |c| c.run_id[0] ^= 1,
+            |c| c.transcript.0[0] ^= 1,
+            |c| c.evidence.0[0] ^= 1,
+        ];
         for change in changes {
             let mut changed = signed;
             change(&mut changed);
@@ -90,5 +97,9 @@ mod tests {
         assert_eq!(signed.verify_opening(expert, evidence.hash(), opening), Ok(()));
         assert!(signed.verify_opening(expert, Sha256Hash([3; 32]), opening).is_err());
         assert!(signed.verify_opening(expert, evidence.hash(), signed.signature).is_err(), "another domain");
+        // The same task once more: what is opened of that says nothing about this.
+        let again = Commitment::sign(&key, [[1; 16], [5; 16]], signed.transcript, Sha256Hash([8; 32]));
+        let opened = again.open(&key, &evidence);
+        assert!(signed.verify_opening(expert, evidence.hash(), opened).is_err());
     }
 }

@@ -5,7 +5,7 @@ use super::Endorsed;
 use crate::identity::{Domain, Envelope, PeerKey, Sha256Hash};
 use crate::task::Commitment;
 use ed25519_dalek::SigningKey;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Seconds that an endorsement holds: whoever still stands by it says so again.
 const LIFETIME_S: u64 = 24 * 3_600;
@@ -19,6 +19,8 @@ const SUBJECTS_MAX: usize = 256;
 const ISSUERS_MAX: usize = 4_096;
 /// Experts that are proven to have cheated; beyond, no more are remembered.
 const PROVEN_MAX: usize = 4_096;
+/// Of others, so many of the latest.
+const STRANGERS_MAX: usize = 512;
 
 /// One owner's word that another node can be relied on, or no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,22 +105,37 @@ pub struct Book {
     /// By issuer and subject: when, and whether it was taken back.
     words: BTreeMap<PeerKey, BTreeMap<PeerKey, (u64, bool)>>,
     proven: BTreeSet<PeerKey>,
+    /// The same of experts that are not known, oldest first: throwaway keys cost nothing.
+    proven_strangers: VecDeque<PeerKey>,
     version: u64,
 }
 
 impl Book {
-    /// Takes what was heard, if it is true and new.
-    pub fn take(&mut self, attestation: &Attestation, now_s: u64) -> Result<(), NotTaken> {
+    /// Takes what was heard, if it is true and new; `is_known` tells whether a node has experts that are known.
+    pub fn take(
+        &mut self,
+        attestation: &Attestation,
+        now_s: u64,
+        is_known: impl FnOnce(PeerKey) -> bool,
+    ) -> Result<(), NotTaken> {
         match attestation {
             Attestation::Endorsement(endorsement) => self.take_word(endorsement, now_s)?,
             Attestation::Contradiction(contradiction) => {
-                if self.proven.contains(&contradiction.expert) || self.proven.len() >= PROVEN_MAX {
+                let expert = contradiction.expert;
+                let is_full = self.proven.len() >= PROVEN_MAX;
+                if self.proven.contains(&expert) || is_full || self.proven_strangers.contains(&expert) {
                     return Err(NotTaken::Stale);
                 }
                 if !contradiction.holds() {
                     return Err(NotTaken::Invalid);
                 }
-                self.proven.insert(contradiction.expert);
+                if is_known(expert) {
+                    self.proven.insert(expert);
+                } else {
+                    self.proven_strangers.push_back(expert);
+                    let too_many = self.proven_strangers.len().saturating_sub(STRANGERS_MAX);
+                    self.proven_strangers.drain(..too_many);
+                }
             }
         }
         self.version += 1;
@@ -131,7 +148,11 @@ impl Book {
         }
         let known = self.words.get(&word.issuer);
         let before = known.and_then(|of| of.get(&word.subject));
-        let is_soon = before.is_some_and(|(at_s, _)| word.at_s < at_s.saturating_add(PAUSE_S));
+        // What is taken back is taken back at once.
+        let is_soon = before.is_some_and(|(at_s, revoked)| match word.revoked && !revoked {
+            true => word.at_s < *at_s,
+            false => word.at_s < at_s.saturating_add(PAUSE_S),
+        });
         let is_past =
             word.at_s.saturating_add(LIFETIME_S) <= now_s || word.at_s > now_s.saturating_add(SKEW_S);
         let is_too_many = before.is_none() && known.is_some_and(|of| of.len() >= SUBJECTS_MAX);
@@ -166,7 +187,7 @@ impl Book {
 
     /// Whether an expert of this node is proven to have contradicted itself.
     pub fn is_proven(&self, expert: PeerKey) -> bool {
-        self.proven.contains(&expert)
+        self.proven.contains(&expert) || self.proven_strangers.contains(&expert)
     }
 
     /// Counts what was taken: the same number means that nothing is new.
@@ -189,7 +210,8 @@ mod tests {
     }
 
     fn contradiction(opened: &Evidence) -> Contradiction {
-        let commitment = Commitment::sign(&key(7), [1; 16], Sha256Hash([2; 32]), Evidence::default().hash());
+        let commitment =
+            Commitment::sign(&key(7), [[1; 16], [4; 16]], Sha256Hash([2; 32]), Evidence::default().hash());
         let opened_signature = commitment.open(&key(7), opened);
         Contradiction { expert: peer(7), commitment, opened: opened.hash(), opened_signature }
     }
@@ -202,7 +224,7 @@ mod tests {
     fn words_are_taken_once_while_they_hold_and_until_taken_back() {
         let mut book = Book::default();
         let mut say = |word: Endorsement, now_s| {
-            (book.take(&Attestation::Endorsement(word), now_s), book.endorsed(now_s).len())
+            (book.take(&Attestation::Endorsement(word), now_s, |_| true), book.endorsed(now_s).len())
         };
         let word = Endorsement::sign(&key(1), peer(2), 1_000, false);
         assert_eq!(say(word, 1_000), (Ok(()), 1));
@@ -212,7 +234,21 @@ mod tests {
             Err(NotTaken::Stale),
             "too soon"
         );
-        assert_eq!(say(Endorsement::sign(&key(1), peer(2), 2_000, true), 2_000), (Ok(()), 0));
+        assert_eq!(
+            say(Endorsement::sign(&key(1), peer(2), 999, true), 1_050).0,
+            Err(NotTaken::Stale),
+            "said before"
+        );
+        assert_eq!(
+            say(Endorsement::sign(&key(1), peer(2), 1_001, true), 1_050),
+            (Ok(()), 0),
+            "taken back at once"
+        );
+        assert_eq!(
+            say(Endorsement::sign(&key(1), peer(2), 1_060, false), 1_060).0,
+            Err(NotTaken::Stale),
+            "to and fro"
+        );
         assert_eq!(
             say(Endorsement::sign(&key(3), peer(2), 9_999, false), 2_000).0,
             Err(NotTaken::Stale),
@@ -234,7 +270,7 @@ mod tests {
     #[test]
     fn only_two_signatures_that_contradict_each_other_prove_anything() {
         let mut book = Book::default();
-        let mut say = |c: Contradiction| book.take(&Attestation::Contradiction(c), 0);
+        let mut say = |c: Contradiction| book.take(&Attestation::Contradiction(c), 0, |_| true);
         assert_eq!(say(contradiction(&Evidence::default())), Err(NotTaken::Invalid), "the same thing");
         let slander = Contradiction { expert: peer(8), ..contradiction(&other()) };
         assert_eq!(say(slander), Err(NotTaken::Invalid));
@@ -242,6 +278,17 @@ mod tests {
         assert_eq!(say(contradiction(&other())), Err(NotTaken::Stale));
         assert!(book.is_proven(peer(7)) && !book.is_proven(peer(8)));
         assert_eq!(book.version(), 1);
+        let mut unknown = Book::default();
+        let proof = Attestation::Contradiction(contradiction(&other()));
+        assert_eq!(unknown.take(&proof, 0, |_| false), Ok(()));
+        assert!(unknown.is_proven(peer(7)));
+        unknown.proven_strangers.extend((0..STRANGERS_MAX).map(|n| PeerKey([n as u8; 32])));
+        let next = SigningKey::from_bytes(&[8; 32]);
+        let commitment = Commitment::sign(&next, [[1; 16]; 2], Sha256Hash([2; 32]), Sha256Hash([3; 32]));
+        let opened_signature = commitment.open(&next, &other());
+        let proof = Contradiction { expert: peer(8), commitment, opened: other().hash(), opened_signature };
+        assert_eq!(unknown.take(&Attestation::Contradiction(proof), 0, |_| false), Ok(()));
+        assert!(!unknown.is_proven(peer(7)) && unknown.is_proven(peer(8)), "the latest are kept");
     }
 
     #[test]
@@ -251,7 +298,7 @@ mod tests {
             let mut subject = [9; 32];
             subject[..2].copy_from_slice(&n.to_be_bytes());
             let word = Endorsement::sign(&key(1), PeerKey(subject), 1_000, false);
-            let taken = book.take(&Attestation::Endorsement(word), 1_000);
+            let taken = book.take(&Attestation::Endorsement(word), 1_000, |_| true);
             assert_eq!(taken.is_ok(), usize::from(n) < SUBJECTS_MAX);
         }
         assert_eq!(book.endorsed(1_000).len(), SUBJECTS_MAX);

@@ -99,6 +99,7 @@ pub(in crate::cli) struct Audited {
 pub(super) struct Report {
     pub(super) offer: Offer,
     pub(super) ids: Vec<u32>,
+    text: Sha256Hash,
     finish_reason: FinishReason,
     prompt_tokens: u32,
     evidence: Evidence,
@@ -181,14 +182,18 @@ impl Served {
     async fn answer(&self, offer: Offer) -> anyhow::Result<Report> {
         let started = Instant::now();
         let mut generation = self.worker.generate(self.request(&offer, Some(offer.task_id)))?;
-        let mut ids = Vec::new();
+        let (mut ids, mut said) = (Vec::new(), String::new());
         while let Some(event) = generation.next().await {
             match event? {
-                TaskEvent::Tokens { ids: more, .. } => ids.extend(more),
+                TaskEvent::Tokens { ids: more, text, .. } => {
+                    ids.extend(more);
+                    said.push_str(&text);
+                }
                 TaskEvent::Done { finish_reason, prompt_tokens, backing, .. } => {
                     let Backing::Noted(evidence) = backing else { anyhow::bail!("nothing was noted") };
                     let (evidence, seconds) = (*evidence, started.elapsed().as_secs_f64());
-                    return Ok(Report { offer, ids, finish_reason, prompt_tokens, evidence, seconds });
+                    let text = Sha256Hash::of(said.as_bytes());
+                    return Ok(Report { offer, ids, text, finish_reason, prompt_tokens, evidence, seconds });
                 }
                 TaskEvent::Accepted { .. } => {}
             }
@@ -287,8 +292,9 @@ impl Auditor {
     /// A report of `ids` in place of its own, with the log-probabilities that the model has for them.
     async fn dressed(&self, own: &Report, ids: Vec<u32>, end: Option<u32>) -> anyhow::Result<Report> {
         let computed = self.computed(&own.offer, &ids, end).await?;
-        let evidence = computed.map(|computed| computed.evidence).unwrap_or_default();
-        Ok(Report { ids, evidence, finish_reason: FinishReason::Stop, ..own.clone() })
+        let computed = computed.unwrap_or_default();
+        let (evidence, text) = (computed.evidence, computed.text);
+        Ok(Report { ids, text, evidence, finish_reason: FinishReason::Stop, ..own.clone() })
     }
 
     async fn computed(
@@ -312,6 +318,7 @@ impl Auditor {
         let claim = Claim {
             offer,
             answer: &report.ids,
+            text: report.text,
             finish_reason: report.finish_reason,
             prompt_tokens: report.prompt_tokens,
             context_tokens: self.context_tokens,

@@ -122,7 +122,8 @@ mod tests {
     fn audit(divergence: f64, misfit: f32) -> Audited {
         let mut misfits = Misfits::default();
         misfits.add(misfit);
-        let examination = Examination { divergence, positions: 20, misfits, cut_off: false };
+        let (positions, cut_off, other_text) = (20, false, false);
+        let examination = Examination { divergence, positions, misfits, cut_off, other_text };
         Audited { examination, served_seconds: 1.0, audit_seconds: 0.5 }
     }
 

@@ -25,6 +25,7 @@ fn replay() -> Replay {
         ids: vec![5, 6, 2],
         ended: true,
         restricted: false,
+        stop: vec!["\n".into()],
     }
 }
 
@@ -36,7 +37,14 @@ fn what_is_sent_arrives() {
     let opening = Reply::Opening { evidence: evidence(), signature: [8; 64] };
     assert_eq!(opening_of(encode_reply(opening)), Ok((evidence(), [8; 64])));
     let misfits = Misfits { out_of_place: 2, beyond_doubt: 1 };
-    let computed = Computed { evidence: evidence(), prompt_tokens: 12, misfits, ends_turn: true };
+    let computed = Computed {
+        evidence: evidence(),
+        prompt_tokens: 12,
+        misfits,
+        ends_turn: true,
+        text: Sha256Hash([3; 32]),
+        stopped: true,
+    };
     assert_eq!(replayed_of(encode_reply(Reply::Replayed(Some(computed.clone())))), Ok(Some(computed)));
     assert_eq!(replayed_of(encode_reply(Reply::Replayed(None))), Ok(None));
     let busy = TaskError::Busy { retry_after_ms: 70 };
@@ -53,6 +61,7 @@ fn what_is_out_of_bounds_is_refused() {
         |r| r.ids.clear(),
         |r| r.ids = vec![1; 20_000],
         |r| r.messages.clear(),
+        |r| r.stop = vec![String::new()],
         |r| r.sampler.settings.top_p = f32::NAN,
     ];
     for (index, spoil) in spoilt.iter().enumerate() {

@@ -37,7 +37,7 @@ fn honest() -> Vec<TaskFrame> {
 fn signed(model: Sha256Hash, key: &SigningKey, ids: &[u32]) -> TaskFrame {
     let ending = Ending { ids, finish_reason: FinishReason::Stop, prompt_tokens: 9 };
     let transcript = transcript_hash(&offer(), model, ending);
-    let commitment = Commitment::sign(key, offer().task_id, transcript, EVIDENCE);
+    let commitment = Commitment::sign(key, [offer().task_id, RUN], transcript, EVIDENCE);
     frame(Body::Done(v1::Done {
         finish_reason: "stop".into(),
         prompt_tokens: 9,
@@ -45,6 +45,7 @@ fn signed(model: Sha256Hash, key: &SigningKey, ids: &[u32]) -> TaskFrame {
         transcript_sha256: transcript.0.to_vec(),
         signature: commitment.signature.to_vec(),
         evidence_sha256: EVIDENCE.0.to_vec(),
+        run_id: RUN.to_vec(),
     }))
 }
 
@@ -117,6 +118,7 @@ async fn every_lie_is_a_protocol_error_and_cancels() {
         ("a spoilt signature", |f| last(f).signature[5] ^= 1),
         ("no signature", |f| last(f).signature.clear()),
         ("other evidence than it signed", |f| last(f).evidence_sha256[3] ^= 1),
+        ("another execution", |f| last(f).run_id[0] ^= 1),
         ("evidence left out", |f| last(f).evidence_sha256.clear()),
         ("another count of the prompt", |f| last(f).prompt_tokens += 1),
         ("another reason to stop", |f| last(f).finish_reason = "length".into()),
