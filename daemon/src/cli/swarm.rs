@@ -108,6 +108,10 @@ pub(super) async fn run(command: Command, context: Context) -> anyhow::Result<()
         "`daemon swarm` names the swarm after its command: leave --swarm out"
     );
     let loaded = context.load(File::default())?;
+    anyhow::ensure!(
+        loaded.config.network.private.is_none(),
+        "`daemon swarm` names the swarm after its command: unset POLYMATH_SWARM"
+    );
     let state_dir = &loaded.config.node.state_dir;
     match command {
         Command::Create(Name { name }) => create(state_dir, name),

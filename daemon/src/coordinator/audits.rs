@@ -17,7 +17,7 @@ use crate::store::{AuditRecord, Error as StoreError, ExpertKey, SignedRecord, St
 use holdings::Holdings;
 use polymath_swarm::audit::{Examination, Finding, P_WITHHELD, Standing, Suspicion};
 use polymath_swarm::capability::Advert;
-use polymath_swarm::identity::{PeerKey, Sha256Hash};
+use polymath_swarm::identity::{PeerKey, Sha256Hash, hex};
 use polymath_swarm::task::{Commitment, FinishReason, Offer};
 use polymath_swarm::trust::Contradiction;
 use std::collections::{HashMap, HashSet};
@@ -279,8 +279,4 @@ fn record_of(
         finding: finding.name().to_owned(),
         signed,
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -155,7 +155,8 @@ impl Reputations {
         let is_proven = self.network.attested(|book| book.is_proven(expert.0));
         let (mut tier, mut trust) =
             (Tier::of(&conduct, &audits, words, now_s), conduct.trust(now_s) * audits.trust());
-        if is_proven {
+        // As routing has it: whoever cheated with one model is asked with none.
+        if self.audits.is_convicted(expert.0) {
             (tier, trust) = (Tier::Unknown, 0.0);
         }
         Reputation { expert, conduct, audits, is_endorsed, recommended, is_proven, tier, trust }
@@ -223,12 +224,18 @@ impl Reputations {
             let stopped = stop.run_until_cancelled(tokio::time::sleep(WRITE_EVERY)).await.is_none();
             let changed = std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner));
             if !changed.is_empty() {
-                let (store, all) = (self.store.clone(), changed.into_iter().collect::<Vec<_>>());
+                let (store, all) =
+                    (self.store.clone(), changed.iter().map(|(e, c)| (*e, *c)).collect::<Vec<_>>());
                 let writing = tokio::task::spawn_blocking(move || store.set_conducts(&all));
                 if let Err(error) =
                     writing.await.map_err(|e| e.to_string()).and_then(|w| w.map_err(|e| e.to_string()))
                 {
                     tracing::warn!(%error, "what was seen of experts could not be written down");
+                    // The next time, unless something newer has been seen since.
+                    let mut newer = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+                    changed
+                        .into_iter()
+                        .for_each(|(expert, conduct)| _ = newer.entry(expert).or_insert(conduct));
                 }
             }
             if stopped {

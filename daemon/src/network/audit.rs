@@ -18,7 +18,7 @@ use prost::Message as _;
 use std::io;
 use std::time::Duration;
 
-pub(super) use wire::{decode_request, encode_reply, opening_of, replayed_of};
+pub(super) use wire::{decode_request, encode_reply, encode_request, opening_of, replayed_of};
 
 /// The protocol's name and version.
 pub(super) const PROTOCOL: StreamProtocol = StreamProtocol::new("/polymath/audit/1");
@@ -71,11 +71,6 @@ pub(super) fn behaviour() -> Behaviour {
         .with_request_timeout(TIMEOUT)
         .with_max_concurrent_streams(STREAMS_MAX);
     Behaviour::with_codec(Codec, [(PROTOCOL, ProtocolSupport::Full)], config)
-}
-
-/// The wire form of a request.
-pub(super) fn encode_request(request: Request) -> AuditRequest {
-    wire::encode_request(request)
 }
 
 /// Reads and writes the two messages, never more than their limits.

@@ -3,7 +3,7 @@
 use super::{Error, ExpertKey, Store};
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use polymath_swarm::trust::{Conduct, Tally};
-use redb::{ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use redb::{ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _, TableDefinition};
 use std::collections::BTreeSet;
 
 /// Node and model of an expert to what was seen of its reliability and of its speed.
@@ -41,17 +41,18 @@ impl Store {
             for ((peer, model), conduct) in conducts {
                 table.insert((&peer.0, &model.0), (conduct.reliability.parts(), conduct.speed.parts()))?;
             }
+            if table.len()? <= CONDUCTS_MAX as u64 {
+                return Ok(());
+            }
             let mut seen = Vec::new();
             for row in table.iter()? {
                 let (key, value) = row?;
                 let (peer, model) = key.value();
                 seen.push((value.value().0.2, *peer, *model));
             }
-            if seen.len() > CONDUCTS_MAX {
-                seen.sort_unstable();
-                for (_, peer, model) in &seen[..seen.len() - CONDUCTS_MAX] {
-                    table.remove((peer, model))?;
-                }
+            seen.sort_unstable();
+            for (_, peer, model) in &seen[..seen.len() - CONDUCTS_MAX] {
+                table.remove((peer, model))?;
             }
             Ok(())
         })

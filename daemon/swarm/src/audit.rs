@@ -19,7 +19,7 @@ mod suspicion;
 
 pub use divergence::{ALARM, Reported, STEP, TOP_MAX, divergence};
 pub use evidence::{Evidence, Notes, Position};
-pub use examine::{Claim, Computed, Examination, Misfits, OUT_OF_PLACE, P_WITHHELD};
+pub use examine::{Claim, Computed, Examination, Misfits, P_WITHHELD};
 pub use null::{Null, NullError, p_of_any};
 pub use places::{ANSWER_PLACES, PROMPT_PLACES, answer_places, prompt_places};
 pub use replay::{REPLAY_TOKENS_MAX, REPLAY_TOP, Replay, Scores};

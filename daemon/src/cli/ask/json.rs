@@ -1,5 +1,6 @@
 //! `ask --json`: one object, its keys fixed by the issue that introduced it; scripts depend on them.
 
+pub(in crate::cli) use polymath_swarm::identity::hex;
 use serde_json::{Value, json};
 
 use super::super::session::wire;
@@ -86,11 +87,6 @@ fn expert(candidate: &wire::Candidate) -> Value {
         "peer_id": candidate.peer_id,
         "model_sha256": hex(&candidate.model_sha256),
     })
-}
-
-/// Hexadecimal digits.
-pub(in crate::cli) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// Four decimals: more would be noise of the conversion from single precision.

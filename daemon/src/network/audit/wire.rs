@@ -12,7 +12,7 @@ use polymath_swarm::audit::{
 use polymath_swarm::sampling::Sampler;
 use polymath_swarm::task::TaskError;
 
-pub(super) fn encode_request(request: Request) -> AuditRequest {
+pub(in crate::network) fn encode_request(request: Request) -> AuditRequest {
     let body = match request {
         Request::Challenge { task_id } => {
             audit_request::Body::Challenge(v1::Challenge { task_id: task_id.to_vec() })

@@ -6,7 +6,7 @@ use crate::task::{FinishReason, Offer};
 
 /// Misfit of a token (see [`crate::sampling::Sampler::misfit`]) from which it is out of place. The last bits of two shapes of a batch
 /// move log-probabilities by thousandths of a nat, flash attention by hundredths; a text from elsewhere leaves several nats.
-pub const OUT_OF_PLACE: f32 = 0.1;
+const OUT_OF_PLACE: f32 = 0.1;
 /// Misfit that no honest expert's token has.
 const BEYOND_DOUBT: f32 = 1.0;
 /// Chance that an honest expert has one token out of place: of 40,800 honest answers none had.
