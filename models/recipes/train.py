@@ -52,11 +52,13 @@ def main() -> None:
     weights = sum(p.numel() for p in network.parameters())
     print(f"{domain.ID}: {weights:,} weights, {len(vocabulary.tokens)} tokens", flush=True)
 
-    batch = getattr(domain, "BATCH", 64)
+    network.to(arguments.device)
+    batch = arguments.batch or getattr(domain, "BATCH", 64)
     batches = Batches(domain.example, held_out, vocabulary, batch, network.shape.context)
     steps = arguments.steps or steps_of(domain, batches)
     watch = domain.seen_cases(Random(WATCH_SEED), WATCHED)
-    plan = Plan(steps, arguments.minutes, arguments.seed, watch, whole(domain), fused=arguments.compile)
+    plan = Plan(steps, arguments.minutes, arguments.seed, watch, whole(domain), fused=arguments.compile, workers=arguments.workers)
+    plan.every *= 1 if arguments.device == "cpu" else 10  # a GPU decodes one by one hardly faster
     checkpoint = MODELS / ".build" / "train" / domain.ID / "checkpoint.pt"
     if arguments.fresh:
         checkpoint.unlink(missing_ok=True)
@@ -64,12 +66,12 @@ def main() -> None:
     trainer.run()
 
     out.mkdir(parents=True, exist_ok=True)
-    network.half().float()  # what the file will hold
+    network.cpu().half().float()  # what the file will hold
     write_gguf(network, vocabulary, domain.ID, domain.DESCRIPTION, out / f"{domain.ID}.gguf")
-    command = f"python models/recipes/train.py {domain.ID}"
+    command = "python models/recipes/train.py " + " ".join(spoken(sys.argv[1:]))
     write_card(out, domain, command=command, seed=arguments.seed, tokens=trainer.tokens)
     report(domain, network, vocabulary, out)
-    print(f"tokens {trainer.tokens:,} steps {trainer.step} cpu {trainer.cpu_minutes():.1f} min")
+    print(f"tokens {trainer.tokens:,} steps {trainer.step} {trainer.device.type} {trainer.minutes():.1f} min")
 
 
 def parse() -> argparse.Namespace:
@@ -77,7 +79,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("domain", help="a module of models/recipes/domains")
     parser.add_argument("--seed", type=int, help="the domain's own by default, or 1")
     parser.add_argument("--steps", type=int, help="training steps; the domain's own number by default")
-    parser.add_argument("--minutes", type=float, default=600, help="CPU minutes after which training winds down")
+    parser.add_argument("--batch", type=int, help="examples a step; the domain's own number by default")
+    parser.add_argument("--device", default="cpu", help="where to train, as PyTorch names it; cpu by default")
+    parser.add_argument("--workers", type=int, default=0, help="processes that draw the examples; none by default")
+    parser.add_argument("--minutes", type=float, default=600, help="CPU minutes (GPU: minutes) after which training winds down")
     parser.add_argument("--out", help="output folder; models/experts/<id> by default")
     parser.add_argument("--fresh", action="store_true", help="ignore an earlier run's checkpoint")
     parser.add_argument("--compile", action="store_true", help="fuse the training step (needs a C++ compiler)")
@@ -90,6 +95,12 @@ def steps_of(domain, batches: Batches) -> int:
         return getattr(domain, "STEPS", 4000)
     sizes = [int((weights > 0).sum()) + len(weights) for _, _, weights in batches.pool(Random(0))]
     return domain.token_budget() * len(sizes) // sum(sizes)
+
+
+def spoken(arguments: list[str]) -> list[str]:
+    """The arguments that decide what comes out."""
+    rest = iter(arguments)
+    return [a for a in rest if not (a == "--fresh" or a == "--out" and next(rest))]
 
 
 def whole(domain) -> bool:

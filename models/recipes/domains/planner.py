@@ -40,7 +40,7 @@ EXEMPLARS = [
     "What currency is used in Kenya? What is its capital? What language is spoken there?",
     "What is the sum of 17 and 26?",
 ]
-WIDTH = 128
+WIDTH = 192
 TOKENIZER = "bpe"
 BATCH = 32
 STEPS = 16_000

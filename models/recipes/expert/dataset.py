@@ -4,6 +4,7 @@ import re
 from random import Random
 
 import torch
+from torch.utils.data import DataLoader
 
 from .phrase import SLOT
 from .vocabulary import END, Vocabulary, chat
@@ -54,6 +55,12 @@ class Batches:
                 return prompt, answer
             self.dropped += 1
 
+    def pools(self, seed: int, first: int, count: int, workers: int):
+        """Pools `first` to `first + count`, drawn by `workers` processes; each depends on the seed and its number alone."""
+        torch.multiprocessing.set_sharing_strategy("file_system")  # hundreds of small tensors wait at once
+        numbered = _Numbered(self, seed)
+        return DataLoader(numbered, batch_size=None, sampler=range(first, first + count), num_workers=workers, prefetch_factor=3)
+
     def pool(self, rng: Random):
         """Yields `POOL_BATCHES` batches of `(tokens, targets, weights)`, shuffled."""
         pairs = [self.draw(rng) for _ in range(self.batch * POOL_BATCHES)]
@@ -78,3 +85,13 @@ class Batches:
             weights[index, : len(head)] = PROMPT_WEIGHT
             weights[index, len(head) : end] = 1.0
         return tokens[:, :-1], tokens[:, 1:], weights[:, 1:]
+
+
+class _Numbered(torch.utils.data.Dataset):
+    """Pools by number, for processes that draw ahead."""
+
+    def __init__(self, batches: Batches, seed: int):
+        self.batches, self.seed = batches, seed
+
+    def __getitem__(self, number: int) -> list[tuple]:
+        return list(self.batches.pool(Random(f"{self.seed}/{number}")))

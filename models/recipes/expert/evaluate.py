@@ -36,17 +36,18 @@ def exact_match(network: Network, vocabulary: Vocabulary, cases: list[dict], who
 def generate(network: Network, vocabulary: Vocabulary, prompts: list[str], tokens_max: int) -> list[str]:
     """Greedy decoding with a cache; prompts are padded on the left, which rotary positions allow."""
     network.eval()
+    device = network.embedding.device
     rows = vocabulary.encode([chat(prompt) for prompt in prompts])
     longest = max(map(len, rows))
     limit = min(tokens_max, network.shape.context - longest)
-    tokens = torch.tensor([[0] * (longest - len(row)) + row for row in rows])
-    pads = torch.tensor([longest - len(row) for row in rows])
-    visible = torch.arange(longest)[None, :] >= pads[:, None]
-    causal = torch.ones(longest, longest, dtype=torch.bool).tril()
-    mask = (visible[:, None, :] & causal) | torch.eye(longest, dtype=torch.bool)
+    tokens = torch.tensor([[0] * (longest - len(row)) + row for row in rows], device=device)
+    pads = torch.tensor([longest - len(row) for row in rows], device=device)
+    visible = torch.arange(longest, device=device)[None, :] >= pads[:, None]
+    causal = torch.ones(longest, longest, dtype=torch.bool, device=device).tril()
+    mask = (visible[:, None, :] & causal) | torch.eye(longest, dtype=torch.bool, device=device)
     caches = [[] for _ in network.blocks]
     states = network(tokens, 0, caches, mask[:, None])
-    end, done = vocabulary.id(END), torch.zeros(len(rows), dtype=torch.bool)
+    end, done = vocabulary.id(END), torch.zeros(len(rows), dtype=torch.bool, device=device)
     output = []
     for position in range(longest, longest + limit):
         token = network.logits(states[:, -1]).argmax(-1)
@@ -54,7 +55,7 @@ def generate(network: Network, vocabulary: Vocabulary, prompts: list[str], token
         output.append(torch.where(done, end, token))
         if done.all():
             break
-        visible = torch.cat((visible, torch.ones(len(rows), 1, dtype=torch.bool)), 1)
+        visible = torch.cat((visible, torch.ones(len(rows), 1, dtype=torch.bool, device=device)), 1)
         states = network(token[:, None], position, caches, visible[:, None, None])
     columns = torch.stack(output, 1).tolist()
     return [vocabulary.decode([t for t in row if t != end]) for row in columns]

@@ -8,7 +8,7 @@ from random import Random
 import torch
 from torch.nn import functional as F
 
-from .dataset import Batches
+from .dataset import POOL_BATCHES, Batches
 from .evaluate import exact_match
 from .network import Network
 from .optimiser import Optimiser
@@ -24,12 +24,13 @@ class Plan:
     """How long to train, and what to watch meanwhile."""
 
     steps: int
-    minutes: float  # CPU minutes after which the cool-down ends early
+    minutes: float  # CPU minutes (on a GPU: minutes) after which the cool-down ends early
     seed: int
     watch: list[dict]  # trained phrasings; when these stay perfect, cool down
     whole: bool = False  # judge every line of an answer, see `exact_match`
     every: int = 250
     fused: bool = False  # compile the step: a third faster after most of a minute
+    workers: int = 0  # processes that draw examples ahead; other examples than the trainer itself draws
 
 
 class Trainer:
@@ -39,9 +40,11 @@ class Trainer:
         self.network, self.batches, self.plan, self.path = network, batches, plan, checkpoint
         self.loss = torch.compile(weighted_loss, dynamic=True) if plan.fused else weighted_loss
         self.optimiser = Optimiser(network)
+        self.device = network.embedding.device
         self.rng = Random(plan.seed)
+        self.started = time.monotonic()
         self.step = self.tokens = self.perfect = 0
-        self.seconds = 0.0  # CPU seconds of earlier processes
+        self.seconds = 0.0  # CPU or GPU seconds of earlier processes
         self.cool_from, self.end = int(plan.steps * (1 - COOL_DOWN)), plan.steps
         if checkpoint.exists():
             self._restore()
@@ -49,14 +52,16 @@ class Trainer:
     def run(self) -> None:
         saved = time.monotonic()
         losses = []
-        while self.step < self.end:
-            self.network.train()
-            for tokens, targets, weights in self.batches.pool(self.rng):
+        for pool in self._pools():
+            if self.step >= self.end:
+                break
+            for tokens, targets, weights in pool:
+                self.network.train()
                 losses.append(self._train(tokens, targets, weights))
-                if self.cpu_minutes() > self.plan.minutes * (1 - COOL_DOWN):
+                if self.minutes() > self.plan.minutes * (1 - COOL_DOWN):
                     self._cool_down()
                 if self.step % self.plan.every == 0:
-                    self._watch(sum(losses) / len(losses))
+                    self._watch(float(sum(losses)) / len(losses))
                     losses.clear()
                 if self.step >= self.end:
                     break
@@ -65,16 +70,26 @@ class Trainer:
                 saved = time.monotonic()
         self._save()
 
-    def cpu_minutes(self) -> float:
-        return (self.seconds + time.process_time()) / 60
+    def minutes(self) -> float:
+        """CPU minutes, or minutes that a GPU was held."""
+        here = time.process_time() if self.device.type == "cpu" else time.monotonic() - self.started
+        return (self.seconds + here) / 60
 
-    def _train(self, tokens, targets, weights) -> float:
+    def _pools(self):
+        if self.plan.workers:
+            first = self.step // POOL_BATCHES
+            yield from self.batches.pools(self.plan.seed, first, self.plan.steps // POOL_BATCHES + 1, self.plan.workers)
+        while True:
+            yield self.batches.pool(self.rng)
+
+    def _train(self, tokens, targets, weights) -> torch.Tensor:
+        self.tokens += int((weights > 0).sum()) + len(tokens)
+        tokens, targets, weights = (t.to(self.device, non_blocking=True) for t in (tokens, targets, weights))
         loss = self.loss(self.network, tokens, targets, weights)
         loss.backward()
         self.optimiser.step(self._scale())
         self.step += 1
-        self.tokens += int((weights > 0).sum()) + len(tokens)
-        return loss.item()
+        return loss.detach()
 
     def _scale(self) -> float:
         if self.step < WARM_UP:
@@ -86,10 +101,9 @@ class Trainer:
     def _watch(self, loss: float) -> None:
         share, wrong = exact_match(self.network, self.batches.vocabulary, self.plan.watch, self.plan.whole)
         self.perfect = self.perfect + 1 if share >= 0.99 else 0
-        minutes = self.cpu_minutes()
         print(
             f"step {self.step}/{self.end} loss {loss:.3f} seen {share:.1%} tokens {self.tokens:,}"
-            f" cpu {minutes:.1f} min held-out matches dropped {self.batches.dropped}",
+            f" {self.device.type} {self.minutes():.1f} min held-out matches dropped {self.batches.dropped}",
             flush=True,
         )
         for case, answer in wrong[:2]:
@@ -111,7 +125,7 @@ class Trainer:
             "optimiser": self.optimiser.state(),
             "rng": self.rng.getstate(),
             "counts": (self.step, self.tokens, self.perfect, self.cool_from, self.end),
-            "seconds": self.seconds + time.process_time(),
+            "seconds": self.minutes() * 60,
             "vocabulary": self.batches.vocabulary.tokens,
         }
         partial = self.path.with_suffix(".partial")
@@ -119,7 +133,7 @@ class Trainer:
         partial.replace(self.path)
 
     def _restore(self) -> None:
-        state = torch.load(self.path, weights_only=False)
+        state = torch.load(self.path, weights_only=False, map_location=self.device)
         if state["vocabulary"] != self.batches.vocabulary.tokens:
             raise SystemExit(f"{self.path}: from a run with other data; use --fresh")
         self.network.load_state_dict(state["network"])
@@ -135,7 +149,7 @@ class Trainer:
 
 def weighted_loss(network: Network, tokens, targets, weights) -> torch.Tensor:
     """The mean cross-entropy of the targets, each with its weight."""
-    with torch.autocast("cpu", torch.bfloat16):  # matrix products only; the weights stay float32
+    with torch.autocast(tokens.device.type, torch.bfloat16):  # matrix products only; the weights stay float32
         logits = network.logits(network(tokens))
     loss = F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="none")
     return (loss * weights.flatten()).sum() / weights.sum()
