@@ -3,11 +3,12 @@
 use prost::Message as _;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    const FILES: [&str; 5] = [
+    const FILES: [&str; 6] = [
         "polymath/v1/advert.proto",
         "polymath/v1/task.proto",
         "polymath/v1/audit.proto",
         "polymath/v1/attestation.proto",
+        "polymath/v1/receipt.proto",
         "polymath/v1/node.proto",
     ];
     println!("cargo:rerun-if-changed=polymath");

@@ -20,6 +20,7 @@ mod experts;
 mod feedback;
 mod identity;
 mod keys;
+mod ledger;
 mod mcp;
 mod models;
 mod peers;
@@ -125,6 +126,9 @@ enum Command {
     /// What this node thinks of other nodes' experts
     #[command(subcommand)]
     Reputation(reputation::Command),
+    /// What this node and others have delivered to each other
+    #[command(subcommand)]
+    Ledger(ledger::Command),
     /// Try the rules of trust on a swarm with bad experts
     #[command(subcommand)]
     Simulate(simulate::Command),
@@ -208,6 +212,7 @@ async fn dispatch(command: Command, context: Context) -> anyhow::Result<()> {
         Command::Models(command) => models::run(command, context).await,
         Command::Audit(command) => audit::run(command, context).await,
         Command::Reputation(command) => reputation::run(command, context).await,
+        Command::Ledger(command) => ledger::run(command, context).await,
         Command::Simulate(command) => simulate::run(&command),
         Command::Identity(command) => identity::run(command, context).await,
         Command::Keys(command) => keys::run(&command, &context),

@@ -41,6 +41,8 @@ pub struct Config {
     pub embedding: embedding::Config,
     /// Defaults of a question.
     pub ask: coordinator::Config,
+    /// What others may owe it.
+    pub ledger: coordinator::LedgerConfig,
     /// Where commands reach it.
     pub api: ApiConfig,
 }
@@ -69,6 +71,8 @@ pub struct ExpertConfig {
     pub gpu_layers: u32,
     /// Tokens a second that each answer may have at the most; 0 for no limit.
     pub tokens_per_second: u32,
+    /// What others owe for a generated token, in millionths of a credit.
+    pub price_micro: u64,
 }
 
 impl ExpertConfig {
@@ -173,6 +177,7 @@ impl Config {
             threads: 0,
             gpu_layers: 0,
             tokens_per_second: 0,
+            price_micro: 0,
         };
         Self {
             node: NodeConfig { name: "embedded".into(), state_dir: state_dir.to_owned() },
@@ -190,6 +195,7 @@ impl Config {
                 },
                 ..coordinator::Config::default()
             },
+            ledger: coordinator::LedgerConfig::default(),
             api: ApiConfig {
                 socket: state_dir.join(paths::SOCKET_NAME),
                 rest: None,

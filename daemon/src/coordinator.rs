@@ -20,6 +20,7 @@ mod event;
 mod experience;
 mod host;
 mod intents;
+mod ledger;
 mod opinions;
 mod pace;
 mod planner;
@@ -37,6 +38,7 @@ pub use event::{
 pub use experience::{Judged, TaskId, Verdict};
 pub use host::{Host, Hosted};
 pub use intents::prototypes;
+pub use ledger::{Config as LedgerConfig, KnownAccount, Ledger};
 pub use question::{Question, Target};
 pub use reputation::{KnownReputation, Reputation};
 pub use route::Candidate;
@@ -118,6 +120,7 @@ struct Inner {
     experience: Arc<experience::Experience>,
     audits: Arc<audits::Audits>,
     reputations: Arc<reputation::Reputations>,
+    ledger: Ledger,
     intents: intents::Intents,
     questions: Arc<tokio::sync::Semaphore>,
     /// Cross-checks that wait to be counted.
@@ -133,7 +136,7 @@ impl Coordinator {
         encoder: Encoder,
         network: Network,
         host: Host,
-        store: Store,
+        (store, ledger): (Store, Ledger),
         stop: CancellationToken,
     ) -> Result<Self, crate::store::Error> {
         let experience = Arc::new(experience::Experience::load(store.clone())?);
@@ -145,6 +148,7 @@ impl Coordinator {
         )?);
         let reputations = Arc::new(reputation::Reputations::load(store, audits.clone(), network.clone())?);
         let seen = (experience.clone(), reputations.clone());
+        ledger.judge_by(&reputations);
         let router = Arc::new(route::Router::new(encoder.clone(), network.clone(), seen));
         let intents = intents::Intents::new(encoder.clone());
         let questions = Arc::new(tokio::sync::Semaphore::new(config.questions as usize));
@@ -154,6 +158,7 @@ impl Coordinator {
         let stopped = stop.clone();
         tokio::spawn(async move { stopped.run_until_cancelled(sorting).await });
         tracker.spawn(reputations.clone().keep_written(stop.clone()));
+        tracker.spawn(ledger.clone().settle_up(network.clone(), stop.clone()));
         let announcing = reputations.clone();
         tracker.spawn(async move { announcing.announce().await });
         let inner = Inner {
@@ -165,6 +170,7 @@ impl Coordinator {
             experience,
             audits,
             reputations,
+            ledger,
             intents,
             questions,
             cross_checks,
@@ -298,6 +304,11 @@ impl Coordinator {
         let has_changed = writing.await.map_err(|error| Error::Failed(error.to_string()))??;
         self.inner.reputations.announce().await;
         Ok(has_changed)
+    }
+
+    /// What this node and others have delivered to each other.
+    pub fn ledger(&self) -> &Ledger {
+        &self.inner.ledger
     }
 
     /// The cell that outcomes of this query count in.

@@ -19,6 +19,7 @@ mod behaviour;
 mod bootstrap;
 mod checks;
 mod clock;
+mod codec;
 mod directory;
 mod event_loop;
 mod exchange;
@@ -27,6 +28,7 @@ mod fixtures;
 mod gate;
 mod identity;
 mod peers;
+pub mod receipts;
 mod store;
 mod streams;
 pub mod task;
@@ -43,15 +45,16 @@ pub const PROVIDERS_PER_KEY_MAX: usize = store::PROVIDERS_PER_KEY_MAX;
 /// Providers that the lookup of one cell follows up; of more, a random sample.
 pub const PROVIDERS_PER_LOOKUP_MAX: usize = event_loop::PROVIDERS_PER_LOOKUP_MAX;
 
-use event_loop::{Announcement, Command, EventLoop, Surroundings};
+use event_loop::{Announcement, Command, EventLoop, Services, Surroundings};
 use futures::future::BoxFuture;
-use libp2p::Multiaddr;
+use libp2p::{Multiaddr, PeerId};
 use polymath_proto::v1::AuditResponse;
 use polymath_swarm::audit::{Computed, Evidence, Replay};
 use polymath_swarm::capability::{Advert, Card};
 use polymath_swarm::cells::{CellId, Codebook};
 use polymath_swarm::embedding::SpaceId;
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
+use polymath_swarm::ledger::{Settlement, Version};
 use polymath_swarm::private::SwarmKeys;
 use polymath_swarm::task::{Offer, TaskError};
 use polymath_swarm::trust::{Book, Contradiction};
@@ -214,7 +217,7 @@ impl Network {
         space: SpaceId,
         codebook: Arc<Codebook>,
         claims: Arc<dyn ClaimCheck>,
-        service: Arc<impl task::Service + audit::Service>,
+        service: Arc<impl task::Service + audit::Service + receipts::Service>,
     ) -> Result<Self, Error> {
         let namespace = config.private.as_ref().map_or(&config.namespace, |keys| &keys.namespace);
         let names = behaviour::Names::new(namespace, space)?;
@@ -233,7 +236,7 @@ impl Network {
         let peers_max = config.peers_max;
         let surroundings = Surroundings { identity, names, space, codebook, checker, peers_max };
         let book = Arc::new(RwLock::new(Book::default()));
-        let served = (service as Arc<dyn audit::Service>, book.clone());
+        let served = (Services::new(service.clone(), service), book.clone());
         let mut event_loop = EventLoop::new(swarm, received, writer, bootstrap, surroundings, served);
         event_loop.listen(&listen).instrument(span.clone()).await?;
         tokio::spawn(event_loop.run().instrument(span));
@@ -246,17 +249,19 @@ impl Network {
     }
 
     /// Announces an expert: signs its card, publishes its status every ten seconds and when its slots change,
-    /// and provides its cells in the DHT. `speed` is asked for tokens/s whenever a status is signed.
+    /// and provides its cells in the DHT. `speed` is asked for tokens/s whenever a status is signed;
+    /// `price_micro` is that of a generated token.
     ///
     /// # Errors
     /// [`Error::Card`] if the card is out of bounds, of another space or too large.
     pub async fn announce(
         &self,
         card: Card,
+        price_micro: u64,
         slots: watch::Receiver<SlotUse>,
         speed: impl Fn() -> f32 + Send + Sync + 'static,
     ) -> Result<Sha256Hash, Error> {
-        let announcement = Box::new(Announcement { card, slots, speed: Box::new(speed) });
+        let announcement = Box::new(Announcement { card, price_micro, slots, speed: Box::new(speed) });
         self.request(|reply| Command::Announce { announcement, reply }).await?
     }
 
@@ -323,6 +328,30 @@ impl Network {
         audit::replayed_of(self.audit(auditor.peer, &auditor.status.addresses, request).await?)
     }
 
+    /// Says to an expert's node what this one owes it, at most [`SETTLED_AT_ONCE_MAX`](polymath_swarm::ledger::SETTLED_AT_ONCE_MAX)
+    /// receipts at once; one settlement for each. Their signatures are for the caller to verify.
+    ///
+    /// # Errors
+    /// As the node says, or [`TaskError::Unreachable`].
+    pub async fn settle(
+        &self,
+        expert: PeerKey,
+        receipts: Vec<Version>,
+    ) -> Result<Vec<Settlement>, TaskError> {
+        let known = self.directory.adverts().into_iter().find(|advert| advert.peer == expert);
+        let addresses = known.map(|advert| advert.status.addresses.clone()).unwrap_or_default();
+        let count = receipts.len();
+        let response = self
+            .call(expert, &addresses, |(peer, addresses), answer| Command::Settle {
+                peer,
+                addresses,
+                receipts,
+                answer,
+            })
+            .await?;
+        receipts::settlements_of(response, count)
+    }
+
     /// Says to the swarm, now and again, that this node's owner vouches for these, and for others no more.
     pub async fn set_endorsed(&self, endorsed: BTreeSet<PeerKey>) {
         // A network that has stopped says nothing.
@@ -346,13 +375,27 @@ impl Network {
         addresses: &[String],
         request: audit::Request,
     ) -> Result<AuditResponse, TaskError> {
+        self.call(peer, addresses, |(peer, addresses), answer| Command::Audit {
+            peer,
+            addresses,
+            request,
+            answer,
+        })
+        .await
+    }
+
+    async fn call<A>(
+        &self,
+        peer: PeerKey,
+        addresses: &[String],
+        command: impl FnOnce((PeerId, Vec<Multiaddr>), oneshot::Sender<Result<A, TaskError>>) -> Command,
+    ) -> Result<A, TaskError> {
         let peer =
             peers::id_of(peer).ok_or_else(|| TaskError::Unreachable("no valid peer key".to_owned()))?;
         let addresses = addresses.iter().filter_map(|a| a.parse::<Multiaddr>().ok()).collect();
         let (answer, response) = oneshot::channel();
         let stopped = || TaskError::Unreachable(Error::Stopped.to_string());
-        let command = Command::Audit { peer, addresses, request, answer };
-        self.commands.send(command).await.map_err(|_| stopped())?;
+        self.commands.send(command((peer, addresses), answer)).await.map_err(|_| stopped())?;
         response.await.map_err(|_| stopped())?
     }
 

@@ -10,7 +10,7 @@ pub use lock::is_held;
 
 use crate::api::{self, App, Listener};
 use crate::config::{Config, ExpertConfig};
-use crate::coordinator::{Coordinator, Host, Hosted, ReEmbedding};
+use crate::coordinator::{Coordinator, Host, Hosted, Ledger, ReEmbedding};
 use crate::embedding::Encoder;
 use crate::inference::Worker;
 use crate::network::{self, Identity, Network};
@@ -101,6 +101,7 @@ pub struct Node {
 struct Loaded {
     card: Card,
     worker: Worker,
+    price_micro: u64,
 }
 
 impl Node {
@@ -117,7 +118,8 @@ impl Node {
 
         let stop = CancellationToken::new();
         let tracker = TaskTracker::new();
-        let host = Host::default();
+        let ledger = Ledger::open(config.ledger, identity.clone(), store.clone())?;
+        let host = Host::keeping(ledger.clone());
         let network = Network::start(
             config.network.clone(),
             identity,
@@ -133,8 +135,14 @@ impl Node {
             announce(loaded, &network, &host, &tracker, &stop).await?;
         }
 
-        let coordinator =
-            Coordinator::new(config.ask.clone(), encoder, network.clone(), host, store, stop.clone())?;
+        let coordinator = Coordinator::new(
+            config.ask.clone(),
+            encoder,
+            network.clone(),
+            host,
+            (store, ledger),
+            stop.clone(),
+        )?;
         let warming = coordinator.clone();
         // Beside the answering: a node that has just started waits for nothing.
         tracker.spawn(stop.clone().run_until_cancelled_owned(async move { warming.warm_up().await }));
@@ -191,6 +199,9 @@ impl Node {
             tracing::warn!("questions in flight did not end in time");
         }
         self.network.shutdown().await;
+        if tokio::time::timeout(DRAIN_MAX, self.coordinator.ledger().flush()).await.is_err() {
+            tracing::warn!("the last receipts could not be written in time");
+        }
         self.tracker.close();
         if tokio::time::timeout(DRAIN_MAX, self.tracker.wait()).await.is_err() {
             tracing::warn!("a client still holds the local API");
@@ -243,7 +254,7 @@ async fn load(wanted: &ExpertConfig, encoder: &Encoder) -> Result<Loaded, Error>
     let texts = std::iter::once(&entry.description).chain(&entry.exemplars).cloned().collect();
     let embeddings = encoder.embed(texts).await?.iter().map(|e| e.quantise()).collect();
     let card = entry.card(worker.facts().clone(), encoder.space(), embeddings);
-    Ok(Loaded { card, worker })
+    Ok(Loaded { card, worker, price_micro: wanted.price_micro })
 }
 
 /// Announces an expert and keeps its slots' use flowing from the worker to the network.
@@ -254,13 +265,13 @@ async fn announce(
     tracker: &TaskTracker,
     stop: &CancellationToken,
 ) -> Result<(), Error> {
-    let Loaded { card, worker } = loaded;
+    let Loaded { card, worker, price_micro } = loaded;
     let mut used = worker.slots();
     let (slots, announced) = watch::channel(slot_use(&used.borrow_and_update()));
     let id = card.id.clone();
     let measured = worker.clone();
-    let hash = network.announce(card, announced, move || measured.tokens_per_second()).await?;
-    host.insert(hash, Hosted { id, worker, price_micro: 0 });
+    let hash = network.announce(card, price_micro, announced, move || measured.tokens_per_second()).await?;
+    host.insert(hash, Hosted { id, worker, price_micro });
     let (stop, network, host) = (stop.clone(), network.clone(), host.clone());
     tracker.spawn(async move {
         loop {

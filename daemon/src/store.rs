@@ -3,8 +3,10 @@
 
 mod audits;
 mod conducts;
+mod ledger;
 
 pub use audits::{AuditRecord, SignedRecord, SuspicionRow};
+pub use ledger::Books;
 
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use polymath_swarm::score::Outcomes;
@@ -46,6 +48,9 @@ pub enum Error {
     Failed(#[source] Box<redb::Error>),
 }
 
+/// What went wrong in a transaction.
+pub type Fault = redb::Error;
+
 /// An expert as experience knows it: the node, and the file of its model.
 pub type ExpertKey = (PeerKey, Sha256Hash);
 
@@ -75,6 +80,10 @@ impl Store {
                 change.open_table(audits::LOG)?;
                 change.open_table(conducts::CONDUCTS)?;
                 change.open_table(conducts::ENDORSED)?;
+                change.open_table(ledger::RECEIPTS)?;
+                change.open_table(ledger::NUMBERS)?;
+                change.open_table(ledger::UNANSWERED)?;
+                change.open_table(ledger::ACCOUNTS)?;
             }
             change.commit()?;
             Ok(database)

@@ -127,18 +127,17 @@ async fn the_same_model_on_another_node_is_asked_last_and_has_one_voice() {
     drop(again);
 }
 
-/// A card for the bundled planner's model under another name: its long lines are no values, as other models' texts.
-fn writer(folder: &Path, id: &str, abilities: &str) -> PathBuf {
-    let model = assets().experts_dir().join("planner").join("planner.gguf");
+/// A card for a bundled model under another name.
+fn writer(folder: &Path, model: &str, id: &str, abilities: &str) -> PathBuf {
+    let bundled = assets().experts_dir().join(model);
     let beside = folder.join(id);
     std::fs::create_dir(&beside).unwrap();
-    std::fs::copy(model, beside.join("planner.gguf")).unwrap();
-    let own =
-        std::fs::read_to_string(assets().experts_dir().join("planner").join(catalog::CARD_NAME)).unwrap();
+    std::fs::copy(bundled.join(format!("{model}.gguf")), beside.join("model.gguf")).unwrap();
+    let own = std::fs::read_to_string(bundled.join(catalog::CARD_NAME)).unwrap();
     let hash = own.lines().find(|line| line.starts_with("sha256")).unwrap();
     let card = format!(
         "id = \"{id}\"\ndescription = \"Splits a prompt into its tasks.\"\nlicence = \"MIT\"\n\
-         abilities = {abilities}\n[model]\nfile = \"planner.gguf\"\n{hash}\nmax_context = 512\ntemperature = 0.0\n"
+         abilities = {abilities}\n[model]\nfile = \"model.gguf\"\n{hash}\nmax_context = 512\ntemperature = 0.0\n"
     );
     std::fs::write(beside.join(catalog::CARD_NAME), card).unwrap();
     beside.join(catalog::CARD_NAME)
@@ -147,8 +146,10 @@ fn writer(folder: &Path, id: &str, abilities: &str) -> PathBuf {
 #[tokio::test(flavor = "multi_thread")]
 async fn long_answers_go_to_an_aggregator_or_to_the_one_nearest_to_all() {
     let folder = tempfile::tempdir().unwrap();
-    let two = ["one", "two"].map(|id| writer(folder.path(), id, "[\"chat\"]"));
-    let aggregator = writer(folder.path(), "editor", "[\"aggregator\"]");
+    // The planner's long lines are no values, as other models' texts.
+    let two = ["one", "two"].map(|id| writer(folder.path(), "planner", id, "[\"chat\"]"));
+    // Whatever it says: it says something, and repeats no quotation.
+    let aggregator = writer(folder.path(), "geography", "editor", "[\"aggregator\"]");
     let prompt =
         "Split this prompt into its tasks: what is the capital of France, then what is the sum of 17 and 26";
     let whole = || Question { whole: true, ..asking(2, prompt) };

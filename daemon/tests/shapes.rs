@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 use polymath::inference::{Config, Generation, Request, ScoreRequest, Worker};
+use polymath_swarm::ledger::Priority;
 use polymath_swarm::sampling::Settings;
 use polymath_swarm::task::{FinishReason, Message, TaskEvent, TokenLogprobs};
 use std::path::{Path, PathBuf};
@@ -77,6 +78,7 @@ async fn works(name: &str, architecture: &str, quantisation: &str, prompt_starts
         top_logprobs: 5,
         grammar: None,
         nonce: None,
+        priority: Priority::default(),
     };
     let answer = read(worker.generate(request.clone()).unwrap()).await;
     assert!(!answer.ids.is_empty(), "the random model ends at once: choose another seed");

@@ -5,7 +5,7 @@ use crate::builder::Builder;
 use crate::chat::{self, ChatCompletion, ChatCompletionChunk, ChatCompletionRequest};
 use crate::connection::Connection;
 use crate::error::Error;
-use crate::node::{Expert, Health, Peer, Standing};
+use crate::node::{Audit, Expert, Health, Ledger, Peer, Reputation, Standing};
 use crate::question::Ask;
 use crate::retry::{RetryBudget, retried};
 use crate::stream::{ChatCompletionStream, EventStream, Items, begun};
@@ -172,6 +172,42 @@ impl PolymathClient {
             }
         };
         retried(&self.budget, self.timeout, experts).await
+    }
+
+    /// What the node thinks of other nodes' experts.
+    pub async fn reputation(&self) -> Result<Vec<Reputation>, Error> {
+        let reputation = || async {
+            match &self.transport {
+                Transport::Rest(rest) => rest.reputation().await,
+                Transport::Grpc(connection) => grpc::reputation(connection).await,
+                Transport::WebSocket(_) => Err(questions_only("reputation")),
+            }
+        };
+        retried(&self.budget, self.timeout, reputation).await
+    }
+
+    /// The latest audits of other nodes' experts, latest first; at most `most`.
+    pub async fn audits(&self, most: u32) -> Result<Vec<Audit>, Error> {
+        let audits = || async {
+            match &self.transport {
+                Transport::Rest(rest) => rest.audits(most).await,
+                Transport::Grpc(connection) => grpc::audits(connection, most).await,
+                Transport::WebSocket(_) => Err(questions_only("the list of audits")),
+            }
+        };
+        retried(&self.budget, self.timeout, audits).await
+    }
+
+    /// What the node and others have delivered to each other, with the latest receipts; at most `most`.
+    pub async fn ledger(&self, most: u32) -> Result<Ledger, Error> {
+        let ledger = || async {
+            match &self.transport {
+                Transport::Rest(rest) => rest.ledger(most).await,
+                Transport::Grpc(connection) => grpc::ledger(connection, most).await,
+                Transport::WebSocket(_) => Err(questions_only("the ledger")),
+            }
+        };
+        retried(&self.budget, self.timeout, ledger).await
     }
 
     /// The node's state.

@@ -161,6 +161,13 @@ impl Connection {
         Ok(reply.map_err(|s| refused(&s))?.into_inner().reputations)
     }
 
+    /// What the node and others have delivered to each other: every account, and at most `most` receipts below number `before`, 0 being
+    /// the latest.
+    pub async fn ledger(&self, before: u64, most: u32) -> Result<wire::GetLedgerReply, Error> {
+        let reply = self.node().await?.get_ledger(wire::GetLedgerRequest { before, most }).await;
+        Ok(reply.map_err(|s| refused(&s))?.into_inner())
+    }
+
     /// Vouches for a node, or no more. For the node's owner: over the Unix socket alone.
     pub async fn endorse(&self, node: &str, revoke: bool) -> Result<wire::EndorseReply, Error> {
         let mut control = ControlClient::with_interceptor(self.channel().await?, self.key.clone());

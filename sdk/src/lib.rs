@@ -72,7 +72,10 @@ pub use chat::{
 pub use client::PolymathClient;
 pub use connection::Connection;
 pub use error::Error;
-pub use node::{Expert, Health, Peer, Standing};
+pub use node::{
+    Account, Audit, Expert, Health, Honesty, Ledger, Peer, Quality, Receipt, Reliability, Reputation,
+    Standing,
+};
 pub use question::{Ask, Message, Model};
 pub use retry::RetryBudget;
 pub use stream::{ChatCompletionStream, EventStream};

@@ -90,3 +90,152 @@ pub struct Expert {
     /// Until when its status holds, in milliseconds since 1970.
     pub expires_ms: u64,
 }
+
+/// What a node thinks of another's expert. Weights of experiences fade with a half-life of two weeks.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Reputation {
+    /// Its card's id, if the node knows it now.
+    pub expert: Option<String>,
+    /// Its node, as a DID.
+    pub node: String,
+    /// The same as a peer id.
+    pub peer_id: String,
+    /// SHA-256 of the model file that it claims, in hexadecimal.
+    pub model_sha256: String,
+    /// `unknown`, `known`, `verified` or `trusted`.
+    pub tier: String,
+    /// 0 to 1, as routing has it.
+    pub trust: f32,
+    /// Whether it finishes what it takes on, as fast as it says.
+    pub reliability: Reliability,
+    /// Whether it runs the model that it claims.
+    pub honesty: Honesty,
+    /// Whether its answers are good.
+    pub quality: Quality,
+    /// Whether the node's owner vouches for its node.
+    pub endorsed: bool,
+    /// Its node's share of the trust that starts from those that the owner vouches for; 0 to 1.
+    pub recommended: f64,
+    /// Whether its own signatures prove that it has cheated somebody.
+    pub proven: bool,
+}
+
+/// Weights of what was seen of an expert's conduct.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Reliability {
+    /// Tasks finished.
+    pub finished: f64,
+    /// Tasks that broke off.
+    pub failed: f64,
+    /// Answers about as fast as promised.
+    pub fast: f64,
+    /// Answers much slower.
+    pub slow: f64,
+}
+
+/// What audits say of an expert.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Honesty {
+    /// How many there were.
+    pub audits: u32,
+    /// Evidence against it; 1 is none.
+    pub evidence: f64,
+    /// `pass`, `fail` or `inconclusive`.
+    pub finding: String,
+}
+
+/// Weights of verdicts and cross-checks.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Quality {
+    /// Good answers.
+    pub good: f32,
+    /// Bad ones.
+    pub bad: f32,
+}
+
+/// An audit of an answer: whether another node's expert ran the model that it claims.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Audit {
+    /// Counts from 1.
+    pub number: u64,
+    /// Milliseconds since 1970.
+    pub at_ms: u64,
+    /// The expert's card's id.
+    pub expert: String,
+    /// Its node, as a DID.
+    pub node: String,
+    /// SHA-256 of the model file that it claims, in hexadecimal.
+    pub model_sha256: String,
+    /// `honest`, `doubtful`, `alarm`, `withheld` or `contradiction`.
+    pub outcome: String,
+    /// Mean divergence, in nats a token, where something could be compared.
+    pub divergence: Option<f64>,
+    /// Evidence against the expert after it; 1 is none.
+    pub evidence: f64,
+    /// What all audits come to after it: `pass`, `fail` or `inconclusive`.
+    pub finding: String,
+}
+
+/// What a node and others have delivered to each other.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Ledger {
+    /// The node, as a DID.
+    pub own: String,
+    /// With every other node, those that owe most first.
+    pub accounts: Vec<Account>,
+    /// The latest receipts, latest first.
+    #[serde(alias = "data")]
+    pub receipts: Vec<Receipt>,
+}
+
+/// What a node and another have delivered to each other. Amounts in millionths of a credit.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Account {
+    /// The other, as a DID.
+    pub node: String,
+    /// The same as a peer id.
+    pub peer_id: String,
+    /// `unknown`, `known`, `verified` or `trusted`.
+    pub tier: String,
+    /// What it may owe.
+    pub credit_micro: u64,
+    /// Tokens delivered to it, as both say.
+    pub given_tokens: u64,
+    /// Tokens that it delivered, as both say.
+    pub taken_tokens: u64,
+    /// What it owes, as both say; negative if it is owed.
+    pub balance_micro: i64,
+    /// What the two do not agree on.
+    pub disputed_micro: u64,
+    /// Tasks that both have spoken on.
+    pub receipts: u64,
+}
+
+/// One finished task between two nodes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Receipt {
+    /// Counts from 1.
+    pub number: u64,
+    /// By which both nodes know it, in hexadecimal.
+    pub id: String,
+    /// `given` or `taken`.
+    pub side: String,
+    /// `open`, `settled` or `disputed`.
+    pub state: String,
+    /// The other, as a DID.
+    pub node: String,
+    /// Generated tokens.
+    pub tokens: u32,
+    /// The price of one, in millionths of a credit.
+    pub price_micro: u64,
+    /// When it was finished; milliseconds since 1970.
+    pub at_ms: u64,
+}

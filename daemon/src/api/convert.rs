@@ -2,13 +2,15 @@
 
 use super::table::Fault;
 use crate::coordinator::{
-    self, Answer, Candidate, Consensus, Event, Judged, KnownReputation, Planned, Question, Target,
-    TaskResult, TaskStatus,
+    self, Answer, Candidate, Consensus, Event, Judged, KnownAccount, KnownReputation, Planned, Question,
+    Target, TaskResult, TaskStatus,
 };
 use crate::network::{self, PeerInfo};
 use crate::store::{AuditRecord, SignedRecord};
 use polymath_proto::v1;
 use polymath_swarm::capability::Advert;
+use polymath_swarm::identity::{PeerKey, hex};
+use polymath_swarm::ledger::{Entry, State};
 use polymath_swarm::score::Filter;
 use polymath_swarm::task::{FinishReason, Message, TokenLogprobs};
 use polymath_swarm::trust::Tier;
@@ -298,5 +300,53 @@ pub(super) fn audit(number: u64, record: AuditRecord) -> v1::Audit {
             let SignedRecord { task_id, run_id, transcript, evidence, signature, .. } = signed;
             v1::SignedTask { task_id, run_id, transcript, evidence, signature, opened, opened_signature }
         }),
+    }
+}
+
+/// An account, with what follows from it.
+pub(super) fn account(known: &KnownAccount) -> v1::Account {
+    let KnownAccount { peer, account, tier, limit_micro } = known;
+    v1::Account {
+        node: peer.to_did(),
+        peer_id: network::peer_id_text(*peer),
+        tier: tier.name().to_owned(),
+        credit_micro: *limit_micro,
+        given_tokens: account.given_tokens,
+        given_micro: account.given_micro,
+        taken_tokens: account.taken_tokens,
+        taken_micro: account.taken_micro,
+        balance_micro: account.balance_micro(),
+        claimed_micro: account.claimed_micro,
+        owed_micro: account.owed_micro,
+        disputed_micro: account.disputed_micro,
+        receipts: account.receipts,
+    }
+}
+
+/// A task in the ledger of the node `own`.
+pub(super) fn entry(number: u64, entry: &Entry, own: PeerKey) -> v1::LedgerEntry {
+    let of = entry.ours.receipt;
+    let theirs = match entry.state {
+        State::Open => None,
+        State::Settled { countersignature } => Some((of, countersignature)),
+        State::Disputed { theirs } => Some((theirs.receipt, theirs.signature)),
+    };
+    let (other_receipt, other_signature) =
+        theirs.map(|(receipt, signature)| (hex(&receipt.to_bytes()), hex(&signature))).unwrap_or_default();
+    v1::LedgerEntry {
+        number,
+        id: of.id().to_string(),
+        side: if entry.has_given(own) { "given" } else { "taken" }.to_owned(),
+        state: entry.state.name().to_owned(),
+        node: entry.other(own).to_did(),
+        card_sha256: of.card.to_string(),
+        tokens: of.tokens,
+        price_micro: of.price_micro,
+        price_micro_max: of.price_micro_max,
+        at_ms: of.at_ms,
+        receipt: hex(&of.to_bytes()),
+        signature: hex(&entry.ours.signature),
+        other_receipt,
+        other_signature,
     }
 }

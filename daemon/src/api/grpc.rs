@@ -31,6 +31,10 @@ const NODE: &str = "polymath.v1.Node";
 /// Audits listed unless a number is named.
 pub(super) const AUDITS_LISTED: u32 = 100;
 
+/// Receipts listed unless a number is named, and at the most.
+pub(super) const ENTRIES_LISTED: u32 = 100;
+pub(super) const ENTRIES_MAX: u32 = 1_000;
+
 /// How a question's failure is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Errors {
@@ -210,6 +214,24 @@ impl Node for Service {
     ) -> Result<Response<v1::GetReputationReply>, Status> {
         let reputations = self.app.coordinator.reputations().iter().map(convert::reputation).collect();
         Ok(Response::new(v1::GetReputationReply { reputations }))
+    }
+
+    async fn get_ledger(
+        &self,
+        request: Request<v1::GetLedgerRequest>,
+    ) -> Result<Response<v1::GetLedgerReply>, Status> {
+        let v1::GetLedgerRequest { before, most } = request.into_inner();
+        let (before, most) =
+            (if before == 0 { u64::MAX } else { before }, if most == 0 { ENTRIES_LISTED } else { most });
+        let ledger = self.app.coordinator.ledger();
+        let entries = ledger.entries(before, most.min(ENTRIES_MAX) as usize).await;
+        let entries = entries.map_err(|error| Fault::from(&error).status())?;
+        let own = ledger.own();
+        Ok(Response::new(v1::GetLedgerReply {
+            own: own.to_did(),
+            accounts: ledger.accounts().iter().map(convert::account).collect(),
+            entries: entries.iter().map(|(number, entry)| convert::entry(*number, entry, own)).collect(),
+        }))
     }
 
     async fn list_peers(

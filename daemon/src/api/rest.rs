@@ -18,6 +18,7 @@ mod extension;
 mod failure;
 mod feedback;
 mod health;
+mod ledger;
 mod metrics;
 mod model;
 mod observe;
@@ -79,6 +80,7 @@ pub(super) fn router(app: App) -> Router {
         .route("/v1/swarm/events", get(swarm::events))
         .route("/v1/swarm/audits", get(audits::audits))
         .route("/v1/swarm/reputation", get(reputation::reputation))
+        .route("/v1/swarm/ledger", get(ledger::ledger))
         .fallback(failure::not_found)
         .method_not_allowed_fallback(failure::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

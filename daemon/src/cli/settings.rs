@@ -94,6 +94,7 @@ fn object(config: &Config) -> Value {
             "filter": config.ask.filter,
         },
         "audit": { "rate": config.ask.audit.rate, "others": config.ask.audit.others },
+        "ledger": { "credit_micro": config.ledger.credit_micro },
     });
     if let (Some(sections), false) = (sections.as_object_mut(), config.experts.is_empty()) {
         sections.insert("expert".into(), config.experts.iter().map(expert).collect());
@@ -137,6 +138,7 @@ fn expert(expert: &ExpertConfig) -> Value {
         ("threads", Some(json!(expert.threads))),
         ("gpu_layers", Some(json!(expert.gpu_layers))),
         ("tokens_per_second", Some(json!(expert.tokens_per_second))),
+        ("price_micro", Some(json!(expert.price_micro))),
     ];
     said.into_iter()
         .filter_map(|(key, value)| Some((key.to_owned(), value?)))

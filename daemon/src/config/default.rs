@@ -108,6 +108,12 @@ pub(super) fn resolve(
                 cards: assets.map(Assets::experts_dir),
             },
         },
+        ledger: coordinator::LedgerConfig {
+            credit_micro: file
+                .ledger
+                .credit_micro
+                .unwrap_or(coordinator::LedgerConfig::default().credit_micro),
+        },
         api: ApiConfig {
             socket,
             rest: serve(file.api.rest_address.as_deref().or(unserved), REST_PORT)?,
@@ -172,6 +178,7 @@ fn expert(section: ExpertSection) -> ExpertConfig {
         threads: section.threads.unwrap_or(0),
         gpu_layers: section.gpu_layers.unwrap_or(0),
         tokens_per_second: section.tokens_per_second.unwrap_or(0),
+        price_micro: section.price_micro.unwrap_or(0),
         source: catalog::Config {
             // A card says how long a context its model was made for; a bare model gets a default.
             max_context: section.max_context.or(section.card.is_none().then_some(CONTEXT_TOKENS)),

@@ -35,6 +35,8 @@ pub struct File {
     pub ask: AskSection,
     /// `[audit]`
     pub audit: AuditSection,
+    /// `[ledger]`
+    pub ledger: LedgerSection,
 }
 
 /// `[node]`
@@ -84,6 +86,8 @@ pub struct ExpertSection {
     pub gpu_layers: Option<u32>,
     /// Tokens a second of each answer, 0 for no limit.
     pub tokens_per_second: Option<u32>,
+    /// What others owe for a generated token, millionths of a credit.
+    pub price_micro: Option<u64>,
 }
 
 /// `[api]`
@@ -162,6 +166,14 @@ pub struct AuditSection {
     pub rate: Option<f64>,
     /// Whether prompts may go to a third node that computes answers again.
     pub others: Option<bool>,
+}
+
+/// `[ledger]`
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct LedgerSection {
+    /// Millionths of a credit that a trusted node may owe.
+    pub credit_micro: Option<u64>,
 }
 
 /// A value, or a list of them.
@@ -292,6 +304,7 @@ impl File {
                 rate: self.audit.rate.or(lower.audit.rate),
                 others: self.audit.others.or(lower.audit.others),
             },
+            ledger: LedgerSection { credit_micro: self.ledger.credit_micro.or(lower.ledger.credit_micro) },
         }
     }
 

@@ -67,6 +67,8 @@ const FILTER: Names = names("ask.filter", "", "");
 const AUDIT_RATE: Names = names("audit.rate", "", "");
 const QUEUE: Names = names("expert.queue", "", "");
 const SLOTS: Names = names("expert.slots", "", "--slots");
+const PRICE: Names = names("expert.price_micro", "", "");
+const CREDIT: Names = names("ledger.credit_micro", "", "");
 const SPEED: Names = names("expert.tokens_per_second", "", "");
 const THREADS: Names = names("expert.threads", "", "--threads");
 const TEMPERATURE: Names = names("expert.temperature", "", "--temperature");
@@ -200,6 +202,7 @@ impl Layer {
         self.check_range(&DEADLINE, file.ask.deadline_ms, 1, 86_400_000)?;
         self.check_range(&QUESTIONS, file.ask.questions, 1, crate::coordinator::QUESTIONS_MAX)?;
         self.check_range(&AUDIT_RATE, file.audit.rate, 0.0, 1.0)?;
+        self.check_range(&CREDIT, file.ledger.credit_micro, 0, i64::MAX as u64)?;
         let filter = file.ask.filter.check();
         filter.map_err(|(field, takes)| self.invalid(&FILTER, format!("{field}: write {takes}")))?;
         file.expert.iter().flat_map(|l| &l.0).try_for_each(|expert| self.check_expert(expert))
@@ -222,6 +225,7 @@ impl Layer {
             return Err(self.invalid(&BACKEND, reason));
         }
         self.check_range(&SPEED, expert.tokens_per_second, 0, crate::inference::TOKENS_PER_SECOND_MAX)?;
+        self.check_range(&PRICE, expert.price_micro, 0, polymath_swarm::ledger::PRICE_MICRO_MAX)?;
         self.check_range(&SLOTS, expert.slots, 1, crate::inference::SLOTS_MAX)?;
         self.check_range(&QUEUE, expert.queue, 0, crate::inference::QUEUE_MAX)?;
         self.check_range(&THREADS, expert.threads, 0, crate::inference::THREADS_MAX)?;

@@ -187,7 +187,7 @@ fn the_example_file_is_valid_and_leaves_no_key_out() {
     let loaded = load(&places, file::File::default(), &FixedEnvironment::new(&[HOME])).unwrap();
     assert_eq!(loaded.config.experts.len(), 2);
     // serde lists a section's keys when it meets one that it does not know.
-    for section in ["node", "expert", "api", "network", "embedding", "ask", "ask.filter", "audit"] {
+    for section in ["node", "expert", "api", "network", "embedding", "ask", "ask.filter", "audit", "ledger"] {
         let error =
             file::parse(&format!("[{section}]\nquantum_flux_capacity = 1"), Path::new("x")).unwrap_err();
         let Error::UnknownKey { hint, .. } = error else { panic!("{error}") };
@@ -262,6 +262,7 @@ fn assets_are_found_beside_and_above_the_program() {
 #[test]
 fn threads_fit_the_model() {
     let expert = |threads| ExpertConfig {
+        price_micro: 0,
         source: catalog::Config::default(),
         slots: 1,
         queue: 1,

@@ -2,7 +2,8 @@
 
 use super::audits::Finished;
 use super::reputation::{Reputations, Speed};
-use super::{Candidate, Inner};
+use super::{Candidate, Inner, Ledger};
+use crate::network::task::Delivery;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use polymath_swarm::capability::Advert;
@@ -26,9 +27,10 @@ pub(super) async fn open(
     if peer == inner.network.peer() {
         return Ok(inner.host.accept_own(offer).await?.events);
     }
-    let watch = Watch::of(inner, candidate, offer.clone());
+    let mut watch = Watch::of(inner, candidate, offer.clone());
     let opened = inner.network.open_task(peer, offer).await;
     let remote = opened.inspect_err(|error| watch.failed(error))?;
+    watch.price_micro = remote.price_micro();
     Ok(futures::stream::unfold((remote, watch), |(mut remote, mut watch)| async move {
         let event = remote.next().await?;
         watch.saw(&event);
@@ -40,12 +42,14 @@ pub(super) async fn open(
 /// What is seen of a task that another node's expert does.
 struct Watch {
     reputations: Arc<Reputations>,
+    ledger: Ledger,
     tracker: TaskTracker,
     stop: CancellationToken,
     advert: Arc<Advert>,
     offer: Offer,
     offered: Instant,
     accepted: bool,
+    price_micro: u64,
     ids: Vec<u32>,
     text: String,
     speed: Speed,
@@ -55,12 +59,14 @@ impl Watch {
     fn of(inner: &Inner, candidate: &Candidate, offer: Offer) -> Self {
         Self {
             reputations: inner.reputations.clone(),
+            ledger: inner.ledger.clone(),
             tracker: inner.tracker.clone(),
             stop: inner.stop.clone(),
             advert: candidate.advert.clone(),
             offer,
             offered: Instant::now(),
             accepted: false,
+            price_micro: 0,
             ids: Vec::new(),
             text: String::new(),
             speed: Speed::default(),
@@ -75,7 +81,17 @@ impl Watch {
                 self.ids.extend(ids);
                 self.text.push_str(text);
             }
-            Ok(done @ TaskEvent::Done { .. }) => {
+            Ok(done @ TaskEvent::Done { completion_tokens, .. }) => {
+                self.ledger.owe(
+                    self.advert.peer,
+                    Delivery {
+                        task_id: self.offer.task_id,
+                        card: self.offer.card,
+                        tokens: *completion_tokens,
+                        price_micro: self.price_micro,
+                        price_micro_max: self.offer.price_micro_max,
+                    },
+                );
                 let (tokens, seconds) = self.speed.of_rest();
                 self.reputations.finished(&self.advert, tokens, seconds);
                 self.audit(done);

@@ -3,15 +3,16 @@
 
 mod openings;
 
-use super::{audits, pace};
+use super::{Ledger, audits, pace};
 use crate::inference::{self, Worker};
-use crate::network::audit;
-use crate::network::task::{Job, Service};
+use crate::network::task::{Delivery, Job, Service};
+use crate::network::{audit, receipts};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use openings::Openings;
 use polymath_swarm::audit::{Computed, Evidence, Replay};
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
+use polymath_swarm::ledger::{Priority, Settlement, Version};
 use polymath_swarm::task::{Commitment, Offer, TaskError, TaskEvent};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -45,16 +46,23 @@ pub struct Host {
     experts: Arc<RwLock<HashMap<Sha256Hash, Hosted>>>,
     openings: Arc<Openings>,
     replays: Arc<Semaphore>,
+    /// Who works for nothing keeps none.
+    ledger: Option<Ledger>,
 }
 
 impl Default for Host {
     fn default() -> Self {
         let replays = Arc::new(Semaphore::new(REPLAYS_MAX));
-        Self { experts: Arc::default(), openings: Arc::default(), replays }
+        Self { experts: Arc::default(), openings: Arc::default(), replays, ledger: None }
     }
 }
 
 impl Host {
+    /// A host that keeps account of what it does for others.
+    pub fn keeping(ledger: Ledger) -> Self {
+        Self { ledger: Some(ledger), ..Self::default() }
+    }
+
     /// Adds or replaces an expert.
     pub fn insert(&self, card: Sha256Hash, hosted: Hosted) {
         self.experts.write().unwrap_or_else(PoisonError::into_inner).insert(card, hosted);
@@ -90,10 +98,10 @@ impl Host {
 
     /// Takes on a task of this node itself, which nobody will audit.
     pub(super) async fn accept_own(&self, offer: Offer) -> Result<Job, TaskError> {
-        self.take_on(offer, None).await
+        self.take_on(offer, (None, Priority::Owner)).await
     }
 
-    async fn take_on(&self, offer: Offer, nonce: Option<[u8; 16]>) -> Result<Job, TaskError> {
+    async fn take_on(&self, offer: Offer, how: (Option<[u8; 16]>, Priority)) -> Result<Job, TaskError> {
         let hosted = self.get(offer.card).ok_or_else(|| TaskError::Refused {
             code: "unknown_expert".to_owned(),
             message: "no expert with this card runs here".to_owned(),
@@ -105,25 +113,54 @@ impl Host {
             });
         }
         let model = hosted.worker.facts().sha256;
-        let request = request_of(&hosted.worker, offer, nonce).await.map_err(to_task_error)?;
+        let request = request_of(&hosted.worker, offer, how).await.map_err(to_task_error)?;
         let generation = hosted.worker.generate(request).map_err(to_task_error)?;
         Ok(Job { model, price_micro: hosted.price_micro, events: events_of(generation) })
     }
 }
 
 impl Service for Host {
-    fn accept(&self, _peer: PeerKey, offer: Offer) -> BoxFuture<'_, Result<Job, TaskError>> {
+    fn accept(&self, peer: PeerKey, offer: Offer) -> BoxFuture<'_, Result<Job, TaskError>> {
         Box::pin(async move {
             if !self.openings.has_room() {
                 return Err(TaskError::Busy { retry_after_ms: OPENINGS_RETRY_MS });
             }
+            let mut priority = Priority::default();
+            if let Some(ledger) = &self.ledger {
+                let price_micro = self.get(offer.card).map_or(0, |hosted| hosted.price_micro);
+                let cost_micro = price_micro.saturating_mul(offer.max_tokens.into());
+                ledger.admit(peer, offer.task_id, cost_micro).await?;
+                priority = ledger.priority_of(peer);
+            }
             let nonce = offer.task_id;
-            self.take_on(offer, Some(nonce)).await
+            self.take_on(offer, (Some(nonce), priority)).await
         })
     }
 
     fn committed(&self, peer: PeerKey, commitment: Commitment, evidence: Evidence) {
         self.openings.keep(peer, commitment, evidence);
+    }
+
+    fn delivered(&self, peer: PeerKey, delivery: Delivery) {
+        if let Some(ledger) = &self.ledger {
+            ledger.gave(peer, delivery);
+        }
+    }
+}
+
+impl receipts::Service for Host {
+    fn settle(
+        &self,
+        peer: PeerKey,
+        versions: Vec<Version>,
+    ) -> BoxFuture<'_, Result<Vec<Settlement>, TaskError>> {
+        match &self.ledger {
+            Some(ledger) => ledger.settle(peer, versions),
+            None => {
+                let none = Settlement::Refused("this node keeps no ledger".to_owned());
+                Box::pin(async move { Ok(vec![none; versions.len()]) })
+            }
+        }
     }
 }
 
@@ -156,7 +193,7 @@ impl audit::Service for Host {
 async fn request_of(
     worker: &Worker,
     offer: Offer,
-    nonce: Option<[u8; 16]>,
+    (nonce, priority): (Option<[u8; 16]>, Priority),
 ) -> Result<inference::Request, inference::Error> {
     let deadline = tokio::time::Instant::now() + Duration::from_millis(u64::from(offer.deadline_ms));
     let grammar = match offer.grammar {
@@ -173,6 +210,7 @@ async fn request_of(
         top_logprobs: offer.top_logprobs,
         grammar,
         nonce,
+        priority,
     })
 }
 

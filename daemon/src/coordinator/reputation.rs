@@ -8,7 +8,7 @@ use crate::store::{Error as StoreError, ExpertKey, Store};
 use lru::LruCache;
 use polymath_swarm::audit::Standing;
 use polymath_swarm::capability::Advert;
-use polymath_swarm::identity::PeerKey;
+use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use polymath_swarm::score::Outcomes;
 use polymath_swarm::task::TaskError;
 use polymath_swarm::trust::{Book, Conduct, Tier, Words, eigentrust};
@@ -160,6 +160,14 @@ impl Reputations {
             (tier, trust) = (Tier::Unknown, 0.0);
         }
         Reputation { expert, conduct, audits, is_endorsed, recommended, is_proven, tier, trust }
+    }
+
+    /// How well a node is known, by its best expert; a node without experts by the owner's word and by what others say of it.
+    pub(super) fn tier_of(&self, peer: PeerKey) -> Tier {
+        let seen: Vec<ExpertKey> =
+            self.conducts().iter().map(|(expert, _)| *expert).filter(|(node, _)| *node == peer).collect();
+        let none = std::iter::once((peer, Sha256Hash::default()));
+        seen.into_iter().chain(none).map(|expert| self.of(expert).tier).max().unwrap_or(Tier::Unknown)
     }
 
     /// What is thought of every expert that this node has to do with, `known` being those of the directory.

@@ -158,15 +158,19 @@ impl<'m> Engine<'m> {
 
     fn enqueue(&mut self, work: Work) {
         let free = self.slots.iter().filter(|slot| slot.task.is_none()).count();
-        let ahead = (self.queue.len() + 1).saturating_sub(free) as u32;
+        let turn = slot::turn_of(&work, Instant::now());
+        let place = self.queue.partition_point(|task| task.turn <= turn);
+        let ahead = (place + 1).saturating_sub(free) as u32;
         let prompt = self.prompter.prompt(work.messages()).map(|(_, tokens)| tokens);
         let bounds = Bounds {
             context_tokens: self.context_tokens,
             vocab: self.prompter.vocab(),
             tokens_per_second: self.tokens_per_second,
         };
-        let started = Task::start(work, prompt, bounds, ahead);
-        self.queue.extend(started);
+        if let Some(task) = Task::start(work, prompt, bounds, ahead) {
+            // After all whose turn is not later.
+            self.queue.insert(place, task);
+        }
     }
 
     /// Ends what nobody reads any more and what is too late.

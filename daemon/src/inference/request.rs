@@ -1,6 +1,7 @@
 //! What may be asked of a worker, and the bounds of it.
 
 use super::{Error, Grammar};
+use polymath_swarm::ledger::Priority;
 use polymath_swarm::sampling::{Sampler, Settings};
 use polymath_swarm::task::{
     MESSAGES_MAX, Message, OFFER_TEXT_BYTES_MAX, STOP_MAX, TOP_LOGPROBS_MAX, TokenLogprobs,
@@ -33,6 +34,8 @@ pub struct Request {
     pub grammar: Option<Box<Grammar>>,
     /// Draws the places of prompt and answer whose log-probabilities are noted for an audit; `None` notes nothing.
     pub nonce: Option<[u8; 16]>,
+    /// Who comes first where several wait.
+    pub priority: Priority,
 }
 
 impl Request {
@@ -48,6 +51,7 @@ impl Request {
             top_logprobs: 0,
             grammar: None,
             nonce: None,
+            priority: Priority::Owner,
         }
     }
 

@@ -5,17 +5,13 @@
 
 mod wire;
 
-use super::exchange::{invalid, read};
+use super::codec;
 use futures::future::BoxFuture;
-use futures::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use libp2p::StreamProtocol;
-use libp2p::request_response::{self, ProtocolSupport};
 use polymath_proto::v1::{AuditRequest, AuditResponse};
 use polymath_swarm::audit::{Computed, Evidence, Replay};
 use polymath_swarm::identity::PeerKey;
 use polymath_swarm::task::{Commitment, TaskError};
-use prost::Message as _;
-use std::io;
 use std::time::Duration;
 
 pub(super) use wire::{decode_request, encode_reply, encode_request, opening_of, replayed_of};
@@ -24,8 +20,6 @@ pub(super) use wire::{decode_request, encode_reply, encode_request, opening_of, 
 pub(super) const PROTOCOL: StreamProtocol = StreamProtocol::new("/polymath/audit/1");
 /// How long an exchange may take: one prefill of a long conversation on a slow machine.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// Exchanges at once on one connection.
-const STREAMS_MAX: usize = 8;
 /// Bytes of a request: 256 KiB of text and 16,384 tokens.
 const REQUEST_BYTES_MAX: usize = 364 * 1024;
 /// Bytes of a response: 273 positions of twenty alternatives.
@@ -61,71 +55,9 @@ pub(super) enum Reply {
     Declined(TaskError),
 }
 
-pub(super) type Behaviour = request_response::Behaviour<Codec>;
-pub(super) type Event = request_response::Event<AuditRequest, AuditResponse>;
-pub(super) type Channel = request_response::ResponseChannel<AuditResponse>;
+pub(super) type Behaviour = codec::Behaviour<AuditRequest, AuditResponse>;
 
 /// Makes the protocol's behaviour.
 pub(super) fn behaviour() -> Behaviour {
-    let config = request_response::Config::default()
-        .with_request_timeout(TIMEOUT)
-        .with_max_concurrent_streams(STREAMS_MAX);
-    Behaviour::with_codec(Codec, [(PROTOCOL, ProtocolSupport::Full)], config)
-}
-
-/// Reads and writes the two messages, never more than their limits.
-#[derive(Clone, Debug)]
-pub(super) struct Codec;
-
-impl request_response::Codec for Codec {
-    type Protocol = StreamProtocol;
-    type Request = AuditRequest;
-    type Response = AuditResponse;
-
-    async fn read_request<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<AuditRequest>
-    where
-        T: AsyncRead + Unpin + Send,
-    {
-        message(&read(io, REQUEST_BYTES_MAX).await?, REQUEST_BYTES_MAX)
-    }
-
-    async fn read_response<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<AuditResponse>
-    where
-        T: AsyncRead + Unpin + Send,
-    {
-        message(&read(io, RESPONSE_BYTES_MAX).await?, RESPONSE_BYTES_MAX)
-    }
-
-    async fn write_request<T>(
-        &mut self,
-        _: &StreamProtocol,
-        io: &mut T,
-        request: AuditRequest,
-    ) -> io::Result<()>
-    where
-        T: AsyncWrite + Unpin + Send,
-    {
-        io.write_all(&request.encode_to_vec()).await?;
-        io.close().await
-    }
-
-    async fn write_response<T>(
-        &mut self,
-        _: &StreamProtocol,
-        io: &mut T,
-        response: AuditResponse,
-    ) -> io::Result<()>
-    where
-        T: AsyncWrite + Unpin + Send,
-    {
-        io.write_all(&response.encode_to_vec()).await?;
-        io.close().await
-    }
-}
-
-fn message<M: prost::Message + Default>(bytes: &[u8], bytes_max: usize) -> io::Result<M> {
-    if bytes.len() > bytes_max {
-        return Err(invalid("longer than it may be"));
-    }
-    M::decode(bytes).map_err(invalid)
+    codec::behaviour(PROTOCOL, (REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX), TIMEOUT)
 }

@@ -7,7 +7,7 @@ use super::attested::ATTESTATION_BYTES_MAX;
 use super::store::{ProviderStore, RECORD_LIFETIME};
 use super::wire::GOSSIP_BYTES_MAX;
 use super::{Config, Error, Identity};
-use super::{audit, exchange, gate, streams};
+use super::{audit, exchange, gate, receipts, streams};
 use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::gossipsub::{self, IdentTopic, MessageAuthenticity, MessageId, ValidationMode};
 use libp2p::identity::Keypair;
@@ -69,6 +69,7 @@ pub(super) struct Behaviour {
     pub(super) limits: connection_limits::Behaviour,
     pub(super) exchange: exchange::Behaviour,
     pub(super) audits: audit::Behaviour,
+    pub(super) receipts: receipts::Behaviour,
     pub(super) tasks: streams::Behaviour,
     pub(super) gossip: Gossip,
     pub(super) identify: identify::Behaviour,
@@ -181,6 +182,7 @@ fn behaviour(
         limits: connection_limits::Behaviour::new(limits(config)),
         exchange: exchange::behaviour(),
         audits: audit::behaviour(),
+        receipts: receipts::behaviour(),
         tasks,
         gossip: gossip(names)?,
         identify: identify::Behaviour::new(identify),

@@ -8,12 +8,12 @@
 //!
 //! Every reaction is short and awaits nothing: verification runs in tasks of its own and comes back as an
 //! event, replies go through oneshot channels, task streams are served elsewhere. The reactions are grouped
-//! by what they are about: [`attested`], [`audits`], [`commands`], [`connections`], [`discovery`], [`fetches`], [`gossip`], [`lookups`],
-//! [`own`]. The loop ends when it is told to or when the last handle is dropped; either way it says goodbye
+//! by what they are about: [`attested`], [`commands`], [`connections`], [`discovery`], [`fetches`], [`gossip`], [`lookups`],
+//! [`own`], [`served`]. The loop ends when it is told to or when the last handle is dropped; either way it says goodbye
 //! for its experts first.
 
 mod attested;
-mod audits;
+mod calls;
 mod commands;
 mod connections;
 mod discovery;
@@ -21,12 +21,13 @@ mod fetches;
 mod gossip;
 mod lookups;
 mod own;
+mod served;
 
 pub(super) use commands::Command;
 pub(super) use own::Announcement;
+pub(super) use served::Services;
 
 use super::addresses::{Locality, try_bind};
-use super::audit;
 use super::behaviour::{Behaviour, BehaviourEvent, Names};
 use super::bootstrap::Bootstrap;
 use super::checks::{Checked, Checker};
@@ -34,7 +35,6 @@ use super::directory::Writer;
 use super::peers::Peers;
 use super::{Error, Identity, clock};
 use attested::Attested;
-use audits::Audits;
 use fetches::Fetches;
 use futures::StreamExt as _;
 use libp2p::core::transport::ListenerId;
@@ -86,7 +86,7 @@ pub(super) struct EventLoop {
     fetches: Fetches,
     checks: JoinSet<(PeerId, Checked)>,
     attested: Attested,
-    audits: Audits,
+    services: Services,
     lookups: Lookups,
     routing: discovery::Routing,
     probing: HashSet<PeerId>,
@@ -100,7 +100,7 @@ impl EventLoop {
         directory: Writer,
         bootstrap: Bootstrap,
         surroundings: Surroundings,
-        (service, book): (Arc<dyn audit::Service>, Arc<RwLock<Book>>),
+        (services, book): (Services, Arc<RwLock<Book>>),
     ) -> Self {
         Self {
             swarm,
@@ -114,7 +114,7 @@ impl EventLoop {
             fetches: Fetches::default(),
             checks: JoinSet::new(),
             attested: Attested::new(book),
-            audits: Audits::new(service),
+            services,
             lookups: Lookups::default(),
             routing: discovery::Routing::default(),
             probing: HashSet::new(),
@@ -169,7 +169,8 @@ impl EventLoop {
                     Some(command) => self.on_command(command),
                 },
                 Some(checked) = self.checks.join_next() => self.on_checked(checked),
-                Some(served) = self.audits.served.join_next() => self.on_audit_served(served),
+                served = self.services.audited.next() => self.on_audit_served(served),
+                served = self.services.settled.next() => self.on_settlement_served(served),
                 _ = tick.tick() => self.on_tick(),
             }
         };
@@ -206,6 +207,7 @@ impl EventLoop {
         match event {
             BehaviourEvent::Exchange(event) => self.on_exchange(event),
             BehaviourEvent::Audits(event) => self.on_audit(event),
+            BehaviourEvent::Receipts(event) => self.on_receipts(event),
             BehaviourEvent::Gossip(event) => self.on_gossip(event),
             BehaviourEvent::Identify(event) => self.on_identify(event),
             BehaviourEvent::Ping(event) => self.on_ping(event),

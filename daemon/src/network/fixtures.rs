@@ -1,9 +1,9 @@
 //! What the tests of this module are made of: cards, statuses, a claim check and a task service that are
 //! plainly fake, and real nodes on loopback.
 
-use super::audit;
-use super::task::{Job, Service};
+use super::task::{Delivery, Job, Service};
 use super::{ClaimCheck, Config, Identity, Network, SlotUse};
+use super::{audit, receipts};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use polymath_swarm::audit::{Computed, Evidence, Replay, Reported};
@@ -11,6 +11,7 @@ use polymath_swarm::capability::{Card, ExpertKind, ModelFacts, Status};
 use polymath_swarm::cells::Codebook;
 use polymath_swarm::embedding::{Embedding, SpaceId};
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
+use polymath_swarm::ledger::{Settlement, Version};
 use polymath_swarm::task::{Commitment, Offer, TaskError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -104,6 +105,19 @@ impl Service for BusyService {
     }
 
     fn committed(&self, _: PeerKey, _: Commitment, _: Evidence) {}
+
+    fn delivered(&self, _: PeerKey, _: Delivery) {}
+}
+
+impl receipts::Service for BusyService {
+    fn settle(
+        &self,
+        _: PeerKey,
+        receipts: Vec<Version>,
+    ) -> BoxFuture<'_, Result<Vec<Settlement>, TaskError>> {
+        let signed = receipts.iter().map(|version| Settlement::Countersigned(version.signature)).collect();
+        async { Ok(signed) }.boxed()
+    }
 }
 
 impl audit::Service for BusyService {
@@ -151,7 +165,7 @@ impl Node {
     }
 
     pub(super) async fn announce(&self, id: &str, axis: usize) -> Sha256Hash {
-        self.network.announce(card(id, axis), self.slots.subscribe(), || 10.0).await.unwrap()
+        self.network.announce(card(id, axis), 0, self.slots.subscribe(), || 10.0).await.unwrap()
     }
 
     pub(super) fn set_free(&self, free: u32) {

@@ -65,6 +65,24 @@ pub trait Service: Send + Sync + 'static {
     /// Keeps what a task of `peer` commits to until it may no longer be challenged; called before the asker hears that it
     /// is done.
     fn committed(&self, peer: PeerKey, commitment: Commitment, evidence: Evidence);
+
+    /// Takes note of what `peer` owes for a finished task; called just before it hears that the task is done.
+    fn delivered(&self, peer: PeerKey, delivery: Delivery);
+}
+
+/// A finished task, as it was delivered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// As the asker named it.
+    pub task_id: [u8; 16],
+    /// Hash of the expert's card.
+    pub card: Sha256Hash,
+    /// Generated tokens that were sent.
+    pub tokens: u32,
+    /// The price of one, millionths of a credit.
+    pub price_micro: u64,
+    /// The most that was offered for one.
+    pub price_micro_max: u64,
 }
 
 /// Work that was taken on.

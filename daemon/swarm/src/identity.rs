@@ -52,15 +52,7 @@ impl Sha256Hash {
 
     /// Reads 64 hexadecimal digits.
     pub fn from_hex(text: &str) -> Option<Self> {
-        let text = text.trim();
-        if text.len() != 64 || !text.is_ascii() {
-            return None;
-        }
-        let mut out = [0; 32];
-        for (i, byte) in out.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()?;
-        }
-        Some(Self(out))
+        unhex(text.trim()).map(Self)
     }
 }
 
@@ -81,6 +73,18 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
+/// Reads exactly so many bytes in hexadecimal digits.
+pub fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    if text.len() != 2 * N || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut out = [0; N];
+    for (place, byte) in out.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * place..2 * place + 2)?, 16).ok()?;
+    }
+    Some(out)
+}
+
 /// What a signature is about; part of what is signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Domain {
@@ -94,6 +98,8 @@ pub enum Domain {
     Opening,
     /// A word for another node.
     Endorsement,
+    /// What one node delivered to another.
+    Receipt,
 }
 
 impl Domain {
@@ -104,12 +110,13 @@ impl Domain {
             Self::Transcript => b"polymath/1/transcript\0",
             Self::Opening => b"polymath/1/opening\0",
             Self::Endorsement => b"polymath/1/endorsement\0",
+            Self::Receipt => b"polymath/1/receipt\0",
         }
     }
 }
 
 /// Why an envelope was refused.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum EnvelopeError {
     /// The key is no point of the curve.
     #[error("the public key is not a valid Ed25519 key")]
@@ -199,6 +206,8 @@ mod tests {
     fn hexadecimal_round_trip() {
         let hash = Sha256Hash::of(b"x");
         assert_eq!(Sha256Hash::from_hex(&hash.to_string()), Some(hash));
-        assert_eq!(Sha256Hash::from_hex("zz"), None);
+        for bad in ["zz", "+1", "é", "0", "", &"0".repeat(65)] {
+            assert_eq!(Sha256Hash::from_hex(bad), None, "{bad}");
+        }
     }
 }

@@ -12,6 +12,7 @@ pub mod cells;
 pub mod embedding;
 pub mod evaluation;
 pub mod identity;
+pub mod ledger;
 pub mod plan;
 pub mod private;
 pub mod sampling;

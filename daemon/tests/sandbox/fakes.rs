@@ -7,13 +7,15 @@ use polymath::catalog::{self, Entry};
 use polymath::coordinator::{Host, Hosted, ReEmbedding};
 use polymath::embedding::Encoder;
 use polymath::inference::{self, Worker};
-use polymath::network::task::{Job, Service};
-use polymath::network::{Identity, Network, SlotUse, audit};
+use polymath::network::task::{Delivery, Job, Service};
+use polymath::network::{Identity, Network, SlotUse, audit, receipts};
 use polymath_swarm::audit::{Computed, Evidence, Replay, Reported};
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
+use polymath_swarm::ledger::{Settlement, Version};
 use polymath_swarm::task::{Backing, Commitment, FinishReason, Offer, TaskError, TaskEvent};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -41,6 +43,8 @@ pub(crate) enum Kind {
     Withholds,
     /// It runs the claimed model and opens something else than it committed to.
     Contradicts,
+    /// It says these things, in turn.
+    Says(&'static [String]),
 }
 
 /// How late the slow begin.
@@ -53,6 +57,7 @@ struct FakeExpert {
     host: Host,
     claimed: Sha256Hash,
     kind: Kind,
+    answers: AtomicUsize,
 }
 
 impl Service for FakeExpert {
@@ -63,10 +68,20 @@ impl Service for FakeExpert {
             }
             let job = self.host.accept(peer, offer).await?;
             let (kind, mut said) = (self.kind, 0);
+            let mut words = match kind {
+                Kind::Says(all) => Some(&all[self.answers.fetch_add(1, Ordering::Relaxed) % all.len()]),
+                _ => None,
+            };
             let events = job.events.filter_map(move |event| {
                 let event = match event {
                     Ok(TaskEvent::Tokens { .. }) if kind == Kind::CutsOff && said > 0 => None,
                     Ok(TaskEvent::Tokens { text, .. }) if kind == Kind::TextAlone && text.is_empty() => None,
+                    Ok(TaskEvent::Tokens { sequence, ids, logprobs, .. })
+                        if matches!(kind, Kind::Says(_)) =>
+                    {
+                        let text = words.take().cloned().unwrap_or_default();
+                        Some(Ok(TaskEvent::Tokens { sequence, ids, text, logprobs }))
+                    }
                     Ok(TaskEvent::Tokens { sequence, ids, text, logprobs }) => {
                         said += ids.len();
                         let one = kind == Kind::CutsOff;
@@ -100,6 +115,20 @@ impl Service for FakeExpert {
 
     fn committed(&self, peer: PeerKey, commitment: Commitment, evidence: Evidence) {
         self.host.committed(peer, commitment, evidence);
+    }
+
+    fn delivered(&self, peer: PeerKey, delivery: Delivery) {
+        self.host.delivered(peer, delivery);
+    }
+}
+
+impl receipts::Service for FakeExpert {
+    fn settle(
+        &self,
+        peer: PeerKey,
+        versions: Vec<Version>,
+    ) -> BoxFuture<'_, Result<Vec<Settlement>, TaskError>> {
+        self.host.settle(peer, versions)
     }
 }
 
@@ -170,7 +199,12 @@ pub(crate) async fn start(kind: Kind, encoder: &Encoder, bootstrap: &[String]) -
     let texts = std::iter::once(&arithmetic.description).chain(&arithmetic.exemplars).cloned().collect();
     let embeddings = encoder.embed(texts).await.unwrap().iter().map(|e| e.quantise()).collect();
     let host = Host::default();
-    let service = Arc::new(FakeExpert { host: host.clone(), claimed: claimed.sha256, kind });
+    let service = Arc::new(FakeExpert {
+        host: host.clone(),
+        claimed: claimed.sha256,
+        kind,
+        answers: AtomicUsize::new(0),
+    });
     let network = Network::start(
         sandbox::config(&[], bootstrap, state.path()).network,
         Identity::load_or_create(state.path()).unwrap(),
@@ -183,7 +217,7 @@ pub(crate) async fn start(kind: Kind, encoder: &Encoder, bootstrap: &[String]) -
     .unwrap();
     let card = arithmetic.card(claimed, encoder.space(), embeddings);
     let (slots, announced) = watch::channel(SlotUse { slots: 4, free: 4, queued: 0 });
-    let hash = network.announce(card, announced, || 1_000.0).await.unwrap();
+    let hash = network.announce(card, 0, announced, || 1_000.0).await.unwrap();
     host.insert(hash, Hosted { id: "arithmetic".into(), worker: running, price_micro: 0 });
     Fake { network, kind, _state: state, _slots: slots }
 }

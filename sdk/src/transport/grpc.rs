@@ -6,7 +6,10 @@ use crate::answer::{
 };
 use crate::connection::{Connection, reported};
 use crate::error::Error;
-use crate::node::{Expert, Health, Peer, Standing};
+use crate::node::{
+    Account, Audit, Expert, Health, Honesty, Ledger, Peer, Quality, Receipt, Reliability, Reputation,
+    Standing,
+};
 use crate::question::{Ask, Model};
 use crate::stream::Items;
 use crate::wire;
@@ -40,6 +43,70 @@ pub(crate) async fn peers(connection: &Connection) -> Result<Vec<Peer>, Error> {
 
 pub(crate) async fn experts(connection: &Connection) -> Result<Vec<Expert>, Error> {
     Ok(connection.experts().await?.into_iter().map(expert).collect())
+}
+
+pub(crate) async fn reputation(connection: &Connection) -> Result<Vec<Reputation>, Error> {
+    let none_if_empty = |text: String| (!text.is_empty()).then_some(text);
+    let all = connection.reputation().await?.into_iter().map(|of| Reputation {
+        expert: none_if_empty(of.expert),
+        node: of.node,
+        peer_id: of.peer_id,
+        model_sha256: of.model_sha256,
+        tier: of.tier,
+        trust: of.trust,
+        reliability: Reliability { finished: of.finished, failed: of.failed, fast: of.fast, slow: of.slow },
+        honesty: Honesty { audits: of.audits, evidence: of.evidence, finding: of.finding },
+        quality: Quality { good: of.good, bad: of.bad },
+        endorsed: of.endorsed,
+        recommended: of.recommended,
+        proven: of.proven,
+    });
+    Ok(all.collect())
+}
+
+pub(crate) async fn audits(connection: &Connection, most: u32) -> Result<Vec<Audit>, Error> {
+    let all = connection.audits(most).await?.into_iter().map(|of| Audit {
+        number: of.number,
+        at_ms: of.at_ms,
+        expert: of.expert,
+        node: of.node,
+        model_sha256: of.model_sha256,
+        outcome: of.outcome,
+        divergence: of.divergence,
+        evidence: of.evidence,
+        finding: of.finding,
+    });
+    Ok(all.collect())
+}
+
+pub(crate) async fn ledger(connection: &Connection, most: u32) -> Result<Ledger, Error> {
+    let reply = connection.ledger(0, most).await?;
+    let account = |of: wire::Account| Account {
+        node: of.node,
+        peer_id: of.peer_id,
+        tier: of.tier,
+        credit_micro: of.credit_micro,
+        given_tokens: of.given_tokens,
+        taken_tokens: of.taken_tokens,
+        balance_micro: of.balance_micro,
+        disputed_micro: of.disputed_micro,
+        receipts: of.receipts,
+    };
+    let receipt = |of: wire::LedgerEntry| Receipt {
+        number: of.number,
+        id: of.id,
+        side: of.side,
+        state: of.state,
+        node: of.node,
+        tokens: of.tokens,
+        price_micro: of.price_micro,
+        at_ms: of.at_ms,
+    };
+    Ok(Ledger {
+        own: reply.own,
+        accounts: reply.accounts.into_iter().map(account).collect(),
+        receipts: reply.entries.into_iter().map(receipt).collect(),
+    })
 }
 
 pub(crate) async fn health(connection: &Connection) -> Result<Health, Error> {

@@ -11,7 +11,7 @@ use super::json;
 use crate::answer::{Plan, Timings};
 use crate::chat::{ChatCompletion, ChatCompletionChunk, ChatCompletionRequest};
 use crate::error::Error;
-use crate::node::{Expert, Health, Peer, Standing};
+use crate::node::{Audit, Expert, Health, Ledger, Peer, Reputation, Standing};
 use crate::sse::SseParser;
 use crate::stream::{Items, cut_off};
 use futures::stream::{self, StreamExt as _};
@@ -93,6 +93,22 @@ impl Rest {
 
     pub(crate) async fn experts(&self) -> Result<Vec<Expert>, Error> {
         self.list("experts").await
+    }
+
+    pub(crate) async fn reputation(&self) -> Result<Vec<Reputation>, Error> {
+        self.list("reputation").await
+    }
+
+    pub(crate) async fn audits(&self, most: u32) -> Result<Vec<Audit>, Error> {
+        let mut reply: Value =
+            self.read(self.http.get(format!("{}/v1/swarm/audits?limit={most}", self.base))).await?;
+        Ok(json::read(&reply["data"].take()))
+    }
+
+    pub(crate) async fn ledger(&self, most: u32) -> Result<Ledger, Error> {
+        Ok(json::read(
+            &self.read(self.http.get(format!("{}/v1/swarm/ledger?limit={most}", self.base))).await?,
+        ))
     }
 
     async fn list<T: DeserializeOwned>(&self, name: &str) -> Result<Vec<T>, Error> {

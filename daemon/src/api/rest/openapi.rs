@@ -2,7 +2,8 @@
 //! reply is in the table of errors, so that is where it is taken from.
 
 use super::{
-    audits, chat, completions, embeddings, feedback, health, metrics, model, reputation, responses, swarm,
+    audits, chat, completions, embeddings, feedback, health, ledger, metrics, model, reputation, responses,
+    swarm,
 };
 use crate::api::table::ErrorBody;
 use crate::api::table::ROWS;
@@ -31,6 +32,7 @@ const KEY: &str = "key";
         swarm::events,
         audits::audits,
         reputation::reputation,
+        ledger::ledger,
         health::health,
         health::ready,
         metrics::metrics,

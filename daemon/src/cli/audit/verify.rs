@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
-use polymath_swarm::identity::{PeerKey, Sha256Hash};
+use polymath_swarm::identity::{PeerKey, Sha256Hash, unhex};
 use polymath_swarm::task::Commitment;
 use serde::Deserialize;
 use serde_json::json;
@@ -120,14 +120,7 @@ fn verified(audit: &Audit) -> anyhow::Result<Verified> {
 }
 
 fn bytes<const N: usize>(text: &str, field: &str) -> anyhow::Result<[u8; N]> {
-    let wanted = || format!("`{field}` is not {} hexadecimal digits", 2 * N);
-    anyhow::ensure!(text.len() == 2 * N && text.bytes().all(|b| b.is_ascii_hexdigit()), wanted());
-    let mut out = [0; N];
-    for (byte, pair) in out.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        let pair = std::str::from_utf8(pair).with_context(wanted)?;
-        *byte = u8::from_str_radix(pair, 16).with_context(wanted)?;
-    }
-    Ok(out)
+    unhex(text).with_context(|| format!("`{field}` is not {} hexadecimal digits", 2 * N))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::inference::worker::{Gauges, Work};
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::vocab::LlamaVocab;
+use polymath_swarm::ledger::Priority;
 use std::time::{Duration, Instant as StdInstant};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -35,12 +36,32 @@ pub(super) struct Bounds<'m> {
     pub(super) tokens_per_second: u32,
 }
 
+/// By how much each rank is served later than the one above it: about an answer. Whoever has waited longer than that comes first all
+/// the same, so that nobody waits for ever.
+const RANK: Duration = Duration::from_secs(2);
+
+/// When the work's turn is, if it came `now`. Auditors come last.
+pub(super) fn turn_of(work: &Work, now: StdInstant) -> StdInstant {
+    let rank = match work {
+        Work::Answer { request, .. } => match request.priority {
+            Priority::Owner => 0,
+            Priority::Giver => 1,
+            Priority::Stranger => 2,
+            Priority::Debtor => 3,
+        },
+        Work::Score { .. } => 3,
+    };
+    now + rank * RANK
+}
+
 /// A task that was let in: it waits in the queue or has a slot.
 pub(super) struct Task {
     pub(super) row: Row,
     job: Job,
     deadline: Option<Instant>,
     begun: StdInstant,
+    /// Those with the earliest get the next free slot.
+    pub(super) turn: StdInstant,
     /// Its place among slots and queue. Given up before the last word is said, so that whoever hears it finds
     /// the place free.
     seat: OwnedSemaphorePermit,
@@ -60,6 +81,7 @@ impl Task {
         ahead: u32,
     ) -> Option<Self> {
         let begun = StdInstant::now();
+        let turn = turn_of(&work, begun);
         let (row, job, deadline, seat) = match work {
             Work::Answer { request, events, seat } => {
                 let deadline = request.deadline;
@@ -72,7 +94,7 @@ impl Task {
                 (row, Job::Score(Box::new(score)), deadline, seat)
             }
         };
-        Some(Self { row, job, deadline, begun, seat })
+        Some(Self { row, job, deadline, begun, turn, seat })
     }
 
     /// Whether nobody waits for it any more, or it is too late.

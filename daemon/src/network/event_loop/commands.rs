@@ -1,14 +1,16 @@
 //! What handles ask of the loop.
 
-use super::audits::Answer;
+use super::calls::Answer;
 use super::own::Announcement;
 use super::{Error, EventLoop};
 use crate::network::PeerInfo;
 use crate::network::audit::Request;
 use crate::network::streams::Reply;
 use libp2p::{Multiaddr, PeerId};
+use polymath_proto::v1::{AuditResponse, SettleResponse};
 use polymath_swarm::cells::CellId;
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
+use polymath_swarm::ledger::Version;
 use polymath_swarm::trust::Contradiction;
 use std::collections::BTreeSet;
 use tokio::sync::oneshot;
@@ -19,7 +21,8 @@ pub(in crate::network) enum Command {
     Announce { announcement: Box<Announcement>, reply: oneshot::Sender<Result<Sha256Hash, Error>> },
     Withdraw { card: Sha256Hash, reply: oneshot::Sender<()> },
     Find { cells: Vec<CellId>, reply: oneshot::Sender<Result<usize, Error>> },
-    Audit { peer: PeerId, addresses: Vec<Multiaddr>, request: Request, answer: Answer },
+    Audit { peer: PeerId, addresses: Vec<Multiaddr>, request: Request, answer: Answer<AuditResponse> },
+    Settle { peer: PeerId, addresses: Vec<Multiaddr>, receipts: Vec<Version>, answer: Answer<SettleResponse> },
     SetEndorsed { endorsed: BTreeSet<PeerKey> },
     Accuse { contradiction: Box<Contradiction> },
     OpenStream { peer: PeerId, addresses: Vec<Multiaddr>, reply: Reply },
@@ -42,6 +45,10 @@ impl EventLoop {
             Command::Audit { peer, addresses, request, answer } => {
                 self.meet(peer, addresses);
                 self.ask_audit(peer, request, answer);
+            }
+            Command::Settle { peer, addresses, receipts, answer } => {
+                self.meet(peer, addresses);
+                self.ask_settlement(peer, &receipts, answer);
             }
             Command::SetEndorsed { endorsed } => self.set_endorsed(endorsed),
             Command::Accuse { contradiction } => self.accuse(*contradiction),

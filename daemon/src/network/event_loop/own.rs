@@ -27,6 +27,7 @@ const STATUS_LIFETIME_MS: u64 = 90_000;
 /// What a handle hands over to have an expert announced.
 pub(in crate::network) struct Announcement {
     pub(in crate::network) card: Card,
+    pub(in crate::network) price_micro: u64,
     pub(in crate::network) slots: watch::Receiver<SlotUse>,
     pub(in crate::network) speed: Box<dyn Fn() -> f32 + Send + Sync>,
 }
@@ -223,7 +224,7 @@ impl EventLoop {
             slots: slots.slots,
             free_slots: slots.free.min(slots.slots),
             tokens_per_second: if speed.is_finite() { speed.max(0.0) } else { 0.0 },
-            price_micro: 0,
+            price_micro: announcement.price_micro,
             // Unix time, so that a restarted node goes on where it was.
             sequence: now_ms.max(sequence + 1),
             expires: now_ms + STATUS_LIFETIME_MS,

@@ -1,7 +1,7 @@
 //! Serves many streams at once, bounded per peer and in total. A stream over a bound is told `busy`; so many
 //! at a time are told, the rest are dropped unread.
 
-use super::{Job, Service, serve};
+use super::{Delivery, Job, Service, serve};
 use ed25519_dalek::SigningKey;
 use futures::future::BoxFuture;
 use futures::{AsyncRead, AsyncWrite, FutureExt, Stream, StreamExt};
@@ -126,4 +126,6 @@ impl Service for Full {
 
     // It takes nothing on.
     fn committed(&self, _: PeerKey, _: Commitment, _: Evidence) {}
+
+    fn delivered(&self, _: PeerKey, _: Delivery) {}
 }

@@ -10,7 +10,7 @@ use super::wire::{
     Finish, PACKET_LOGPROBS_MAX, PACKET_TEXT_BYTES_MAX, PACKET_TOKENS_MAX, Packet, Report, Request,
     decode_request, encode_report,
 };
-use super::{HEARTBEAT, Job, LAST_WORD_TIME_MAX, OFFER_TIME_MAX, Service, WRITE_STALL_MAX};
+use super::{Delivery, HEARTBEAT, Job, LAST_WORD_TIME_MAX, OFFER_TIME_MAX, Service, WRITE_STALL_MAX};
 use ed25519_dalek::SigningKey;
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, FutureExt, StreamExt};
 use polymath_swarm::audit::Evidence;
@@ -176,6 +176,16 @@ impl<W: AsyncWrite + Unpin> Session<'_, W> {
                     let ending = Ending { ids: progress.ids(), finish_reason, prompt_tokens };
                     let finish = self.commit(&offer, job.model, ending, backing);
                     let completion_tokens = finish.completion_tokens;
+                    service.delivered(
+                        self.peer,
+                        Delivery {
+                            task_id: offer.task_id,
+                            card: offer.card,
+                            tokens: completion_tokens,
+                            price_micro: job.price_micro,
+                            price_micro_max: offer.price_micro_max,
+                        },
+                    );
                     self.report(Report::Done(finish)).await?;
                     return Ok(completion_tokens);
                 }

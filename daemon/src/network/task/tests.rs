@@ -100,6 +100,7 @@ struct FakeService {
     dropped: CancellationToken,
     offers: AtomicUsize,
     committed: Mutex<Vec<(Commitment, Evidence)>>,
+    delivered: Mutex<Vec<Delivery>>,
 }
 
 impl FakeService {
@@ -109,7 +110,13 @@ impl FakeService {
         let dropped = CancellationToken::new();
         let token = dropped.clone();
         let answer = Box::new(move || answer(token.clone().drop_guard()));
-        Arc::new(Self { answer, dropped, offers: AtomicUsize::new(0), committed: Mutex::default() })
+        Arc::new(Self {
+            answer,
+            dropped,
+            offers: AtomicUsize::new(0),
+            committed: Mutex::default(),
+            delivered: Mutex::default(),
+        })
     }
 
     /// Reports `events`.
@@ -152,6 +159,11 @@ impl Service for FakeService {
     fn committed(&self, peer: PeerKey, commitment: Commitment, evidence: Evidence) {
         assert_eq!(peer, ASKER);
         self.committed.lock().unwrap().push((commitment, evidence));
+    }
+
+    fn delivered(&self, peer: PeerKey, delivery: Delivery) {
+        assert_eq!(peer, ASKER);
+        self.delivered.lock().unwrap().push(delivery);
     }
 }
 

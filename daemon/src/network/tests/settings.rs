@@ -56,7 +56,7 @@ async fn settings_that_do_not_parse_are_named() {
 async fn cards_that_nobody_would_accept_are_not_announced() {
     let node = Node::start(&[]).await;
     let slots = watch::Sender::new(SlotUse::default());
-    let announce = async |card| node.network.announce(card, slots.subscribe(), || 1.0).await;
+    let announce = async |card| node.network.announce(card, 0, slots.subscribe(), || 1.0).await;
     let mut large = card("a", 1);
     large.description = "x".repeat(1 << 20);
     let error = announce(large).await.unwrap_err();

@@ -38,6 +38,8 @@ impl Service for Endless {
     }
 
     fn committed(&self, _: PeerKey, _: Commitment, _: Evidence) {}
+
+    fn delivered(&self, _: PeerKey, _: Delivery) {}
 }
 
 fn busy(result: &Result<RemoteTask, TaskError>) -> bool {

@@ -1,0 +1,406 @@
+//! The ledger: what this node and others have delivered to each other, by receipts that both sides sign.
+//!
+//! ```text
+//! a task is finished ─▶ own word (asker: "I owe", expert: "I gave") ─▶ store ─▶ asker sends it ─▶ expert stores, countersigns ─▶ store
+//! ```
+//!
+//! Everything is stored before it is said to anybody: own words before they are sent, the other's before they are signed, the
+//! answers before the next is asked for. What is repeated changes nothing, so whatever a crash or a lost connection swallows is said
+//! again. One task writes, and takes what has come meanwhile together in one transaction; all of it is off the answer's path.
+
+mod outbox;
+
+use super::Error;
+use super::reputation::Reputations;
+use crate::network::task::Delivery;
+use crate::network::{Identity, Network, receipts};
+use crate::store::{Books, Error as StoreError, Store};
+use futures::future::BoxFuture;
+use outbox::Outbox;
+use polymath_swarm::identity::{PeerKey, Sha256Hash};
+use polymath_swarm::ledger::{Account, Credit, Entry, Priority, Receipt, Settlement, State, Version};
+use polymath_swarm::task::TaskError;
+use polymath_swarm::trust::Tier;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
+use std::time::{Duration, SystemTime};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+/// Words that wait to be written: some seconds of the fastest small experts.
+const WORDS_MAX: usize = 4_096;
+/// Words that are written together.
+const BATCH_MAX: usize = 256;
+/// How long to wait before a store that has failed is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+/// When others should come back meanwhile.
+const RETRY_MS: u32 = 1_000;
+/// Receipts of tasks that this node does not know of, which it takes while it runs: what it may have lost in a crash. From one
+/// peer, and from all; a flood of them would push honest ones out.
+const UNKNOWN_MAX: (u32, u32) = (256, 4_096);
+
+/// What others may owe this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Millionths of a credit that a trusted node may owe; those less known get a part of it, strangers none.
+    pub credit_micro: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { credit_micro: 10_000_000 }
+    }
+}
+
+/// An account with what follows from it.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownAccount {
+    /// The other node.
+    pub peer: PeerKey,
+    /// What both have delivered.
+    pub account: Account,
+    /// How well it is known.
+    pub tier: Tier,
+    /// Millionths of a credit that it may owe.
+    pub limit_micro: u64,
+}
+
+/// Handle to the ledger; cheap to clone.
+#[derive(Clone)]
+pub struct Ledger {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    identity: Identity,
+    own: PeerKey,
+    store: Store,
+    credit: Credit,
+    accounts: RwLock<HashMap<PeerKey, Account>>,
+    outbox: Outbox,
+    words: mpsc::Sender<Word>,
+    unknown: Mutex<HashMap<PeerKey, u32>>,
+    /// Weak: what it knows comes by the network, which asks this.
+    reputations: OnceLock<Weak<Reputations>>,
+}
+
+/// What is to be written.
+enum Word {
+    /// This node's own, on either side of a task.
+    Own(Receipt),
+    /// What an asker says that it owes.
+    Heard { peer: PeerKey, versions: Vec<Version>, reply: oneshot::Sender<Vec<Settlement>> },
+    /// What an expert says to what this node owes.
+    Answered { peer: PeerKey, answers: Vec<(Sha256Hash, Settlement)>, done: oneshot::Sender<()> },
+    /// Everything before this.
+    Flush { done: oneshot::Sender<()> },
+}
+
+/// What is to be done once the words are stored.
+enum After {
+    Nothing,
+    Send(Version),
+    Reply(Vec<Settlement>),
+    Forget(PeerKey, Vec<Sha256Hash>),
+}
+
+impl Ledger {
+    /// Opens the ledger in `store`, and begins to write.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn open(config: Config, identity: Identity, store: Store) -> Result<Self, StoreError> {
+        let accounts = RwLock::new(store.accounts()?.into_iter().collect());
+        let outbox = Outbox::default();
+        store.unanswered()?.into_iter().for_each(|entry| outbox.put(entry.ours));
+        let (words, waiting) = mpsc::channel(WORDS_MAX);
+        let shared = Arc::new(Shared {
+            own: identity.peer(),
+            identity,
+            store,
+            credit: Credit { most_micro: config.credit_micro },
+            accounts,
+            outbox,
+            words,
+            unknown: Mutex::default(),
+            reputations: OnceLock::new(),
+        });
+        // Weak: it ends with the last handle.
+        tokio::spawn(write(Arc::downgrade(&shared), waiting));
+        Ok(Self { shared })
+    }
+
+    /// Says what this node owes to those it owes, until `stop`.
+    pub(super) async fn settle_up(self, network: Network, stop: CancellationToken) {
+        stop.run_until_cancelled(outbox::send_all(self, network)).await;
+    }
+
+    /// Lets tiers decide about credit.
+    pub(super) fn judge_by(&self, reputations: &Arc<Reputations>) {
+        // The first is the only one.
+        let _ = self.shared.reputations.set(Arc::downgrade(reputations));
+    }
+
+    /// Writes down what this node owes for a finished task.
+    pub(super) fn owe(&self, expert: PeerKey, delivery: Delivery) {
+        self.say(receipt(self.shared.own, expert, delivery));
+    }
+
+    /// Writes down what `asker` owes for a finished task.
+    pub(super) fn gave(&self, asker: PeerKey, delivery: Delivery) {
+        self.say(receipt(asker, self.shared.own, delivery));
+    }
+
+    fn say(&self, receipt: Receipt) {
+        if let Err(error) = self.shared.words.try_send(Word::Own(receipt)) {
+            tracing::error!(%error, "a receipt is lost: the store does not keep up");
+        }
+    }
+
+    /// What this node and `peer` have delivered to each other.
+    pub fn account(&self, peer: PeerKey) -> Account {
+        let accounts = self.shared.accounts.read().unwrap_or_else(PoisonError::into_inner);
+        accounts.get(&peer).copied().unwrap_or_default()
+    }
+
+    /// Every account, those that owe most first.
+    pub fn accounts(&self) -> Vec<KnownAccount> {
+        let accounts = self.shared.accounts.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut all: Vec<KnownAccount> = accounts
+            .into_iter()
+            .map(|(peer, account)| {
+                let tier = self.tier_of(peer);
+                KnownAccount { peer, account, tier, limit_micro: self.shared.credit.limit_micro(tier) }
+            })
+            .collect();
+        all.sort_by_key(|known| (std::cmp::Reverse(known.account.exposure_micro()), known.peer));
+        all
+    }
+
+    /// The latest entries below number `before`, latest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn entries(&self, before: u64, most: usize) -> Result<Vec<(u64, Entry)>, Error> {
+        let store = self.shared.store.clone();
+        let reading = tokio::task::spawn_blocking(move || store.entries(before, most));
+        Ok(reading.await.map_err(|error| Error::Failed(error.to_string()))??)
+    }
+
+    /// This node.
+    pub fn own(&self) -> PeerKey {
+        self.shared.own
+    }
+
+    fn tier_of(&self, peer: PeerKey) -> Tier {
+        let reputations = self.shared.reputations.get().and_then(Weak::upgrade);
+        reputations.map_or(Tier::Unknown, |reputations| reputations.tier_of(peer))
+    }
+
+    /// Whether `peer` may owe for a task that costs so much at the most, and has not used its name before.
+    ///
+    /// # Errors
+    /// [`TaskError::Refused`] says why not.
+    pub(super) async fn admit(
+        &self,
+        peer: PeerKey,
+        task_id: [u8; 16],
+        cost_micro: u64,
+    ) -> Result<(), TaskError> {
+        if cost_micro == 0 {
+            return Ok(());
+        }
+        let refused = |code: &str, message: String| TaskError::Refused { code: code.to_owned(), message };
+        let (account, tier) = (self.account(peer), self.tier_of(peer));
+        if !self.shared.credit.allows(&account, tier, cost_micro) {
+            let limit = self.shared.credit.limit_micro(tier);
+            let owed = account.exposure_micro();
+            return Err(refused(
+                "no_credit",
+                format!(
+                    "it may cost {cost_micro} millionths of a credit; you owe {owed} and may owe {limit}: \
+                     answer this node's questions, or ask its owner to endorse you"
+                ),
+            ));
+        }
+        let (store, own) = (self.shared.store.clone(), self.shared.own);
+        let named = move || {
+            let receipt =
+                Receipt { task_id, asker: peer, expert: own, ..receipt(peer, own, Delivery::default()) };
+            store.entry(receipt.id())
+        };
+        match tokio::task::spawn_blocking(named).await {
+            Ok(Ok(None)) => Ok(()),
+            Ok(Ok(Some(_))) => Err(refused("invalid", "another task had this name".to_owned())),
+            Ok(Err(_)) | Err(_) => Err(TaskError::Busy { retry_after_ms: RETRY_MS }),
+        }
+    }
+
+    /// Who of those that wait comes first.
+    pub(super) fn priority_of(&self, peer: PeerKey) -> Priority {
+        self.account(peer).priority()
+    }
+
+    /// Writes everything that has been said so far.
+    pub async fn flush(&self) {
+        let (done, written) = oneshot::channel();
+        if self.shared.words.send(Word::Flush { done }).await.is_ok() {
+            // Gone only with the ledger.
+            let _ = written.await;
+        }
+    }
+}
+
+impl receipts::Service for Ledger {
+    fn settle(
+        &self,
+        peer: PeerKey,
+        versions: Vec<Version>,
+    ) -> BoxFuture<'_, Result<Vec<Settlement>, TaskError>> {
+        Box::pin(async move {
+            let (reply, settled) = oneshot::channel();
+            let busy = TaskError::Busy { retry_after_ms: RETRY_MS };
+            let word = Word::Heard { peer, versions, reply };
+            self.shared.words.try_send(word).map_err(|_| busy.clone())?;
+            settled.await.map_err(|_| busy)
+        })
+    }
+}
+
+fn receipt(asker: PeerKey, expert: PeerKey, delivery: Delivery) -> Receipt {
+    let Delivery { task_id, card, tokens, price_micro, price_micro_max } = delivery;
+    Receipt { task_id, asker, expert, card, tokens, price_micro, price_micro_max, at_ms: now_ms() }
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Writes what there is to write, as much together as has come meanwhile.
+async fn write(shared: Weak<Shared>, mut words: mpsc::Receiver<Word>) {
+    let mut batch = Vec::new();
+    loop {
+        if batch.is_empty() && words.recv_many(&mut batch, BATCH_MAX).await == 0 {
+            return;
+        }
+        let Some(ledger) = shared.upgrade() else { return };
+        let writing = tokio::task::spawn_blocking(move || ledger.take_in(batch));
+        batch = writing.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "writing receipts broke off");
+            Vec::new()
+        });
+        if !batch.is_empty() {
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+}
+
+impl Shared {
+    /// Stores a batch, then lets it count. Returns what has to be tried again: whoever waits for an answer comes back by himself, what
+    /// this node has to say does not.
+    fn take_in(&self, batch: Vec<Word>) -> Vec<Word> {
+        let stored = self.store.change_ledger(self.own, |books| {
+            batch.iter().map(|word| self.apply(books, word)).collect::<Result<Vec<After>, _>>()
+        });
+        let (after, changed) = match stored {
+            Ok(stored) => stored,
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "receipts could not be stored");
+                return batch.into_iter().filter(|word| matches!(word, Word::Own(_))).collect();
+            }
+        };
+        self.accounts.write().unwrap_or_else(PoisonError::into_inner).extend(changed);
+        for (word, after) in batch.into_iter().zip(after) {
+            match after {
+                After::Nothing | After::Reply(_) => {}
+                After::Send(version) => self.outbox.put(version),
+                After::Forget(peer, ref ids) => self.outbox.forget(peer, ids),
+            }
+            // Whoever waited may have given up.
+            match (word, after) {
+                (Word::Heard { reply, .. }, After::Reply(settled)) => _ = reply.send(settled),
+                (Word::Answered { done, .. } | Word::Flush { done }, _) => _ = done.send(()),
+                _ => {}
+            }
+        }
+        Vec::new()
+    }
+
+    fn apply(&self, books: &mut Books<'_>, word: &Word) -> Result<After, StoreFault> {
+        match word {
+            Word::Own(receipt) => {
+                if books.entry(receipt.id())?.is_some() {
+                    // A name that was used before: the first task of that name counts.
+                    tracing::debug!(task = %receipt.id(), "a task has the name of another and is not counted");
+                    return Ok(After::Nothing);
+                }
+                let signature = receipt.sign(self.identity.signing_key());
+                let entry = Entry { ours: Version { receipt: *receipt, signature }, state: State::Open };
+                books.put(&entry)?;
+                Ok(if entry.has_given(self.own) { After::Nothing } else { After::Send(entry.ours) })
+            }
+            Word::Heard { peer, versions, .. } => {
+                let settled = versions.iter().map(|version| self.hear(books, *peer, *version));
+                Ok(After::Reply(settled.collect::<Result<_, _>>()?))
+            }
+            Word::Answered { peer, answers, .. } => {
+                for (id, settlement) in answers {
+                    self.take_answer(books, *peer, (*id, settlement))?;
+                }
+                Ok(After::Forget(*peer, answers.iter().map(|(id, _)| *id).collect()))
+            }
+            Word::Flush { .. } => Ok(After::Nothing),
+        }
+    }
+
+    fn hear(&self, books: &mut Books<'_>, peer: PeerKey, theirs: Version) -> Result<Settlement, StoreFault> {
+        let checked = theirs.receipt.check(peer, self.own, now_ms());
+        if let Err(error) = checked.and_then(|()| theirs.receipt.verify(peer, theirs.signature)) {
+            return Ok(Settlement::Refused(error.to_string()));
+        }
+        let held = books.entry(theirs.receipt.id())?;
+        if held.is_none() && !self.takes_unknown(peer) {
+            return Ok(Settlement::Refused("this node knows of no such task".to_owned()));
+        }
+        let (entry, settlement) = Entry::heard(held, theirs, self.identity.signing_key());
+        if held != Some(entry) {
+            books.put(&entry)?;
+        }
+        Ok(settlement)
+    }
+
+    fn takes_unknown(&self, peer: PeerKey) -> bool {
+        let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        let (of_peer, of_all) = UNKNOWN_MAX;
+        if unknown.values().sum::<u32>() >= of_all {
+            return false;
+        }
+        let taken = unknown.entry(peer).or_default();
+        *taken += 1;
+        *taken <= of_peer
+    }
+
+    fn take_answer(
+        &self,
+        books: &mut Books<'_>,
+        peer: PeerKey,
+        (id, settlement): (Sha256Hash, &Settlement),
+    ) -> Result<(), StoreFault> {
+        let Some(entry) = books.entry(id)? else { return Ok(()) };
+        match entry.answered(settlement, peer) {
+            Ok(Some(after)) => books.put(&after)?,
+            Ok(None) => {
+                if let Settlement::Refused(reason) = settlement {
+                    tracing::info!(task = %id, reason, "an expert does not take a receipt");
+                }
+            }
+            Err(error) => tracing::warn!(task = %id, %error, "an expert answers a receipt with nonsense"),
+        }
+        Ok(())
+    }
+}
+
+/// The store's own word for its faults.
+type StoreFault = crate::store::Fault;
