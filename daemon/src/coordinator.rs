@@ -14,6 +14,7 @@ mod audits;
 mod claims;
 mod compose;
 mod conversation;
+mod discretion;
 mod dispatch;
 mod error;
 mod event;
@@ -362,7 +363,11 @@ impl Coordinator {
         let started = Instant::now();
         let plan = conversation::plan(question);
         if let Target::Expert(name) = &question.target {
-            return self.named(name, plan, &limits.filter, started.elapsed());
+            let (plan, mut planned) = self.named(name, plan, &limits.filter, started.elapsed())?;
+            if limits.filter.private {
+                planned.veil = Some(covered(question, &plan, &mut planned.tasks));
+            }
+            return Ok((plan, planned));
         }
         let plan = if question.is_whole() { plan } else { self.inner.settled(plan, &limits.filter).await? };
         let plan_time = started.elapsed();
@@ -383,9 +388,10 @@ impl Coordinator {
         let route = routing_started.elapsed();
         for ((task, candidates), query) in plan.tasks().zip(ranked).zip(&queries) {
             let reading = self.inner.intents.read(&query.embedding).await;
-            tasks.push(PlannedTask { task: task.clone(), reading, candidates });
+            tasks.push(PlannedTask { task: task.clone(), reading, candidates, shown: None });
         }
-        Ok((plan, Planned { tasks, embed, plan: plan_time, route }))
+        let veil = limits.filter.private.then(|| covered(question, &plan, &mut tasks));
+        Ok((plan, Planned { tasks, embed, plan: plan_time, route, veil }))
     }
 
     /// What these texts are routed by.
@@ -419,9 +425,15 @@ impl Coordinator {
         }
         let tasks = plan
             .tasks()
-            .map(|task| PlannedTask { task: task.clone(), reading: None, candidates: candidates.clone() })
+            .map(|task| PlannedTask {
+                task: task.clone(),
+                reading: None,
+                candidates: candidates.clone(),
+                shown: None,
+            })
             .collect();
-        let planned = Planned { tasks, embed: Duration::ZERO, plan: plan_time, route: started.elapsed() };
+        let route = started.elapsed();
+        let planned = Planned { tasks, embed: Duration::ZERO, plan: plan_time, route, veil: None };
         Ok((plan, planned))
     }
 
@@ -446,6 +458,10 @@ impl Coordinator {
                 plan: &plan,
                 planned: &planned,
                 limits: limits.clone(),
+                discretion: planned
+                    .veil
+                    .clone()
+                    .map(|veil| discretion::Discretion::new(self.inner.network.peer(), &planned.tasks, veil)),
                 events,
                 arrived,
                 deadline,
@@ -462,4 +478,10 @@ impl Coordinator {
             .await
             .map_err(|_| Error::Deadline { deadline_ms: limits.deadline_ms })?
     }
+}
+
+/// Covers what others would see of the question.
+fn covered(question: &Question, plan: &Plan, tasks: &mut [PlannedTask]) -> polymath_swarm::veil::Veil {
+    let all: Vec<&str> = question.messages.iter().map(|message| message.content.as_str()).collect();
+    discretion::cover(&all.join("\n"), plan, tasks)
 }

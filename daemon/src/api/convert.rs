@@ -58,6 +58,7 @@ pub(super) fn filter(filter: Option<v1::Filter>) -> Filter {
         trust: f.trust,
         latency_ms: f.latency_ms,
         price_micro: f.price_micro,
+        local: f.local,
         private: f.private,
     })
 }
@@ -79,6 +80,7 @@ pub(super) fn planned(planned: &Planned) -> v1::PlanReply {
         candidates: t.candidates.iter().map(candidate).collect(),
         intent: t.reading.map(|r| r.intent.name().to_owned()).unwrap_or_default(),
         complexity: t.reading.map(|r| r.complexity),
+        shown: t.shown.clone().unwrap_or_default(),
     };
     v1::PlanReply {
         tasks: planned.tasks.iter().map(task).collect(),

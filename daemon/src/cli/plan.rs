@@ -13,6 +13,7 @@ use crate::config::file::File;
 #[command(after_help = "\
 Examples:
   daemon plan \"What is the capital of France? Spell it backwards.\"
+  daemon plan --private \"Thank Ada Byron for her letter. What is 12 times 7?\"
   daemon plan --json \"Boiling point of gold, and 12 * 12\" | jq '.tasks[].text'
 
 With no node running here, the bundled experts are ranked inside this process.")]
@@ -58,6 +59,7 @@ fn object(plan: &wire::PlanReply) -> Value {
             "depends_on": t.depends_on,
             "intent": Some(&t.intent).filter(|intent| !intent.is_empty()),
             "complexity": t.complexity.map(rounded),
+            "shown": Some(&t.shown).filter(|shown| !shown.is_empty()),
             "candidates": t.candidates.iter().map(candidate).collect::<Vec<_>>(),
         })
     };
@@ -78,9 +80,10 @@ mod tests {
             candidates,
             intent: "maths".into(),
             complexity: Some(0.5),
+            shown: String::new(),
         }];
         let expected = json!({ "tasks": [{
-            "id": 2, "text": "t", "depends_on": [1], "intent": "maths", "complexity": 0.5, "candidates": [{ "expert": "words", "peer_id": "", "score": 0.5, "factors": {
+            "id": 2, "text": "t", "depends_on": [1], "intent": "maths", "complexity": 0.5, "shown": null, "candidates": [{ "expert": "words", "peer_id": "", "score": 0.5, "factors": {
                 "claim": 0.0, "good": 0.0, "bad": 0.0, "competence": 0.0, "coverage": 0.0, "trust": 0.0, "availability": 0.0,
             } }],
         }]});

@@ -6,6 +6,7 @@ use polymath_swarm::aggregate::Method;
 use polymath_swarm::plan;
 use polymath_swarm::plan::intent::Reading;
 use polymath_swarm::task::{FinishReason, TokenLogprobs};
+use polymath_swarm::veil::Veil;
 use std::time::Duration;
 
 /// A task of the plan with the experts that could do it, best first.
@@ -17,6 +18,8 @@ pub struct PlannedTask {
     pub reading: Option<Reading>,
     /// The nearest experts, best first, whether they fit or not.
     pub candidates: Vec<Candidate>,
+    /// What experts of other nodes get to see of it, if the question is private.
+    pub shown: Option<String>,
 }
 
 /// A plan, and what it took to make it.
@@ -30,6 +33,8 @@ pub struct Planned {
     pub plan: Duration,
     /// Time to find and rank the experts.
     pub route: Duration,
+    /// What stands for what in the texts shown, if the question is private.
+    pub veil: Option<Veil>,
 }
 
 /// How a task ended.

@@ -112,6 +112,7 @@ impl Inner {
             stop: Vec::new(),
             top_logprobs: 0,
             grammar: Some(proposal::PROPOSAL_GRAMMAR.to_owned()),
+            private: false,
         };
         let answering = async {
             let mut events = dispatch::open(self, planner, offer).await?;

@@ -91,7 +91,7 @@ impl Router {
     pub(super) async fn rank(&self, query: &Query, filter: &Filter, seed: u64) -> Vec<Candidate> {
         let known = self.rank_known(query, filter, seed);
         // Even the cells looked up would tell others something of a private question.
-        if known.first().is_some_and(Candidate::fits) || filter.private {
+        if known.first().is_some_and(Candidate::fits) || filter.local || filter.private {
             return known;
         }
         let cells = self.encoder.codebook().lookups(&query.embedding, polymath_swarm::cells::LOOKUPS_MAX);

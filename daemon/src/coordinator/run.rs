@@ -6,6 +6,7 @@
 //! been seen yet. (Going on elsewhere in mid-stream is a later step; until then a task that breaks in the
 //! middle is reported as failed, never passed off as an answer.)
 
+use super::discretion::{Discretion, WITHHELD};
 use super::{
     Candidate, Config, Error, Event, Fault, Inner, Planned, Question, TaskResult, TaskStatus, Usage, compose,
     conversation, dispatch, opinions,
@@ -112,6 +113,8 @@ pub(super) struct Run<'a> {
     pub(super) plan: &'a Plan,
     pub(super) planned: &'a Planned,
     pub(super) limits: Limits,
+    /// If the question is private.
+    pub(super) discretion: Option<Discretion>,
     pub(super) events: &'a mpsc::Sender<Result<Event, Error>>,
     pub(super) arrived: Instant,
     pub(super) deadline: Instant,
@@ -270,10 +273,15 @@ impl Run<'_> {
             result.detail = unmet.flatten().unwrap_or_else(|| super::route::nearest_cards(candidates));
             return;
         }
+        // Where the right expert's node may not see this part, another one's may, but no other kind of expert guesses.
+        let mut withheld_from: Option<&str> = None;
         for _ in 0..BUSY_ROUNDS_MAX {
             let (mut pause_ms, mut asked) = (None, false);
             for candidate in fitting.iter().filter(|c| chosen.take(&c.advert.card.id)) {
                 asked = true;
+                if withheld_from.is_some_and(|id| id != candidate.advert.card.id) {
+                    continue;
+                }
                 match self.with_history(result, candidate, show).await {
                     Ok(()) => return,
                     Err(TaskError::Busy { retry_after_ms }) => {
@@ -281,6 +289,9 @@ impl Run<'_> {
                     }
                     Err(error) => {
                         note_failure(result, candidate, &error);
+                        if matches!(&error, TaskError::Refused { code, .. } if code == WITHHELD) {
+                            withheld_from = Some(&candidate.advert.card.id);
+                        }
                         if !result.answer.is_empty() && show == Show::All {
                             return;
                         }
@@ -333,7 +344,14 @@ impl Run<'_> {
         messages: Vec<Message>,
         show: Show,
     ) -> Result<(), TaskError> {
+        let peer = candidate.advert.peer;
+        let messages = match &self.discretion {
+            Some(discretion) => discretion.shown(peer, result.id, messages)?,
+            None => messages,
+        };
         let offer = self.offer(messages, candidate, show);
+        // What was hidden is put back once all of the answer is there.
+        let discretion = self.discretion.as_ref().filter(|_| peer != self.inner.network.peer());
         let offered = Instant::now();
         let mut stream = dispatch::open(self.inner, candidate, offer).await?;
         let scratchpad =
@@ -355,7 +373,7 @@ impl Run<'_> {
                     let text = sanitise::output(&text);
                     result.answer.push_str(&text);
                     sureness.take(&logprobs);
-                    if show != Show::All {
+                    if show != Show::All || discretion.is_some() {
                         continue;
                     }
                     let more = if scratchpad { String::new() } else { self.composer.text(result.id, &text) };
@@ -367,6 +385,12 @@ impl Run<'_> {
                     if scratchpad && finish_reason == FinishReason::Length {
                         // Its last line is some step of the working, not a result.
                         return Err(failed("length", "the answer was cut off before its result"));
+                    }
+                    if let Some(discretion) = discretion {
+                        result.answer = discretion.lifted(peer, &result.answer);
+                        if show == Show::All {
+                            self.tell(result, scratchpad).await;
+                        }
                     }
                     result.finish_reason = Some(finish_reason);
                     result.result = if self.question.is_verbatim() {
@@ -389,6 +413,15 @@ impl Run<'_> {
             }
         }
         Err(TaskError::Unreachable("the stream ended before the task did".to_owned()))
+    }
+
+    /// Tells a whole answer at once.
+    async fn tell(&self, result: &TaskResult, scratchpad: bool) {
+        let text = result.answer.clone();
+        let more = if scratchpad { String::new() } else { self.composer.text(result.id, &text) };
+        // A reader that left is noticed by `ask`.
+        let _ = self.events.send(Ok(Event::Text { id: result.id, text, logprobs: Vec::new() })).await;
+        self.answering(more).await;
     }
 
     fn offer(&self, messages: Vec<Message>, candidate: &Candidate, show: Show) -> Offer {
@@ -414,6 +447,7 @@ impl Run<'_> {
             // An opinion is weighed by how sure its model was.
             top_logprobs: if show == Show::All { wishes.top_logprobs } else { wishes.top_logprobs.max(1) },
             grammar: wishes.grammar.clone(),
+            private: self.discretion.is_some(),
         }
     }
 }

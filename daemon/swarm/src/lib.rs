@@ -20,3 +20,4 @@ pub mod sanitise;
 pub mod score;
 pub mod task;
 pub mod trust;
+pub mod veil;

@@ -70,6 +70,8 @@ pub struct Offer {
     pub top_logprobs: u32,
     /// What the answer must match, in llguidance's Lark dialect.
     pub grammar: Option<String>,
+    /// Whether it is nobody else's business: lengths are padded on the way, both ways, and no third node audits it.
+    pub private: bool,
 }
 
 /// Log-probability of a drawn token and of the likeliest ones at its place (natural logarithm).

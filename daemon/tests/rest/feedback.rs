@@ -67,7 +67,7 @@ async fn conditions_leave_experts_out_and_say_so() {
     };
     let path = "/v1/chat/completions";
     let local =
-        client.post(path, &ask(json!({"private": true, "languages": ["en"], "latency_ms": 60000}))).await;
+        client.post(path, &ask(json!({"local": true, "languages": ["en"], "latency_ms": 60000}))).await;
     assert_eq!(task(&local)["expert"]["id"], "chemistry");
     let (status, error) = client.fail(path, &ask(json!({"languages": ["fr"]}))).await;
     assert_eq!((status, error["code"].as_str()), (503, Some("no_expert")));

@@ -14,8 +14,8 @@ use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use polymath_swarm::ledger::{Settlement, Version};
 use polymath_swarm::task::{Backing, Commitment, FinishReason, Offer, TaskError, TaskEvent};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -58,11 +58,16 @@ struct FakeExpert {
     claimed: Sha256Hash,
     kind: Kind,
     answers: AtomicUsize,
+    heard: Heard,
 }
+
+/// Every offer that came.
+pub(crate) type Heard = Arc<Mutex<Vec<Offer>>>;
 
 impl Service for FakeExpert {
     fn accept(&self, peer: PeerKey, offer: Offer) -> BoxFuture<'_, Result<Job, TaskError>> {
         async move {
+            self.heard.lock().unwrap().push(offer.clone());
             if self.kind == Kind::Slow {
                 tokio::time::sleep(SLOW).await;
             }
@@ -170,6 +175,7 @@ async fn worker(model: &Path, tokens_per_second: u32) -> Worker {
 pub(crate) struct Fake {
     pub(crate) network: Network,
     pub(crate) kind: Kind,
+    pub(crate) heard: Heard,
     _state: TempDir,
     _slots: watch::Sender<SlotUse>,
 }
@@ -198,12 +204,13 @@ pub(crate) async fn start(kind: Kind, encoder: &Encoder, bootstrap: &[String]) -
     };
     let texts = std::iter::once(&arithmetic.description).chain(&arithmetic.exemplars).cloned().collect();
     let embeddings = encoder.embed(texts).await.unwrap().iter().map(|e| e.quantise()).collect();
-    let host = Host::default();
+    let (host, heard) = (Host::default(), Heard::default());
     let service = Arc::new(FakeExpert {
         host: host.clone(),
         claimed: claimed.sha256,
         kind,
         answers: AtomicUsize::new(0),
+        heard: heard.clone(),
     });
     let network = Network::start(
         sandbox::config(&[], bootstrap, state.path()).network,
@@ -219,5 +226,5 @@ pub(crate) async fn start(kind: Kind, encoder: &Encoder, bootstrap: &[String]) -
     let (slots, announced) = watch::channel(SlotUse { slots: 4, free: 4, queued: 0 });
     let hash = network.announce(card, 0, announced, || 1_000.0).await.unwrap();
     host.insert(hash, Hosted { id: "arithmetic".into(), worker: running, price_micro: 0 });
-    Fake { network, kind, _state: state, _slots: slots }
+    Fake { network, kind, heard, _state: state, _slots: slots }
 }

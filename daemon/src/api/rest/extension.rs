@@ -42,6 +42,9 @@ pub(super) struct Task {
     intent: Option<&'static str>,
     /// How much it asks for, 0 to 1.
     complexity: Option<f32>,
+    /// What experts of other nodes get to see of it, if the question is private.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shown: Option<String>,
     /// Who does it, or would.
     expert: Option<Expert>,
     /// How well the expert fits, 0 to 1.
@@ -238,6 +241,7 @@ pub(super) fn plan(choice: u32, planned: &Planned) -> Plan {
             depends_on: p.task.depends_on.clone(),
             intent: p.reading.map(|r| r.intent.name()),
             complexity: p.reading.map(|r| r.complexity),
+            shown: p.shown.clone(),
             expert: None,
             score: None,
             factors: None,

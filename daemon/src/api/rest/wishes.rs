@@ -76,14 +76,35 @@ pub(super) struct Filter {
     /// Price of a generated token at the most, millionths of a credit.
     price_micro: Option<u64>,
     /// Only experts on this node.
+    local: bool,
+    /// What leaves the node is veiled and padded, no other node sees every task, and none that does not answer sees anything.
     private: bool,
 }
 
 /// The conditions of a request.
 pub(super) fn filter(wishes: Option<Polymath>) -> score::Filter {
-    let Filter { model, abilities, languages, context_tokens, trust, latency_ms, price_micro, private } =
-        wishes.unwrap_or_default().filter;
-    score::Filter { model, abilities, languages, context_tokens, trust, latency_ms, price_micro, private }
+    let Filter {
+        model,
+        abilities,
+        languages,
+        context_tokens,
+        trust,
+        latency_ms,
+        price_micro,
+        local,
+        private,
+    } = wishes.unwrap_or_default().filter;
+    score::Filter {
+        model,
+        abilities,
+        languages,
+        context_tokens,
+        trust,
+        latency_ms,
+        price_micro,
+        local,
+        private,
+    }
 }
 
 /// Refuses fields that would change the answer and that nothing here can honour. Null, false, zero and empty ask

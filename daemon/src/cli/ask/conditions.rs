@@ -31,6 +31,9 @@ pub(in crate::cli) struct Conditions {
     price_micro: Option<u64>,
     /// On this node: nothing of the question leaves it
     #[arg(long)]
+    local: bool,
+    /// Hide from experts elsewhere who you are: names, addresses and numbers replaced, no node sees every part
+    #[arg(long, help_heading = "Options")]
     private: bool,
 }
 
@@ -50,6 +53,7 @@ impl Conditions {
             trust: self.trust,
             latency_ms: self.latency_ms,
             price_micro: self.price_micro,
+            local: self.local,
             private: self.private,
         };
         (filter != wire::Filter::default()).then_some(filter)

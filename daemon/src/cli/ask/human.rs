@@ -204,6 +204,10 @@ pub(in crate::cli) fn plan_text(style: Style, tasks: &[Task]) -> String {
         let kind = kind(style, task);
         let label = style.label(task.id, &format!("{}.", task.id));
         out.push_str(&format!("{}{label} {text}{kind}{also}\n", line.indent()));
+        if !task.shown.is_empty() {
+            let shown = shortened(&one_line(&task.shown), 200);
+            out.push_str(&format!("{}{}\n", line.below(), style.dim(&format!("others see: {shown}"))));
+        }
         for candidate in task.candidates.iter().take(CANDIDATES_SHOWN_MAX) {
             out.push_str(&format!("{}{}\n", line.below(), factors(style, candidate)));
         }

@@ -38,6 +38,7 @@ fn task(task: &Task) -> Value {
         "depends_on": task.depends_on,
         "intent": Some(&task.intent).filter(|intent| !intent.is_empty()),
         "complexity": task.complexity.map(rounded),
+        "shown": Some(&task.shown).filter(|shown| !shown.is_empty()),
         "expert": task.expert.as_ref().map(expert),
         "score": task.expert.as_ref().map(|e| rounded(e.score)),
         "factors": task.expert.as_ref().map(factors),
@@ -139,7 +140,7 @@ mod tests {
         let expected = json!({
             "answer": "Paris",
             "plan": { "tasks": [{
-                "id": 1, "text": "t", "depends_on": [], "intent": "facts", "complexity": 0.25,
+                "id": 1, "text": "t", "depends_on": [], "intent": "facts", "complexity": 0.25, "shown": null,
                 "expert": { "id": "geography", "peer_id": "12D3", "model_sha256": "ab01" },
                 "score": 0.9, "answer": "Paris", "status": "done", "task_id": "0102",
                 "factors": {

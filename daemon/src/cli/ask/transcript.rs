@@ -22,6 +22,8 @@ pub(in crate::cli) struct Task {
     /// What kind of work it is, and how much of it; empty where the node does not say.
     pub(in crate::cli) intent: String,
     pub(in crate::cli) complexity: Option<f32>,
+    /// What experts elsewhere see of it, where the question is private.
+    pub(in crate::cli) shown: String,
     pub(in crate::cli) candidates: Vec<wire::Candidate>,
     pub(in crate::cli) expert: Option<wire::Candidate>,
     pub(in crate::cli) finished: Option<wire::TaskFinished>,
@@ -91,6 +93,7 @@ fn planned(task: &wire::PlannedTask) -> Task {
         depends_on: task.depends_on.clone(),
         intent: task.intent.clone(),
         complexity: task.complexity,
+        shown: task.shown.clone(),
         candidates: task.candidates.clone(),
         ..Task::default()
     }

@@ -90,7 +90,7 @@ impl Audits {
                 .map(|computed| (own, computed))
                 .map_err(|_| "it could not be computed again here");
         }
-        if !self.config.others {
+        if !self.config.others || finished.offer.private {
             return Err("this node does not have the model, and others are not to be asked");
         }
         let mut holders = self.network.directory().adverts();

@@ -8,7 +8,7 @@ use super::frame::{FRAME_BYTES_MAX, FrameReader, FrameWriter, OFFER_BYTES_MAX};
 use super::progress::Progress;
 use super::wire::{
     Finish, PACKET_LOGPROBS_MAX, PACKET_TEXT_BYTES_MAX, PACKET_TOKENS_MAX, Packet, Report, Request,
-    decode_request, encode_report,
+    decode_request, encode_report, padded,
 };
 use super::{Delivery, HEARTBEAT, Job, LAST_WORD_TIME_MAX, OFFER_TIME_MAX, Service, WRITE_STALL_MAX};
 use ed25519_dalek::SigningKey;
@@ -66,7 +66,8 @@ where
         Err(served) => return hang_up(writer, served).await,
     };
     let deadline = Instant::now() + Duration::from_millis(offer.deadline_ms.into());
-    let mut session = Session { writer, peer, service, signer, silent_since: Instant::now() };
+    let is_private = offer.private;
+    let mut session = Session { writer, peer, service, signer, silent_since: Instant::now(), is_private };
     let served = tokio::select! {
         biased;
         () = stop.cancelled() => stopping(),
@@ -141,6 +142,8 @@ struct Session<'a, W> {
     service: &'a dyn Service,
     signer: &'a SigningKey,
     silent_since: Instant,
+    /// Whether what is sent is padded.
+    is_private: bool,
 }
 
 impl<W: AsyncWrite + Unpin> Session<'_, W> {
@@ -246,7 +249,9 @@ impl<W: AsyncWrite + Unpin> Session<'_, W> {
     }
 
     async fn report(&mut self, report: Report) -> Result<(), TaskError> {
-        let sent = timeout(WRITE_STALL_MAX, self.writer.send(&encode_report(report))).await;
+        let frame = encode_report(report);
+        let frame = if self.is_private { padded(frame, FRAME_BYTES_MAX) } else { frame };
+        let sent = timeout(WRITE_STALL_MAX, self.writer.send(&frame)).await;
         sent.map_err(|_| TaskError::Unreachable("the asker does not read".into()))??;
         self.silent_since = Instant::now();
         Ok(())

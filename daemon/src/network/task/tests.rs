@@ -57,6 +57,7 @@ fn offer() -> Offer {
         stop: vec!["\n".into()],
         top_logprobs: 0,
         grammar: None,
+        private: false,
     }
 }
 

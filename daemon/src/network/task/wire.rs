@@ -1,11 +1,12 @@
 //! Protobuf to the policy crate's types and back. What comes in is bounded and finite afterwards; what does
 //! not convert is told apart as a reason for people.
 
-use super::frame::FRAME_BYTES_MAX;
+use super::frame::{FRAME_BYTES_MAX, OFFER_BYTES_MAX};
 use polymath_proto::v1::{self, TaskFrame, task_frame::Body};
 use polymath_swarm::identity::Sha256Hash;
 use polymath_swarm::sampling::Settings;
 use polymath_swarm::task::{FinishReason, Message, Offer, PIECE_BYTES_MAX, TaskError, TokenLogprobs};
+use prost::Message as _;
 
 /// Bytes of a code: the longest is `unknown_expert`.
 pub(in crate::network) const CODE_BYTES_MAX: usize = 64;
@@ -63,7 +64,8 @@ pub(super) struct Finish {
 }
 
 pub(super) fn encode_request(request: Request) -> TaskFrame {
-    frame(match request {
+    let is_private = matches!(&request, Request::Offer(offer) if offer.private);
+    let frame = frame(match request {
         Request::Cancel => Body::Cancel(v1::Cancel {}),
         Request::Offer(offer) => Body::Offer(v1::Offer {
             task_id: offer.task_id.to_vec(),
@@ -78,7 +80,8 @@ pub(super) fn encode_request(request: Request) -> TaskFrame {
             top_logprobs: offer.top_logprobs,
             grammar: offer.grammar.unwrap_or_default(),
         }),
-    })
+    });
+    if is_private { padded(frame, OFFER_BYTES_MAX) } else { frame }
 }
 
 pub(super) fn decode_request(frame: TaskFrame) -> Result<Request, TaskError> {
@@ -96,6 +99,7 @@ pub(super) fn decode_request(frame: TaskFrame) -> Result<Request, TaskError> {
             stop: offer.stop,
             top_logprobs: offer.top_logprobs,
             grammar: (!offer.grammar.is_empty()).then_some(offer.grammar),
+            private: !frame.padding.is_empty(),
         }))),
         Some(_) => Err(broken("an asker sent an expert's frame")),
         None => Err(broken("an empty frame")),
@@ -191,7 +195,27 @@ pub(super) fn decode_report(frame: TaskFrame) -> Result<Report, TaskError> {
 }
 
 fn frame(body: Body) -> TaskFrame {
-    TaskFrame { body: Some(body) }
+    TaskFrame { body: Some(body), padding: Vec::new() }
+}
+
+/// Sizes that padded frames have: multiples of this up to sixteen of it, powers of two beyond.
+const PAD_BYTES: usize = 256;
+
+/// Fills a frame up, so that its size says little of its text. A frame that cannot be filled within `bytes_max` stays as it is.
+pub(super) fn padded(mut frame: TaskFrame, bytes_max: usize) -> TaskFrame {
+    /// The field's tag and a length of two bytes.
+    const FIELD: usize = 3;
+    /// So much padding there always is: the other side knows by it, and its length takes two bytes.
+    const LEAST: usize = 128;
+    let (bare, least) = (frame.encoded_len(), frame.encoded_len() + FIELD + LEAST);
+    let size = least.next_multiple_of(PAD_BYTES);
+    let size = if size > 16 * PAD_BYTES { size.next_power_of_two() } else { size };
+    let size = size.min(bytes_max.max(least));
+    frame.padding = vec![0; size - bare - FIELD];
+    // A longer length takes another byte itself.
+    let over = frame.encoded_len().saturating_sub(size);
+    frame.padding.truncate(frame.padding.len() - over);
+    frame
 }
 
 pub(in crate::network) fn encode_messages(messages: Vec<Message>) -> Vec<v1::ChatMessage> {

@@ -22,6 +22,7 @@ pub(super) fn offer(card: Sha256Hash) -> Offer {
         stop: Vec::new(),
         top_logprobs: 0,
         grammar: None,
+        private: false,
     }
 }
 

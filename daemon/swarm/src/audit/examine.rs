@@ -174,6 +174,7 @@ mod tests {
             stop: stop.iter().map(|s| (*s).to_owned()).collect(),
             top_logprobs: 0,
             grammar: None,
+            private: false,
         }
     }
 

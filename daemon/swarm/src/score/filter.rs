@@ -33,6 +33,9 @@ pub struct Filter {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price_micro: Option<u64>,
     /// Only experts on this node: nothing of the question leaves it.
+    pub local: bool,
+    /// What may leave this node goes out [veiled](crate::veil) and padded, no other node sees every task of the question, and none that does not
+    /// answer sees anything of it.
     pub private: bool,
 }
 
@@ -99,13 +102,16 @@ impl Filter {
         self.trust = both(self.trust, other.trust, |a, b| a > b);
         self.latency_ms = both(self.latency_ms, other.latency_ms, |a, b| a < b);
         self.price_micro = both(self.price_micro, other.price_micro, |a, b| a < b);
+        self.local |= other.local;
         self.private |= other.private;
         Ok(self)
     }
 
     /// Those that also hold for experts who see the question without answering it, planners say.
     pub fn for_helpers(&self) -> Self {
-        Self { trust: self.trust, price_micro: self.price_micro, private: self.private, ..Self::default() }
+        // Helpers see the whole.
+        let local = self.local || self.private;
+        Self { trust: self.trust, price_micro: self.price_micro, local, ..Self::default() }
     }
 
     /// Whether some expert with this card may meet the conditions.
@@ -131,8 +137,8 @@ impl Filter {
     /// The condition that the expert does not meet, as people say it; None if it meets all.
     pub fn unmet(&self, expert: &Traits<'_>) -> Option<&'static str> {
         let status = expert.status;
-        if self.private && !expert.is_local {
-            Some("private")
+        if self.local && !expert.is_local {
+            Some("local")
         } else if let Some(unmet) = self.unmet_by(expert.card) {
             Some(unmet)
         } else if self.trust.is_some_and(|least| expert.trust.is_nan() || expert.trust < least) {
@@ -192,7 +198,7 @@ mod tests {
             (Filter { price_micro: Some(4), ..none.clone() }, Some("price_micro")),
             (Filter { latency_ms: Some(79), ..none.clone() }, Some("latency_ms")),
             (Filter { latency_ms: Some(80), ..none.clone() }, None),
-            (Filter { private: true, ..none.clone() }, Some("private")),
+            (Filter { local: true, ..none.clone() }, Some("local")),
         ];
         for (filter, expected) in cases {
             assert_eq!(filter.unmet(&expert), expected, "{filter:?}");
@@ -212,12 +218,12 @@ mod tests {
             latency_ms: Some(5),
             trust: Some(0.5),
             abilities: vec!["x".into()],
-            private: true,
+            local: true,
             ..Filter::default()
         };
         let both = a.and(&b).unwrap();
         assert_eq!(
-            (both.latency_ms, both.context_tokens, both.trust, both.private),
+            (both.latency_ms, both.context_tokens, both.trust, both.local),
             (Some(5), Some(1), Some(0.5), true)
         );
         assert_eq!(both.abilities, ["x"]);

@@ -147,6 +147,7 @@ pub(super) mod tests {
             stop: vec!["\n".into()],
             top_logprobs: 0,
             grammar: None,
+            private: false,
         }
     }
 

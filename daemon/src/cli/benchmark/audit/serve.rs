@@ -75,6 +75,7 @@ impl Asked {
             stop: Vec::new(),
             top_logprobs: 0,
             grammar: None,
+            private: false,
         }
     }
 

@@ -11,7 +11,7 @@ use prost::Message as _;
 use std::time::Instant;
 
 fn frame(body: Body) -> TaskFrame {
-    TaskFrame { body: Some(body) }
+    TaskFrame { body: Some(body), ..TaskFrame::default() }
 }
 
 /// What an honest expert sends for [`offer`]: accepted, tokens 7 and 8, token 9, done.
@@ -127,7 +127,7 @@ async fn every_lie_is_a_protocol_error_and_cancels() {
         ("a code that is none", |f| {
             f[1] = frame(Body::Failed(v1::Failed { code: "\u{1b}[31m".into(), message: "x".into() }));
         }),
-        ("a frame of nothing", |f| f[1] = TaskFrame { body: None }),
+        ("a frame of nothing", |f| f[1] = TaskFrame::default()),
         ("heartbeats without end", |f| {
             let flood = vec![frame(Body::Heartbeat(v1::Heartbeat {})); 2_000];
             f.splice(1..1, flood);

@@ -75,7 +75,7 @@ async fn offers_out_of_bounds_are_refused_with_the_reason() {
     for (index, spoil) in cases.iter().enumerate() {
         let Some(Body::Offer(mut spoilt)) = offer_frame(offer()).body else { panic!("not an offer") };
         spoil(&mut spoilt);
-        let frame = TaskFrame { body: Some(Body::Offer(spoilt)) };
+        let frame = TaskFrame { body: Some(Body::Offer(spoilt)), ..TaskFrame::default() };
         let service = endless();
         let (last_word, served) = after(&frame.encode_length_delimited_to_vec(), &service).await;
         assert!(refused_as_invalid(&last_word), "case {index}: {last_word:?}");
@@ -86,8 +86,8 @@ async fn offers_out_of_bounds_are_refused_with_the_reason() {
 
 #[tokio::test]
 async fn after_the_offer_only_cancel_may_follow() {
-    let heartbeat = TaskFrame { body: Some(Body::Heartbeat(Heartbeat {})) };
-    for second in [offer_frame(offer()), heartbeat, TaskFrame { body: None }] {
+    let heartbeat = TaskFrame { body: Some(Body::Heartbeat(Heartbeat {})), ..TaskFrame::default() };
+    for second in [offer_frame(offer()), heartbeat, TaskFrame::default()] {
         let mut bytes = offer_frame(offer()).encode_length_delimited_to_vec();
         bytes.extend(second.encode_length_delimited_to_vec());
         let service = endless();

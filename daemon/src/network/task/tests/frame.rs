@@ -8,7 +8,7 @@ use polymath_proto::v1::{Failed, Heartbeat, TaskFrame, task_frame::Body};
 use proptest::prelude::*;
 
 fn a_frame(message: String) -> TaskFrame {
-    TaskFrame { body: Some(Body::Failed(Failed { code: "x".into(), message })) }
+    TaskFrame { body: Some(Body::Failed(Failed { code: "x".into(), message })), ..TaskFrame::default() }
 }
 
 fn encoded(frames: &[TaskFrame]) -> Vec<u8> {
@@ -53,7 +53,7 @@ async fn a_write_that_was_interrupted_is_finished_by_the_next() {
     let (near, far) = pipe(10);
     let mut writer = FrameWriter::new(near);
     let first = a_frame("a frame that does not fit the pipe".into());
-    let second = TaskFrame { body: Some(Body::Heartbeat(Heartbeat {})) };
+    let second = TaskFrame { body: Some(Body::Heartbeat(Heartbeat {})), ..TaskFrame::default() };
     assert!(writer.send(&first).now_or_never().is_none());
     let writing = tokio::spawn(async move { writer.send(&second).await });
     let mut reader = FrameReader::new(far);
@@ -102,4 +102,27 @@ proptest! {
         let (_, error) = read(&bytes, size);
         prop_assert!(matches!(error, None | Some(TaskError::Protocol(_))));
     }
+}
+
+#[tokio::test]
+async fn padded_frames_have_few_sizes_and_say_the_same() {
+    use super::super::frame::OFFER_BYTES_MAX;
+    use super::super::wire::{Request, decode_request, encode_request};
+    use prost::Message as _;
+    let mut sizes = std::collections::BTreeSet::new();
+    for length in (0..3_000).step_by(7) {
+        let mut offer = super::offer();
+        offer.messages[0].content = "x".repeat(1 + length);
+        offer.private = true;
+        let frame = encode_request(Request::Offer(Box::new(offer.clone())));
+        sizes.insert(frame.encoded_len());
+        let Ok(Request::Offer(back)) = decode_request(frame) else { panic!("no offer") };
+        assert_eq!(*back, offer);
+    }
+    assert!(sizes.iter().all(|size| size % 256 == 0) && sizes.len() <= 13, "{sizes:?}");
+    let mut offer = super::offer();
+    offer.messages[0].content = "x".repeat(polymath_swarm::task::OFFER_TEXT_BYTES_MAX - 1_000);
+    offer.private = true;
+    let frame = encode_request(Request::Offer(Box::new(offer)));
+    assert!(frame.encoded_len() <= OFFER_BYTES_MAX, "{}", frame.encoded_len());
 }

@@ -1,0 +1,304 @@
+//! What a private question shows of itself: names, addresses and numbers by which somebody could be known are replaced before
+//! a text leaves the node, and put back in what comes of it.
+//!
+//! The same thing is replaced by the same stand-in throughout one question, so that several experts' answers fit together. What a task is *about* must
+//! stay, else the answer is wrong: the terms of a sum, the country whose capital is asked. So what is replaced depends on the task:
+//!
+//! | | replaced |
+//! |---|---|
+//! | every task | e-mail and IP addresses, telephone and bank account numbers, keys and tokens of programs |
+//! | all but facts, science, language and code | names of people: known given names with what follows, whoever has a title, `my boss Ada` |
+//! | writing, summarising, chat | numbers of five digits and more, amounts of money |
+//!
+//! This is pseudonymisation by form. It finds what looks like a name; it does not know who somebody is.
+
+mod names;
+
+use crate::plan::intent::Intent;
+use regex::{Captures, Regex};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+/// Pairs that one question may have; what comes after is left as it is.
+const PAIRS_MAX: usize = 256;
+
+/// Addresses and numbers that belong to somebody whatever the task is, by their form; and after those numbers that point to something
+/// where nothing is computed with them: long ones, and money.
+static NUMBERS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(concat!(
+        r"(?P<mail>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)",
+        r"|(?P<ip>\b(?:\d{1,3}\.){3}\d{1,3}\b)",
+        r"|(?P<iban>\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b)",
+        r"|(?P<key>\b(?:sk|pk|ghp|gho|xox[abp]|AKIA|pmk)[-_A-Za-z0-9]{12,}\b|\b[0-9a-fA-F]{32,}\b)",
+        r"|(?P<card>\b\d{4}[ -]\d{4}[ -]\d{4}[ -]\d{1,7}\b)",
+        r"|(?P<phone>(?:\+|\b00)\d{1,3}[ /.-]?(?:\(\d{1,4}\)[ /.-]?)?\d{2,4}(?:[ /.-]?\d{2,4}){1,4}\b",
+        r"|\b0\d{2,4}[ /-]\d{3,4}[ /-]?\d{2,5}\b|\(\d{3}\) ?\d{3}-\d{4}\b)",
+        r"|(?P<money>[$€£¥] ?\d[\d.,']*\d\b|[$€£¥] ?\d\b)",
+        r"|(?P<long>\b\d{5,}\b|\b[A-Z]{1,4}-?\d{4,}\b)",
+    ))
+    .ok()
+});
+/// A word, as names are made of.
+static WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\p{L}[\p{L}'’-]*\p{L}|\p{L}").ok());
+
+/// What stands for what in one question.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Veil {
+    /// The original to its stand-in.
+    shown: BTreeMap<String, String>,
+    /// The stand-in to the original.
+    hidden: BTreeMap<String, String>,
+    /// Every word of the question, which no stand-in may be.
+    taken: Vec<String>,
+}
+
+impl Veil {
+    /// For a question with this text.
+    pub fn over(question: &str) -> Self {
+        let taken = words(question).map(|(word, _)| word.to_lowercase()).collect();
+        Self { taken, ..Self::default() }
+    }
+
+    /// The text as others may see it, for a task of this kind.
+    pub fn cover(&mut self, text: &str, intent: Intent) -> String {
+        let text = self.cover_numbers(text, intent);
+        if !matches!(intent, Intent::Facts | Intent::Science | Intent::Language | Intent::Code) {
+            return self.cover_names(&text);
+        }
+        text
+    }
+
+    /// Puts back what was replaced.
+    pub fn lift(&self, answer: &str) -> String {
+        if self.hidden.is_empty() {
+            return answer.to_owned();
+        }
+        let mut out = String::with_capacity(answer.len());
+        let mut rest = answer;
+        'text: while let Some(first) = rest.chars().next() {
+            let after_word = out.chars().next_back().is_some_and(char::is_alphanumeric);
+            // What begins with the same sorts before what goes on: the longest first.
+            for (shown, original) in self.hidden.iter().rev() {
+                let Some(left) = rest.strip_prefix(shown.as_str()) else { continue };
+                let begins = first.is_alphanumeric() && after_word;
+                let is_word = shown.chars().next_back().is_some_and(char::is_alphanumeric);
+                let ends = is_word && left.chars().next().is_some_and(char::is_alphanumeric);
+                if !(begins || ends) {
+                    out.push_str(original);
+                    rest = left;
+                    continue 'text;
+                }
+            }
+            out.push(first);
+            rest = &rest[first.len_utf8()..];
+        }
+        out
+    }
+
+    /// Originals and what stands for them, for people to see.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.shown.iter().map(|(original, shown)| (original.as_str(), shown.as_str()))
+    }
+
+    fn cover_numbers(&mut self, text: &str, intent: Intent) -> String {
+        let Some(numbers) = NUMBERS.as_ref() else { return text.to_owned() };
+        let counts = !matches!(intent, Intent::Writing | Intent::Summarising | Intent::Chat);
+        let replaced = numbers.replace_all(text, |found: &Captures<'_>| {
+            let original = &found[0];
+            let is = |name| found.name(name).is_some();
+            // What is computed with stays, and so does a stand-in that is already there.
+            let stays = counts && (is("money") || is("long")) || self.hidden.contains_key(original);
+            let range = found.get(0).map_or(0..0, |whole| whole.range());
+            if stays || !stands_alone(text, range) {
+                return original.to_owned();
+            }
+            let number = self.shown.len() + 1;
+            self.stand_in(original, |turn| match () {
+                () if is("mail") => format!("person{}@example.org", number + turn),
+                // RFC 5737: addresses for documentation.
+                () if is("ip") => format!("192.0.2.{}", (number + turn) % 254 + 1),
+                () => alike(original, number + 7 * turn),
+            })
+        });
+        replaced.into_owned()
+    }
+
+    fn cover_names(&mut self, text: &str) -> String {
+        let all: Vec<(&str, usize)> = words(text).collect();
+        let mut named: Vec<(usize, &str)> = Vec::new();
+        let mut place = 0;
+        while place < all.len() {
+            let length = names::length(text, &all[place..], place.checked_sub(1).map(|p| all[p]));
+            named.extend(all[place..place + length].iter().map(|(word, at)| (*at, *word)));
+            place += length.max(1);
+        }
+        // What is a name in one place is one everywhere: "Ada Byron", and later "Byron".
+        let known: Vec<&str> = named.iter().map(|(_, word)| *word).collect();
+        let also = all.iter().filter(|(word, _)| known.contains(word) || self.shown.contains_key(*word));
+        let mut places: Vec<(usize, &str)> = also.map(|(word, at)| (*at, *word)).collect();
+        places.sort_unstable();
+        let (mut out, mut from) = (String::with_capacity(text.len()), 0);
+        for (at, word) in places {
+            if self.hidden.contains_key(word) {
+                continue;
+            }
+            let is_given = names::is_given(word);
+            let shown = self.stand_in(word, |turn| names::other(is_given, turn));
+            out.push_str(&text[from..at]);
+            out.push_str(&shown);
+            from = at + word.len();
+        }
+        out + &text[from..]
+    }
+
+    /// What stands for `original`, made by `make` if it is new: the first that is nowhere in the question.
+    fn stand_in(&mut self, original: &str, make: impl Fn(usize) -> String) -> String {
+        if let Some(shown) = self.shown.get(original) {
+            return shown.clone();
+        }
+        const TURNS_MAX: usize = 1_000;
+        let free = (0..TURNS_MAX).map(make).find(|shown| {
+            !self.hidden.contains_key(shown)
+                && !self.taken.contains(&shown.to_lowercase())
+                && shown != original
+        });
+        let Some(shown) = free.filter(|_| self.shown.len() < PAIRS_MAX) else { return original.to_owned() };
+        self.shown.insert(original.to_owned(), shown.clone());
+        self.hidden.insert(shown.clone(), original.to_owned());
+        shown
+    }
+}
+
+/// Every word with the byte where it begins, `'s` apart.
+fn words(text: &str) -> impl Iterator<Item = (&str, usize)> {
+    let found = WORDS.as_ref().map(|words| words.find_iter(text));
+    let alone = found.into_iter().flatten().filter(|word| stands_alone(text, word.range()));
+    alone.map(|word| {
+        let text = word.as_str();
+        let bare = text.strip_suffix("'s").or_else(|| text.strip_suffix("’s")).unwrap_or(text);
+        (bare, word.start())
+    })
+}
+
+/// Whether this part of the text is no part of a longer word or number: else it could not be found again.
+fn stands_alone(text: &str, part: Range<usize>) -> bool {
+    let meets = |a: Option<char>, b: Option<char>| {
+        a.is_some_and(char::is_alphanumeric) && b.is_some_and(char::is_alphanumeric)
+    };
+    let inside = &text[part.clone()];
+    !meets(text[..part.start].chars().next_back(), inside.chars().next())
+        && !meets(inside.chars().next_back(), text[part.end..].chars().next())
+}
+
+/// The same form with other digits and letters.
+fn alike(original: &str, number: usize) -> String {
+    let mut state = number as u32;
+    let mut next = |most: u32| {
+        // Numerical Recipes' generator: nothing rests on it but that two stand-ins differ.
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 16) % most
+    };
+    let mut is_first = true;
+    let alike = original.chars().map(|c| match c {
+        '0'..='9' => {
+            // No leading zero where there was none.
+            let digit = if is_first && c != '0' { 1 + next(9) } else { next(10) };
+            is_first = false;
+            char::from_digit(digit, 10).unwrap_or(c)
+        }
+        'a'..='z' => char::from(b'a' + next(26) as u8),
+        'A'..='Z' => char::from(b'A' + next(26) as u8),
+        c => c,
+    });
+    alike.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn covered(text: &str, intent: Intent) -> (String, Veil) {
+        let mut veil = Veil::over(text);
+        (veil.cover(text, intent), veil)
+    }
+
+    #[test]
+    fn what_belongs_to_somebody_is_replaced_in_every_task_and_put_back() {
+        let text = "Mail ada.b@firm.example or ring +49 30 1234567, IBAN DE89 3704 0044 0532 0130 00, host 10.1.2.3.";
+        for intent in Intent::ALL {
+            let (shown, veil) = covered(text, intent);
+            for secret in ["ada.b", "firm", "1234567", "3704", "10.1.2.3"] {
+                assert!(!shown.contains(secret), "{secret} in {shown}");
+            }
+            assert!(shown.contains("@example.org") && shown.contains("192.0.2."), "{shown}");
+            assert_eq!(veil.lift(&shown), text);
+        }
+    }
+
+    #[test]
+    fn names_are_replaced_the_same_way_throughout() {
+        let text = "Write to Priya Sharma that Sharma's order waits. My boss Zorblatt and Dr. Okonkwo-Li know. Priya's too.";
+        let (shown, veil) = covered(text, Intent::Writing);
+        for secret in ["Priya", "Sharma", "Zorblatt", "Okonkwo"] {
+            assert!(!shown.contains(secret), "{secret} in {shown}");
+        }
+        assert!(shown.starts_with("Write to ") && shown.contains("Dr. "), "{shown}");
+        assert_eq!(veil.lift(&shown), text);
+        // Another task of the same question.
+        let mut again = veil.clone();
+        let other = again.cover("Thank Priya.", Intent::Chat);
+        let stand_in = veil.pairs().find(|(original, _)| *original == "Priya").unwrap().1;
+        assert_eq!(other, format!("Thank {stand_in}."));
+        assert_eq!(again.lift(&format!("Dear {stand_in}, ")), "Dear Priya, ");
+    }
+
+    #[test]
+    fn what_a_task_is_about_stays() {
+        for (text, intent) in [
+            ("What is 48213 plus 99?", Intent::Maths),
+            ("What is the capital of Peru?", Intent::Facts),
+            ("How many letters does Daniel have?", Intent::Language),
+            ("Who was Albert Einstein?", Intent::Facts),
+            ("SELECT name FROM users WHERE id = 123456", Intent::Code),
+            ("What currency is used in Jordan?", Intent::Facts),
+            ("Which day comes three days after Friday the 13th of March 2026?", Intent::Maths),
+            ("Plan a day in Paris for 3 people with 200 euros", Intent::Planning),
+        ] {
+            assert_eq!(covered(text, intent).0, text);
+        }
+    }
+
+    #[test]
+    fn numbers_are_replaced_where_nothing_is_computed() {
+        let text = "Remind them kindly of invoice 48213 over €1,250 and order AB-99812.";
+        let (shown, veil) = covered(text, Intent::Writing);
+        for secret in ["48213", "1,250", "99812"] {
+            assert!(!shown.contains(secret), "{secret} in {shown}");
+        }
+        assert_eq!(veil.lift(&shown), text);
+        assert_eq!(covered(text, Intent::Maths).0, text);
+    }
+
+    #[test]
+    fn only_whole_words_are_put_back() {
+        let (_, veil) = covered("Thank Priya.", Intent::Chat);
+        let stand_in = veil.pairs().next().unwrap().1.to_owned();
+        let text = format!("{stand_in}s x{stand_in} {stand_in}, {stand_in}'s");
+        assert_eq!(veil.lift(&text), format!("{stand_in}s x{stand_in} Priya, Priya's"));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_covered_can_be_lifted(text in "\\PC{0,80}", names in "(Ada|Priya|Robin|Rowan|Hale| |,|@|\\.|\\+49|123456){0,20}") {
+            for intent in [Intent::Writing, Intent::Facts] {
+                let whole = format!("{text} {names}");
+                let mut veil = Veil::over(&whole);
+                let shown = veil.cover(&whole, intent);
+                prop_assert_eq!(veil.lift(&shown), whole.clone());
+                prop_assert_eq!(veil.cover(&whole, intent), shown, "the same again");
+            }
+        }
+    }
+}
