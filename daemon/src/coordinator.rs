@@ -10,7 +10,9 @@
 //! whatever is still running, on every expert. The decisions (how to cut, who fits) are `polymath_swarm`'s;
 //! this module gives them their inputs and carries them out. It knows no HTTP, no gRPC and no terminal.
 
+mod attempt;
 mod audits;
+mod breakers;
 mod claims;
 mod compose;
 mod conversation;
@@ -19,6 +21,7 @@ mod dispatch;
 mod error;
 mod event;
 mod experience;
+mod hedge;
 mod host;
 mod intents;
 mod ledger;
@@ -122,6 +125,8 @@ struct Inner {
     audits: Arc<audits::Audits>,
     reputations: Arc<reputation::Reputations>,
     ledger: Ledger,
+    hedges: hedge::Hedges,
+    breakers: breakers::Breakers,
     intents: intents::Intents,
     questions: Arc<tokio::sync::Semaphore>,
     /// Cross-checks that wait to be counted.
@@ -172,6 +177,8 @@ impl Coordinator {
             audits,
             reputations,
             ledger,
+            hedges: hedge::Hedges::default(),
+            breakers: breakers::Breakers::default(),
             intents,
             questions,
             cross_checks,

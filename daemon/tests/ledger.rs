@@ -25,6 +25,7 @@ async fn priced(expert: &str, price_micro: u64, bootstrap: &[String]) -> Running
     config.experts[0].price_micro = price_micro;
     config.ledger.credit_micro = 1_000_000;
     config.ask.audit.rate = 0.0;
+    config.ask.filter.price_micro = Some(1_000);
     Running { node: Node::start(config).await.unwrap(), state }
 }
 

@@ -114,6 +114,17 @@ async fn a_dependent_task_gets_the_result_that_stands() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_matters_much_is_asked_of_two() {
+    let node = hosting(ensemble(), &[]).await;
+    let asked = Question { high_priority: true, ..Question::new("What is 67 times 58?") };
+    let answered = node.ask_with(asked).await.unwrap();
+    let consensus = answered.results[0].consensus.as_ref().unwrap();
+    assert_eq!(consensus.opinions.len(), 2);
+    let without = node.ask("What is 67 times 58?").await.unwrap();
+    assert!(without.results[0].consensus.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_same_model_on_another_node_is_asked_last_and_has_one_voice() {
     let first = hosting(ensemble(), &[]).await;
     let again = hosting(ensemble()[..1].to_vec(), &first.addresses()).await;

@@ -45,6 +45,7 @@ pub(super) fn question(request: v1::ChatRequest) -> Result<Question, Fault> {
         top_logprobs: request.top_logprobs,
         grammar: (!request.grammar.is_empty()).then_some(request.grammar),
         filter: filter(request.filter),
+        high_priority: request.high_priority,
         ..asked
     })
 }
@@ -110,8 +111,8 @@ pub(super) fn event(event: Event, timings: &Timings) -> v1::ChatEvent {
     use v1::chat_event::Body;
     let body = match event {
         Event::Planned(p) => Body::Planned(planned(&p)),
-        Event::Started { id, text, expert } => {
-            Body::Started(v1::TaskStarted { id, text, expert: Some(candidate(&expert)) })
+        Event::Started { id, text, expert, kept_tokens } => {
+            Body::Started(v1::TaskStarted { id, text, expert: Some(candidate(&expert)), kept_tokens })
         }
         Event::Text { id, text, logprobs } => {
             Body::Text(v1::TaskText { id, text, logprobs: logprobs.into_iter().map(token).collect() })

@@ -58,6 +58,9 @@ pub(super) struct Wishes {
     /// Repeats the same draw
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// It matters much: every task goes to two experts at once
+    #[arg(long)]
+    high_priority: bool,
     #[command(flatten)]
     conditions: Conditions,
 }
@@ -88,6 +91,7 @@ impl Wishes {
             max_tokens: self.max_tokens.unwrap_or_default(),
             temperature: self.temperature,
             seed: self.seed,
+            high_priority: self.high_priority,
             filter: self.conditions.filter(),
             ..Default::default()
         }

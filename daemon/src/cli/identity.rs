@@ -1,5 +1,10 @@
 //! `identity`: who this node is to others.
 
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -15,6 +20,8 @@ use crate::network::{IDENTITY_FILE, Identity};
 pub(super) enum Command {
     /// Show the peer id, the DID and the public key (never the secret one)
     Show(Show),
+    /// Print the DID document for others, or copy the secret key to take this identity elsewhere
+    Export(Export),
     /// Vouch for another node: its experts are trusted as long as nothing speaks against them
     Endorse(Endorse),
 }
@@ -39,6 +46,22 @@ pub(super) struct Endorse {
     json: Json,
 }
 
+/// What `identity export` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  daemon identity export > node.did.json
+  daemon identity export --secret /media/stick/identity.key
+
+The DID document (W3C) holds the public key alone. With --secret the key itself is written to a
+new file that only you can read: whoever has it is this node to everybody. To take the identity to
+another machine, stop the node here, and put the file as identity.key into the state folder there.")]
+pub(super) struct Export {
+    /// Write the secret key to this new file
+    #[arg(long, value_name = "FILE")]
+    secret: Option<PathBuf>,
+}
+
 /// What `identity show` takes.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  daemon identity show\n  daemon identity show --json | jq -r .peer_id")]
@@ -50,6 +73,7 @@ pub(super) struct Show {
 pub(super) async fn run(command: Command, context: Context) -> anyhow::Result<()> {
     match command {
         Command::Show(arguments) => show(&arguments, &context),
+        Command::Export(arguments) => export(&arguments, &context),
         Command::Endorse(arguments) => endorse(arguments, context).await,
     }
 }
@@ -73,7 +97,8 @@ async fn endorse(arguments: Endorse, context: Context) -> anyhow::Result<()> {
     Ok(terminal::line(&format!("{} {said}", reply.node))?)
 }
 
-fn show(arguments: &Show, context: &Context) -> anyhow::Result<()> {
+/// The node's identity and its file; an error if there is none.
+fn identity(context: &Context) -> anyhow::Result<(Identity, PathBuf)> {
     let loaded = context.load(File::default())?;
     let state_dir = &loaded.config.node.state_dir;
     let file = state_dir.join(IDENTITY_FILE);
@@ -82,7 +107,40 @@ fn show(arguments: &Show, context: &Context) -> anyhow::Result<()> {
         "no identity yet in {}: the first `daemon run` makes it",
         state_dir.display()
     );
-    let identity = Identity::load_or_create(state_dir)?;
+    Ok((Identity::load_or_create(state_dir)?, file))
+}
+
+fn export(arguments: &Export, context: &Context) -> anyhow::Result<()> {
+    let (identity, file) = identity(context)?;
+    let Some(target) = &arguments.secret else {
+        return terminal::json(&did_document(&identity.peer().to_did()));
+    };
+    let what = || format!("cannot write {}", target.display());
+    let secret = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let mut made = std::fs::OpenOptions::new();
+    let mut copy = made.write(true).create_new(true).mode(0o600).open(target).with_context(what)?;
+    copy.write_all(&secret).and_then(|()| copy.sync_all()).with_context(what)?;
+    terminal::note("whoever has this file is this node to everybody");
+    Ok(terminal::line(&format!("{} written to {}", identity.peer().to_did(), target.display()))?)
+}
+
+/// The document of a `did:key` (W3C DID 1.0, did:key method): the one key signs and says who it is.
+fn did_document(did: &str) -> serde_json::Value {
+    let multibase = did.strip_prefix("did:key:").unwrap_or(did);
+    let method = format!("{did}#{multibase}");
+    json!({
+        "@context": ["https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1"],
+        "id": did,
+        "verificationMethod": [
+            { "id": method, "type": "Multikey", "controller": did, "publicKeyMultibase": multibase }
+        ],
+        "authentication": [method],
+        "assertionMethod": [method],
+    })
+}
+
+fn show(arguments: &Show, context: &Context) -> anyhow::Result<()> {
+    let (identity, file) = identity(context)?;
     let (peer_id, key, did) = (identity.peer_id(), hex(&identity.peer().0), identity.peer().to_did());
     if arguments.json.json {
         return terminal::json(&json!({ "peer_id": peer_id, "did": did, "public_key": key, "file": file }));
@@ -92,4 +150,19 @@ fn show(arguments: &Show, context: &Context) -> anyhow::Result<()> {
         file.display()
     );
     Ok(terminal::say(&text)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_is_that_of_the_method_s_own_example() {
+        let did = "did:key:z6MkiTBz1ymuepAQ4HEHYSF1H8quG5GLVVQR3djdX3mDooWp";
+        let document = did_document(did);
+        let method = &document["verificationMethod"][0];
+        assert_eq!(method["publicKeyMultibase"], "z6MkiTBz1ymuepAQ4HEHYSF1H8quG5GLVVQR3djdX3mDooWp");
+        assert_eq!(method["id"], format!("{did}#z6MkiTBz1ymuepAQ4HEHYSF1H8quG5GLVVQR3djdX3mDooWp"));
+        assert_eq!(document["assertionMethod"][0], method["id"]);
+    }
 }

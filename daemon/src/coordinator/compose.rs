@@ -44,6 +44,8 @@ struct Part {
     waiting: String,
     /// Whether any of it has been written.
     begun: bool,
+    /// Whether it has begun anew and nothing of it has come since.
+    anew: bool,
     /// What is written after its text, once it has ended.
     end: Option<String>,
 }
@@ -58,7 +60,24 @@ impl Composer {
 
     /// Takes more of a task's text; returns what the answer grows by.
     pub(super) fn text(&self, id: u32, text: &str) -> String {
-        self.with(|state| state.parts.entry(id).or_default().waiting.push_str(text))
+        self.with(|state| {
+            let part = state.parts.entry(id).or_default();
+            part.anew &= text.is_empty();
+            part.waiting.push_str(text);
+        })
+    }
+
+    /// A task begins anew, by another expert than the one that broke off; returns what the answer grows by: what was written cannot be
+    /// taken back.
+    pub(super) fn again(&self, id: u32, expert: &str) -> String {
+        self.with(|state| {
+            let part = state.parts.entry(id).or_default();
+            part.waiting.clear();
+            part.anew = true;
+            if part.begun {
+                part.waiting = format!(" … [broke off; {expert} answers anew] ");
+            }
+        })
     }
 
     /// Takes a task's end; returns what the answer grows by.
@@ -66,8 +85,10 @@ impl Composer {
         let several = self.several;
         self.with(|state| {
             let part = state.parts.entry(result.id).or_default();
-            if result.status == TaskStatus::Done && !part.begun && part.waiting.is_empty() {
-                part.waiting.clone_from(&result.result);
+            // A scratchpad's result, that is.
+            let is_missing = part.anew || !part.begun && part.waiting.is_empty();
+            if result.status == TaskStatus::Done && is_missing {
+                part.waiting.push_str(&result.result);
             }
             part.end = Some(if several { closing(result) } else { opinions::dissent(result) });
         })

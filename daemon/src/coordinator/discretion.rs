@@ -16,7 +16,11 @@ pub(super) const WITHHELD: &str = "private";
 pub(super) struct Discretion {
     own: PeerKey,
     intents: BTreeMap<u32, Intent>,
+    /// Tasks that have others' results in their texts.
+    dependants: BTreeSet<u32>,
     veil: Mutex<Veil>,
+    /// What each was sent.
+    sent: Mutex<HashMap<(PeerKey, u32), String>>,
     /// Who was shown which tasks.
     seen: Mutex<HashMap<PeerKey, BTreeSet<u32>>>,
 }
@@ -25,7 +29,10 @@ impl Discretion {
     /// For this plan; `veil` is what its texts were covered with so far.
     pub(super) fn new(own: PeerKey, planned: &[PlannedTask], veil: Veil) -> Self {
         let intents = planned.iter().map(|planned| (planned.task.id, intent_of(planned))).collect();
-        Self { own, intents, veil: Mutex::new(veil), seen: Mutex::default() }
+        let waits = planned.iter().filter(|planned| !planned.task.depends_on.is_empty());
+        let dependants = waits.map(|planned| planned.task.id).collect();
+        let (veil, sent, seen) = (Mutex::new(veil), Mutex::default(), Mutex::default());
+        Self { own, intents, dependants, veil, sent, seen }
     }
 
     /// The messages as `peer` may see them; the last is the task's text, what is before it is for a plan of one task alone.
@@ -44,13 +51,23 @@ impl Discretion {
         self.may_see(peer, task)?;
         let is_only = self.intents.len() == 1;
         let first = if is_only { 0 } else { messages.len().saturating_sub(1) };
-        let intent = self.intents.get(&task).copied().unwrap_or(Intent::Facts);
+        let intent = self.intents.get(&task).copied().unwrap_or(Intent::Planning);
         let mut veil = self.veil();
-        let covered = messages.into_iter().skip(first).map(|message| {
-            let content = veil.cover(&message.content, intent);
+        let last = messages.len().saturating_sub(1);
+        let covered = messages.into_iter().enumerate().skip(first).map(|(place, message)| {
+            // Earlier turns are there to be read, not to be computed with.
+            let intent = if place == last { intent } else { Intent::Writing };
+            let known = self.dependants.contains(&task).then(|| veil.cover_known(&message.content));
+            let content = veil.cover(known.as_ref().unwrap_or(&message.content), intent);
             Message { content, ..message }
         });
-        Ok(covered.collect())
+        let covered: Vec<Message> = covered.collect();
+        if veil.is_full() {
+            return Err(withheld("it names more than can be hidden"));
+        }
+        let all = covered.iter().map(|message| message.content.as_str()).collect::<Vec<_>>().join("\n");
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).insert((peer, task), all);
+        Ok(covered)
     }
 
     fn may_see(&self, peer: PeerKey, task: u32) -> Result<(), TaskError> {
@@ -58,23 +75,28 @@ impl Discretion {
         let of_peer = seen.entry(peer).or_default();
         let all = self.intents.len();
         if all > 1 && of_peer.len() + 1 >= all && !of_peer.contains(&task) {
-            return Err(TaskError::Refused {
-                code: WITHHELD.to_owned(),
-                message: "its node has seen every other part of this private question".to_owned(),
-            });
+            return Err(withheld("its node has seen every other part of this private question"));
         }
         of_peer.insert(task);
         Ok(())
     }
 
-    /// An answer of `peer` with what was hidden from it put back.
-    pub(super) fn lifted(&self, peer: PeerKey, answer: &str) -> String {
-        if peer == self.own { answer.to_owned() } else { self.veil().lift(answer) }
+    /// An answer of `peer` to a task with what was hidden from it put back.
+    pub(super) fn lifted(&self, peer: PeerKey, task: u32, answer: &str) -> String {
+        let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner).get(&(peer, task)).cloned();
+        match sent {
+            Some(sent) if peer != self.own => self.veil().lift(answer, &sent),
+            _ => answer.to_owned(),
+        }
     }
 
     fn veil(&self) -> MutexGuard<'_, Veil> {
         self.veil.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+pub(super) fn withheld(message: &str) -> TaskError {
+    TaskError::Refused { code: WITHHELD.to_owned(), message: message.to_owned() }
 }
 
 /// Covers every task's text, in order.
@@ -88,9 +110,9 @@ pub(super) fn cover(question: &str, plan: &Plan, planned: &mut [PlannedTask]) ->
     veil
 }
 
-/// A task that was not read is covered as little as may be: an answer that is wrong helps nobody.
+/// Of a task that was not read, names are covered, and numbers are not.
 fn intent_of(planned: &PlannedTask) -> Intent {
-    planned.reading.as_ref().map_or(Intent::Facts, |reading| reading.intent)
+    planned.reading.as_ref().map_or(Intent::Planning, |reading| reading.intent)
 }
 
 #[cfg(test)]
@@ -135,7 +157,7 @@ mod tests {
         let other = PeerKey([2; 32]);
         let messages = discretion.shown(other, 1, message("Mail ada@firm.example")).unwrap();
         assert_eq!((messages.len(), &messages[1].content), (2, &shown), "the plan has shown what is sent");
-        assert_eq!(discretion.lifted(other, &shown), "Mail ada@firm.example");
-        assert_eq!(discretion.lifted(OWN, &shown), shown);
+        assert_eq!(discretion.lifted(other, 1, &shown), "Mail ada@firm.example");
+        assert_eq!(discretion.lifted(OWN, 1, &shown), shown);
     }
 }

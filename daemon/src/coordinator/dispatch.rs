@@ -113,7 +113,8 @@ impl Watch {
     fn audit(&self, done: &TaskEvent) {
         let TaskEvent::Done { finish_reason, prompt_tokens, backing, .. } = done else { return };
         let audits = self.reputations.audits.clone();
-        if !audits.is_due(&self.advert) {
+        // The tokens before are another's.
+        if !self.offer.continues.is_empty() || !audits.is_due(&self.advert) {
             return;
         }
         let finished = Finished {

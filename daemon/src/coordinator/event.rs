@@ -115,6 +115,10 @@ pub struct TaskResult {
     pub consensus: Option<Consensus>,
     /// From the question's arrival to this task's first token.
     pub first_token: Option<Duration>,
+    /// The answer's tokens so far.
+    pub(super) ids: Vec<u32>,
+    /// Whether an expert has broken off in the midst of it.
+    pub(super) broke_off: bool,
     /// From the task's start to its end.
     pub total: Duration,
 }
@@ -138,6 +142,8 @@ impl TaskResult {
             logprob_mean: None,
             consensus: None,
             first_token: None,
+            ids: Vec::new(),
+            broke_off: false,
             total: Duration::ZERO,
         }
     }
@@ -197,6 +203,8 @@ pub enum Event {
         text: String,
         /// Who does it.
         expert: Candidate,
+        /// If another has begun and broken off: how many of its tokens stand. Of none, the task begins anew.
+        kept_tokens: Option<u32>,
     },
     /// More of a task's answer.
     Text {

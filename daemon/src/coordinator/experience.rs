@@ -10,7 +10,7 @@ use lru::LruCache;
 use polymath_swarm::aggregate::CROSS_CHECK_WEIGHT;
 use polymath_swarm::capability::Advert;
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
-use polymath_swarm::score::{self, Outcomes, Record};
+use polymath_swarm::score::{self, Firsts, Outcomes, Record};
 use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -25,8 +25,6 @@ const TASKS_MAX: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
 const TEXT_BYTES_MAX: usize = 1_024;
 /// Experts whose first tokens are remembered.
 const LATENCIES_MAX: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
-/// Weight of the newest measurement in the moving average.
-const LATENCY_WEIGHT: f32 = 0.3;
 
 /// Names an answered task to whoever asked: 128 random bits, written as 32 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -99,7 +97,7 @@ pub(super) struct Experience {
     tasks: Mutex<LruCache<TaskId, Answered>>,
     /// One verdict at a time: each builds on what the one before it stored.
     judging: Mutex<()>,
-    latencies: Mutex<LruCache<(PeerKey, Sha256Hash), f32>>,
+    latencies: Mutex<LruCache<(PeerKey, Sha256Hash), Firsts>>,
     routed: AtomicU64,
     strangers: AtomicU64,
 }
@@ -215,13 +213,21 @@ impl Experience {
         let key = (candidate.advert.peer, candidate.advert.card_hash);
         let ms = after.as_secs_f32() * 1e3;
         let mut latencies = self.latencies.lock().unwrap_or_else(PoisonError::into_inner);
-        let mean = latencies.get(&key).map_or(ms, |mean| mean + LATENCY_WEIGHT * (ms - mean));
-        latencies.put(key, mean);
+        latencies.get_or_insert_mut(key, Firsts::default).note(ms);
+    }
+
+    /// After how long without a first token this expert is late.
+    pub(super) fn late_after(&self, candidate: &Candidate) -> Duration {
+        let key = (candidate.advert.peer, candidate.advert.card_hash);
+        let latencies = self.latencies.lock().unwrap_or_else(PoisonError::into_inner);
+        let ms =
+            latencies.peek(&key).map_or_else(|| Firsts::default().late_after_ms(), Firsts::late_after_ms);
+        Duration::from_secs_f32(ms / 1_000.0)
     }
 
     /// Milliseconds to the expert's first token, a moving average.
     pub(super) fn latency_ms(&self, peer: PeerKey, card: Sha256Hash) -> Option<f32> {
-        self.latencies.lock().unwrap_or_else(PoisonError::into_inner).peek(&(peer, card)).copied()
+        self.latencies.lock().unwrap_or_else(PoisonError::into_inner).peek(&(peer, card))?.mean_ms()
     }
 
     /// Whether a question may try an expert without a record.

@@ -7,6 +7,7 @@ use super::{Ledger, audits, pace};
 use crate::inference::{self, Worker};
 use crate::network::task::{Delivery, Job, Service};
 use crate::network::{audit, receipts};
+use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use openings::Openings;
@@ -125,15 +126,19 @@ impl Service for Host {
             if !self.openings.has_room() {
                 return Err(TaskError::Busy { retry_after_ms: OPENINGS_RETRY_MS });
             }
-            let mut priority = Priority::default();
+            let (mut priority, mut reservation) = (Priority::default(), None);
             if let Some(ledger) = &self.ledger {
                 let price_micro = self.get(offer.card).map_or(0, |hosted| hosted.price_micro);
                 let cost_micro = price_micro.saturating_mul(offer.max_tokens.into());
-                ledger.admit(peer, offer.task_id, cost_micro).await?;
+                reservation = ledger.admit(peer, offer.task_id, cost_micro).await?;
                 priority = ledger.priority_of(peer);
             }
-            let nonce = offer.task_id;
-            self.take_on(offer, (Some(nonce), priority)).await
+            // What another began is nobody's to answer for.
+            let nonce = offer.continues.is_empty().then_some(offer.task_id);
+            let job = self.take_on(offer, (nonce, priority)).await?;
+            // Reserved for as long as the work goes on.
+            let events = job.events.inspect(move |_| _ = &reservation).boxed();
+            Ok(Job { events, ..job })
         })
     }
 
@@ -211,6 +216,7 @@ async fn request_of(
         grammar,
         nonce,
         priority,
+        continues: offer.continues,
     })
 }
 

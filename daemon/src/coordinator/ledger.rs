@@ -23,7 +23,7 @@ use polymath_swarm::task::TaskError;
 use polymath_swarm::trust::Tier;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +35,10 @@ const BATCH_MAX: usize = 256;
 const RETRY: Duration = Duration::from_secs(1);
 /// When others should come back meanwhile.
 const RETRY_MS: u32 = 1_000;
+/// How long a task that has ended stays reserved: until its receipt is stored, on a slow disk too.
+const STORED_AFTER: Duration = Duration::from_secs(3);
+/// Accounts listed.
+const ACCOUNTS_LISTED: usize = 1_000;
 /// Receipts of tasks that this node does not know of, which it takes while it runs: what it may have lost in a crash. From one
 /// peer, and from all; a flood of them would push honest ones out.
 const UNKNOWN_MAX: (u32, u32) = (256, 4_096);
@@ -81,8 +85,32 @@ struct Shared {
     outbox: Outbox,
     words: mpsc::Sender<Word>,
     unknown: Mutex<HashMap<PeerKey, u32>>,
+    reserved: Mutex<Vec<Reserved>>,
     /// Weak: what it knows comes by the network, which asks this.
     reputations: OnceLock<Weak<Reputations>>,
+}
+
+/// What a task under way may cost, and its name.
+struct Reserved {
+    peer: PeerKey,
+    task_id: [u8; 16],
+    cost_micro: u64,
+    /// Once it has ended; its receipt is stored soon after.
+    ended: Option<Instant>,
+}
+
+/// Holds a reservation while a task runs.
+pub(super) struct Reservation {
+    shared: Arc<Shared>,
+    task: (PeerKey, [u8; 16]),
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        let mut reserved = self.shared.reserved.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = reserved.iter_mut().find(|r| (r.peer, r.task_id) == self.task && r.ended.is_none());
+        own.into_iter().for_each(|own| own.ended = Some(Instant::now()));
+    }
 }
 
 /// What is to be written.
@@ -124,6 +152,7 @@ impl Ledger {
             outbox,
             words,
             unknown: Mutex::default(),
+            reserved: Mutex::default(),
             reputations: OnceLock::new(),
         });
         // Weak: it ends with the last handle.
@@ -164,10 +193,15 @@ impl Ledger {
         accounts.get(&peer).copied().unwrap_or_default()
     }
 
-    /// Every account, those that owe most first.
+    /// The thousand accounts in which most is owed, either way; those that owe most first.
     pub fn accounts(&self) -> Vec<KnownAccount> {
         let accounts = self.shared.accounts.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut all: Vec<KnownAccount> = accounts
+        let mut most: Vec<(PeerKey, Account)> = accounts.into_iter().collect();
+        most.sort_by_key(|(peer, account)| {
+            (std::cmp::Reverse(account.exposure_micro().unsigned_abs()), *peer)
+        });
+        most.truncate(ACCOUNTS_LISTED);
+        let mut all: Vec<KnownAccount> = most
             .into_iter()
             .map(|(peer, account)| {
                 let tier = self.tier_of(peer);
@@ -198,7 +232,8 @@ impl Ledger {
         reputations.map_or(Tier::Unknown, |reputations| reputations.tier_of(peer))
     }
 
-    /// Whether `peer` may owe for a task that costs so much at the most, and has not used its name before.
+    /// Whether `peer` may owe for a task that costs so much at the most, besides those under way, and has not used its name before. The
+    /// reservation holds while the task runs.
     ///
     /// # Errors
     /// [`TaskError::Refused`] says why not.
@@ -207,15 +242,18 @@ impl Ledger {
         peer: PeerKey,
         task_id: [u8; 16],
         cost_micro: u64,
-    ) -> Result<(), TaskError> {
+    ) -> Result<Option<Reservation>, TaskError> {
         if cost_micro == 0 {
-            return Ok(());
+            return Ok(None);
         }
         let refused = |code: &str, message: String| TaskError::Refused { code: code.to_owned(), message };
         let (account, tier) = (self.account(peer), self.tier_of(peer));
-        if !self.shared.credit.allows(&account, tier, cost_micro) {
+        let Some((reservation, under_way)) = self.reserve(peer, task_id, cost_micro) else {
+            return Err(refused("invalid", "another task has this name".to_owned()));
+        };
+        if !self.shared.credit.allows(&account, tier, cost_micro.saturating_add(under_way)) {
             let limit = self.shared.credit.limit_micro(tier);
-            let owed = account.exposure_micro();
+            let owed = account.exposure_micro().saturating_add_unsigned(under_way);
             return Err(refused(
                 "no_credit",
                 format!(
@@ -231,10 +269,23 @@ impl Ledger {
             store.entry(receipt.id())
         };
         match tokio::task::spawn_blocking(named).await {
-            Ok(Ok(None)) => Ok(()),
+            Ok(Ok(None)) => Ok(Some(reservation)),
             Ok(Ok(Some(_))) => Err(refused("invalid", "another task had this name".to_owned())),
             Ok(Err(_)) | Err(_) => Err(TaskError::Busy { retry_after_ms: RETRY_MS }),
         }
+    }
+
+    /// Reserves what a task may cost; says what others of this peer may cost that are under way. `None` if one of them has this name.
+    fn reserve(&self, peer: PeerKey, task_id: [u8; 16], cost_micro: u64) -> Option<(Reservation, u64)> {
+        let mut reserved = self.shared.reserved.lock().unwrap_or_else(PoisonError::into_inner);
+        reserved.retain(|r| r.ended.is_none_or(|ended| ended.elapsed() < STORED_AFTER));
+        let of_peer = || reserved.iter().filter(|r| r.peer == peer);
+        if of_peer().any(|r| r.task_id == task_id) {
+            return None;
+        }
+        let under_way = of_peer().map(|r| r.cost_micro).fold(0, u64::saturating_add);
+        reserved.push(Reserved { peer, task_id, cost_micro, ended: None });
+        Some((Reservation { shared: self.shared.clone(), task: (peer, task_id) }, under_way))
     }
 
     /// Who of those that wait comes first.
@@ -378,8 +429,9 @@ impl Shared {
             return false;
         }
         let taken = unknown.entry(peer).or_default();
-        *taken += 1;
-        *taken <= of_peer
+        let takes = *taken < of_peer;
+        *taken += u32::from(takes);
+        takes
     }
 
     fn take_answer(

@@ -77,9 +77,13 @@ impl Opinions {
                 }
             }
         }
+        if run.question.high_priority {
+            let wanted = |others: usize| if run.question.experts.is_some() { others } else { others.min(1) };
+            held.values_mut().for_each(|others| *others = wanted(*others));
+        }
         let all_served = held.values().sum::<usize>() <= spare || held.len() == 1;
         for wanted in held.values_mut() {
-            *wanted = if all_served { spare.min(*wanted) } else { 0 };
+            *wanted = if all_served || run.question.high_priority { spare.min(*wanted) } else { 0 };
             spare -= *wanted;
         }
         Self { held, spare, waiting: Vec::new() }
@@ -214,7 +218,7 @@ impl Run<'_> {
     /// One expert's opinion; `None` if it has none to give. It is not asked again.
     async fn opinion(&self, task: &TaskResult, candidate: &Candidate) -> Option<TaskResult> {
         let mut result = TaskResult::unasked(task.id, task.text.clone());
-        match self.with_history(&mut result, candidate, Show::Nothing).await {
+        match self.with_history(&mut result, candidate, (Show::Nothing, None)).await {
             Ok(()) => Some(result),
             Err(error) => {
                 tracing::info!(task = task.id, expert = %candidate.advert.card.id, %error, "no second opinion");

@@ -113,6 +113,7 @@ impl Inner {
             top_logprobs: 0,
             grammar: Some(proposal::PROPOSAL_GRAMMAR.to_owned()),
             private: false,
+            continues: Vec::new(),
         };
         let answering = async {
             let mut events = dispatch::open(self, planner, offer).await?;

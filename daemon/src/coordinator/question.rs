@@ -33,6 +33,8 @@ pub struct Question {
     pub complete: bool,
     /// What an expert must be to get any of it.
     pub filter: Filter,
+    /// Whether it matters much: every task is given to two experts at once, whatever else the question may use.
+    pub high_priority: bool,
     /// Different experts it may use.
     pub experts: Option<u32>,
     /// Tokens a task may generate.

@@ -132,6 +132,19 @@ impl Router {
         unmet
     }
 
+    /// Others that run the same model in the same way, the most available first.
+    pub(super) fn twins(&self, of: &Candidate, filter: &Filter) -> Vec<Candidate> {
+        let card = &of.advert.card;
+        let twins = self.chosen(|advert| {
+            advert.peer != of.advert.peer
+                && advert.card.model == card.model
+                && (advert.card.temperature, &advert.card.abilities) == (card.temperature, &card.abilities)
+                && self.unmet(advert, filter).is_none()
+        });
+        let factors = of.factors;
+        twins.into_iter().map(|twin| Candidate { factors, ..twin }).collect()
+    }
+
     /// The experts with this ability that the asker's text may go to, the most available first.
     pub(super) fn with_ability(&self, ability: &str, filter: &Filter) -> Vec<Candidate> {
         let conditions = filter.for_helpers();

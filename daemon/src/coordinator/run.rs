@@ -2,28 +2,22 @@
 //!
 //! Tasks that may get second opinions (`opinions`) are held until these are in; all others stream.
 //!
-//! A busy or unreachable expert is passed over for the next one that fits, as long as no text of the task has
-//! been seen yet. (Going on elsewhere in mid-stream is a later step; until then a task that breaks in the
-//! middle is reported as failed, never passed off as an answer.)
+//! A busy or unreachable expert is passed over for the next one that fits, a late one gets a backup (`hedge`), and where one breaks off in
+//! the midst of its answer another goes on (`attempt`).
 
 use super::discretion::{Discretion, WITHHELD};
 use super::{
-    Candidate, Config, Error, Event, Fault, Inner, Planned, Question, TaskResult, TaskStatus, Usage, compose,
-    conversation, dispatch, opinions,
+    Candidate, Config, Error, Event, Fault, Inner, Planned, Question, TaskResult, TaskStatus, compose,
+    opinions,
 };
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use polymath_swarm::plan::{Plan, Task};
-use polymath_swarm::sampling::Settings;
-use polymath_swarm::sanitise;
 use polymath_swarm::score::{self, Filter, Query};
-use polymath_swarm::task::{
-    FinishReason, GRAMMAR_BYTES_MAX, Message, Offer, STOP_BYTES_MAX, STOP_MAX, TOP_LOGPROBS_MAX, TaskError,
-    TaskEvent,
-};
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use polymath_swarm::task::{GRAMMAR_BYTES_MAX, STOP_BYTES_MAX, STOP_MAX, TOP_LOGPROBS_MAX, TaskError};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
@@ -34,7 +28,9 @@ const TOKENS_MAX: u32 = 32_768;
 /// Time a question may take: what the task protocol allows a task, half an hour.
 const DEADLINE_MS_MAX: u32 = polymath_swarm::task::DEADLINE_MS_MAX;
 /// The code of an offer that does not fit the expert's context.
-const TOO_LONG: &str = "too_long";
+pub(super) const TOO_LONG: &str = "too_long";
+/// Why an answer that has used up its tokens before its result is none.
+pub(super) const CUT_OFF: &str = "length";
 /// Times all fitting experts may be found busy before the task gives up.
 const BUSY_ROUNDS_MAX: u32 = 20;
 /// Longest pause between such rounds, whatever the experts say.
@@ -100,7 +96,7 @@ impl Limits {
         let filter = question.filter.clone().and(&config.filter);
         let filter = filter.map_err(|(field, reason)| Error::Invalid { field, reason })?;
         let seed = question.seed.unwrap_or_else(rand::random);
-        let second_opinions = question.experts.is_some();
+        let second_opinions = question.experts.is_some() || question.high_priority;
         Ok(Self { experts: experts as usize, second_opinions, max_tokens, seed, deadline_ms, filter })
     }
 }
@@ -124,7 +120,12 @@ pub(super) struct Run<'a> {
 pub(super) struct Chosen {
     ids: Mutex<BTreeSet<String>>,
     most: usize,
+    /// Attempts that may still follow one that failed.
+    retries: AtomicU32,
 }
+
+/// Retries that a question has, and for each of its tasks: where more fails than that, the swarm is ill and more questions make it worse.
+const RETRIES: (u32, u32) = (4, 2);
 
 impl Chosen {
     /// Takes the expert if the question may still use it.
@@ -134,6 +135,11 @@ impl Chosen {
             return true;
         }
         ids.len() < self.most && ids.insert(id.to_owned())
+    }
+
+    /// Takes one of the question's retries, if there is one left.
+    fn may_retry(&self) -> bool {
+        self.retries.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
     }
 
     /// How many more the question may use.
@@ -156,7 +162,11 @@ pub(super) enum Show {
 impl Run<'_> {
     /// Runs every task; results in the order asked.
     pub(super) async fn all(&self) -> Vec<TaskResult> {
-        let chosen = Chosen { ids: Mutex::default(), most: self.limits.experts };
+        // One more for each task, if it matters much.
+        let twice = if self.question.high_priority { self.plan.len() } else { 0 };
+        let retries = RETRIES.0 + RETRIES.1 * u32::try_from(self.plan.len()).unwrap_or_default();
+        let (ids, retries) = (Mutex::default(), AtomicU32::new(retries));
+        let chosen = Chosen { ids, most: self.limits.experts + twice, retries };
         self.choose_ahead(&chosen);
         let mut opinions = opinions::Opinions::of(self, &chosen);
         let mut results: BTreeMap<u32, TaskResult> = BTreeMap::new();
@@ -188,7 +198,7 @@ impl Run<'_> {
         results.into_values().collect()
     }
 
-    async fn answering(&self, text: String) {
+    pub(super) async fn answering(&self, text: String) {
         if !text.is_empty() {
             // As above.
             let _ = self.events.send(Ok(Event::Answering { text })).await;
@@ -275,27 +285,61 @@ impl Run<'_> {
         }
         // Where the right expert's node may not see this part, another one's may, but no other kind of expert guesses.
         let mut withheld_from: Option<&str> = None;
+        let mut has_failed = false;
         for _ in 0..BUSY_ROUNDS_MAX {
             let (mut pause_ms, mut asked) = (None, false);
-            for candidate in fitting.iter().filter(|c| chosen.take(&c.advert.card.id)) {
+            let mut waiting: VecDeque<&Candidate> = fitting.iter().copied().collect();
+            let mut left_alone = None;
+            loop {
+                // Where everybody is left alone, the best is tried all the same.
+                let is_last = waiting.is_empty() && !asked;
+                let Some(candidate) = waiting.pop_front().or_else(|| left_alone.take().filter(|_| is_last))
+                else {
+                    break;
+                };
+                if !is_last && !self.inner.breakers.lets(candidate.advert.peer) {
+                    left_alone.get_or_insert(candidate);
+                    continue;
+                }
+                if !chosen.take(&candidate.advert.card.id) {
+                    continue;
+                }
                 asked = true;
                 if withheld_from.is_some_and(|id| id != candidate.advert.card.id) {
                     continue;
                 }
-                match self.with_history(result, candidate, show).await {
+                if has_failed && !chosen.may_retry() {
+                    return;
+                }
+                let backups: Vec<&Candidate> = waiting.iter().copied().collect();
+                let (candidate, outcome) = self.hedged(result, candidate, &backups, (show, chosen)).await;
+                self.inner.breakers.heard(candidate.advert.peer, &outcome);
+                match outcome {
                     Ok(()) => return,
                     Err(TaskError::Busy { retry_after_ms }) => {
                         pause_ms = Some(pause_ms.map_or(retry_after_ms, |p: u32| p.min(retry_after_ms)));
                     }
                     Err(error) => {
+                        has_failed = true;
                         note_failure(result, candidate, &error);
-                        if matches!(&error, TaskError::Refused { code, .. } if code == WITHHELD) {
+                        let is_withheld =
+                            matches!(&error, TaskError::Refused { code, .. } if code == WITHHELD);
+                        if is_withheld && self.discretion.is_some() {
                             withheld_from = Some(&candidate.advert.card.id);
                         }
-                        if !result.answer.is_empty() && show == Show::All {
+                        // What came to its end, or too late, is no better elsewhere.
+                        let is_over = matches!(&error, TaskError::Failed { code, .. } if code == CUT_OFF);
+                        if Instant::now() >= self.deadline || is_over && !result.answer.is_empty() {
                             return;
                         }
-                        result.answer.clear();
+                        if self.goes_on(result, candidate, show).await {
+                            return;
+                        }
+                        // Text that must stand as it is cannot begin anew in its midst.
+                        if result.broke_off && show == Show::All && self.question.is_verbatim() {
+                            return;
+                        }
+                        result.begin_anew();
                     }
                 }
             }
@@ -312,144 +356,6 @@ impl Run<'_> {
             tokio::time::sleep(Duration::from_millis(u64::from(pause_ms.min(BUSY_PAUSE_MS_MAX)))).await;
         }
     }
-
-    /// Asks with as much of the conversation as the expert's context holds.
-    pub(super) async fn with_history(
-        &self,
-        result: &mut TaskResult,
-        candidate: &Candidate,
-        show: Show,
-    ) -> Result<(), TaskError> {
-        let reads = candidate.advert.card.has_ability(conversation::CONVERSATION);
-        let mut messages = conversation::messages(self.question, &result.text, self.plan.len() == 1, reads);
-        result.dropped_messages = 0;
-        loop {
-            match self.attempt(result, candidate, messages.clone(), show).await {
-                Err(TaskError::Refused { code, .. })
-                    if code == TOO_LONG
-                        && !self.question.complete
-                        && conversation::drop_oldest(&mut messages) =>
-                {
-                    result.dropped_messages += 1;
-                }
-                outcome => return outcome,
-            }
-        }
-    }
-
-    async fn attempt(
-        &self,
-        result: &mut TaskResult,
-        candidate: &Candidate,
-        messages: Vec<Message>,
-        show: Show,
-    ) -> Result<(), TaskError> {
-        let peer = candidate.advert.peer;
-        let messages = match &self.discretion {
-            Some(discretion) => discretion.shown(peer, result.id, messages)?,
-            None => messages,
-        };
-        let offer = self.offer(messages, candidate, show);
-        // What was hidden is put back once all of the answer is there.
-        let discretion = self.discretion.as_ref().filter(|_| peer != self.inner.network.peer());
-        let offered = Instant::now();
-        let mut stream = dispatch::open(self.inner, candidate, offer).await?;
-        let scratchpad =
-            candidate.advert.card.has_ability(compose::SCRATCHPAD) && !self.question.is_verbatim();
-        if show != Show::Nothing {
-            let started =
-                Event::Started { id: result.id, text: result.text.clone(), expert: candidate.clone() };
-            let _ = self.events.send(Ok(started)).await;
-        }
-        let mut sureness = opinions::MeanLogprob::default();
-        while let Some(event) = stream.next().await {
-            match event? {
-                TaskEvent::Accepted { .. } => {}
-                TaskEvent::Tokens { text, logprobs, .. } => {
-                    if result.answer.is_empty() {
-                        self.inner.experience.began(candidate, offered.elapsed());
-                    }
-                    result.first_token.get_or_insert_with(|| self.arrived.elapsed());
-                    let text = sanitise::output(&text);
-                    result.answer.push_str(&text);
-                    sureness.take(&logprobs);
-                    if show != Show::All || discretion.is_some() {
-                        continue;
-                    }
-                    let more = if scratchpad { String::new() } else { self.composer.text(result.id, &text) };
-                    let _ = self.events.send(Ok(Event::Text { id: result.id, text, logprobs })).await;
-                    self.answering(more).await;
-                }
-                TaskEvent::Done { finish_reason, prompt_tokens, completion_tokens, .. } => {
-                    result.usage = Usage { prompt_tokens, completion_tokens };
-                    if scratchpad && finish_reason == FinishReason::Length {
-                        // Its last line is some step of the working, not a result.
-                        return Err(failed("length", "the answer was cut off before its result"));
-                    }
-                    if let Some(discretion) = discretion {
-                        result.answer = discretion.lifted(peer, &result.answer);
-                        if show == Show::All {
-                            self.tell(result, scratchpad).await;
-                        }
-                    }
-                    result.finish_reason = Some(finish_reason);
-                    result.result = if self.question.is_verbatim() {
-                        result.answer.clone()
-                    } else {
-                        compose::result_of(&result.answer, scratchpad)
-                    };
-                    // A stop string, a grammar or a limit may leave nothing, rightly.
-                    if result.result.is_empty() && !self.question.is_whole() {
-                        return Err(failed("empty", "the expert said nothing"));
-                    }
-                    result.task_id = Some(self.inner.experience.answered(candidate, &result.text));
-                    result.expert = Some(candidate.clone());
-                    result.logprob_mean = sureness.mean();
-                    result.status = TaskStatus::Done;
-                    result.detail.clear();
-                    result.fault = None;
-                    return Ok(());
-                }
-            }
-        }
-        Err(TaskError::Unreachable("the stream ended before the task did".to_owned()))
-    }
-
-    /// Tells a whole answer at once.
-    async fn tell(&self, result: &TaskResult, scratchpad: bool) {
-        let text = result.answer.clone();
-        let more = if scratchpad { String::new() } else { self.composer.text(result.id, &text) };
-        // A reader that left is noticed by `ask`.
-        let _ = self.events.send(Ok(Event::Text { id: result.id, text, logprobs: Vec::new() })).await;
-        self.answering(more).await;
-    }
-
-    fn offer(&self, messages: Vec<Message>, candidate: &Candidate, show: Show) -> Offer {
-        let wishes = self.question;
-        let defaults = Settings::default();
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        Offer {
-            task_id: rand::random(),
-            card: candidate.advert.card_hash,
-            messages,
-            sampling: Settings {
-                temperature: wishes.temperature.unwrap_or(candidate.advert.card.temperature),
-                top_p: wishes.top_p.unwrap_or(defaults.top_p),
-                frequency_penalty: wishes.frequency_penalty.unwrap_or(defaults.frequency_penalty),
-                presence_penalty: wishes.presence_penalty.unwrap_or(defaults.presence_penalty),
-                ..defaults
-            },
-            seed: self.limits.seed,
-            max_tokens: self.limits.max_tokens,
-            deadline_ms: u32::try_from(left.as_millis()).unwrap_or(u32::MAX).max(1),
-            price_micro_max: candidate.advert.status.price_micro,
-            stop: wishes.stop.clone(),
-            // An opinion is weighed by how sure its model was.
-            top_logprobs: if show == Show::All { wishes.top_logprobs } else { wishes.top_logprobs.max(1) },
-            grammar: wishes.grammar.clone(),
-            private: self.discretion.is_some(),
-        }
-    }
 }
 
 /// The experts that may stand in for the best: those that fit and are nearly as competent. Were the bar lower, a
@@ -460,11 +366,11 @@ pub(super) fn peers_of_the_best(candidates: &[Candidate]) -> Vec<&Candidate> {
     candidates.iter().filter(|c| c.fits() && c.factors.competence >= bar).collect()
 }
 
-fn failed(code: &str, message: &str) -> TaskError {
+pub(super) fn failed(code: &str, message: &str) -> TaskError {
     TaskError::Failed { code: code.to_owned(), message: message.to_owned() }
 }
 
-fn note_failure(result: &mut TaskResult, candidate: &Candidate, error: &TaskError) {
+pub(super) fn note_failure(result: &mut TaskResult, candidate: &Candidate, error: &TaskError) {
     tracing::info!(task = result.id, expert = %candidate.advert.card.id, %error, "attempt failed");
     result.status = TaskStatus::Failed;
     result.fault = match error {

@@ -36,6 +36,8 @@ pub struct Request {
     pub nonce: Option<[u8; 16]>,
     /// Who comes first where several wait.
     pub priority: Priority,
+    /// Tokens of the answer that were drawn elsewhere, by the same model: it goes on after them.
+    pub continues: Vec<u32>,
 }
 
 impl Request {
@@ -52,6 +54,7 @@ impl Request {
             grammar: None,
             nonce: None,
             priority: Priority::Owner,
+            continues: Vec::new(),
         }
     }
 
@@ -60,6 +63,8 @@ impl Request {
         let finite = [s.temperature, s.top_p, s.repeat_penalty, s.frequency_penalty, s.presence_penalty];
         let fault = if self.max_tokens == 0 {
             "max_tokens must be at least 1"
+        } else if self.continues.len() >= self.max_tokens as usize {
+            "an answer of max_tokens does not go on"
         } else if !finite.iter().all(|n| n.is_finite()) || s.temperature < 0.0 || s.repeat_penalty <= 0.0 {
             "the sampler settings are out of bounds"
         } else if self.stop.len() > STOP_MAX

@@ -92,6 +92,38 @@ async fn what_left_its_slot_comes_back_and_says_the_same() {
 }
 
 #[tokio::test]
+async fn an_answer_goes_on_elsewhere_as_if_nothing_had_happened() {
+    let (first, second) = (worker(2, 2).await, worker(2, 2).await);
+    for seed in 0..4 {
+        let request = Request { stop: vec!["zzz".into()], ..sampled(seed, "a question that takes a while") };
+        let whole = ids(first.generate(request.clone()).unwrap()).await;
+        for kept in (0..whole.0.len()).step_by(7) {
+            let mut begun = first.generate(request.clone()).unwrap();
+            let (mut before, mut had) = (String::new(), 0);
+            while had < kept {
+                if let Some(Ok(TaskEvent::Tokens { ids, text, .. })) = begun.next().await {
+                    had += ids.len();
+                    before.push_str(&text);
+                }
+            }
+            drop(begun);
+            let continues = whole.0[..kept].to_vec();
+            let rest = ids(second.generate(Request { continues, ..request.clone() }).unwrap()).await;
+            assert_eq!([&whole.0[..kept], &rest.0[..]].concat(), whole.0, "seed {seed}, {kept} kept");
+            assert_eq!(before + &rest.1, whole.1, "seed {seed}, {kept} kept");
+        }
+    }
+    let asked = sampled(1, "x");
+    for impossible in [vec![9_999_999], vec![2; 600]] {
+        let request = Request { continues: impossible, max_tokens: 1_000, ..asked.clone() };
+        let refused = first.generate(request).unwrap().text().await;
+        assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
+    }
+    let full = Request { continues: vec![5; 10], max_tokens: 10, ..asked };
+    assert!(matches!(first.generate(full), Err(Error::Invalid(_))));
+}
+
+#[tokio::test]
 async fn scoring_gives_the_log_probabilities_of_generation() {
     let worker = worker(2, 2).await;
     let request = Request { max_tokens: 150, ..sampled(5, &"a long question ".repeat(12)) };

@@ -13,7 +13,7 @@ use polymath_swarm::task::{Message, TaskEvent};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::thread::Thread;
+use std::thread::{self, JoinHandle};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 pub(super) use events::Events;
@@ -59,9 +59,7 @@ pub struct Worker {
 }
 
 struct Shared {
-    /// `None` only while being dropped.
-    commands: Option<mpsc::Sender<Command>>,
-    thread: Thread,
+    thread: ModelThread,
     seats: Arc<Semaphore>,
     name: String,
     facts: ModelFacts,
@@ -73,11 +71,32 @@ struct Shared {
     compiling: Arc<Semaphore>,
 }
 
-impl Drop for Shared {
+/// A model's thread, from the beginning of its loading on. It ends when this is dropped.
+struct ModelThread {
+    /// `None` only while being dropped.
+    commands: Option<mpsc::Sender<Command>>,
+    /// Likewise.
+    handle: Option<JoinHandle<()>>,
+}
+
+impl ModelThread {
+    fn unpark(&self) {
+        self.handle.iter().for_each(|handle| handle.thread().unpark());
+    }
+}
+
+impl Drop for ModelThread {
     fn drop(&mut self) {
         // The thread ends when it wakes and finds no sender left.
         self.commands = None;
-        self.thread.unpark();
+        self.unpark();
+        // It is waited for, a decode step and the unloading at the most, or the rest of the loading: a process that ends while llama.cpp
+        // is at work may crash.
+        let elsewhere = self.handle.take().filter(|handle| handle.thread().id() != thread::current().id());
+        if let Some(handle) = elsewhere {
+            // A panic has been reported by the thread itself.
+            let _ = handle.join();
+        }
     }
 }
 
@@ -91,12 +110,12 @@ impl Worker {
         let (slot_use_sender, slot_use) = watch::channel(slots);
         let gauges = Arc::new(Gauges::new(config.tokens_per_second));
         let path = config.model_path.clone();
-        let (thread, ready) = load::spawn(config, receiver, slot_use_sender, Arc::clone(&gauges))?;
+        let (handle, ready) = load::spawn(config, receiver, slot_use_sender, Arc::clone(&gauges))?;
+        let thread = ModelThread { commands: Some(commands), handle: Some(handle) };
         // Only a panic in the bindings ends the thread without a word.
         let broke = |_| Err(Error::Refused { path, reason: "loading it broke off".into() });
         let load::Ready { name, facts, clockwork } = ready.await.unwrap_or_else(broke)?;
         let shared = Shared {
-            commands: Some(commands),
             thread,
             seats,
             name,
@@ -201,7 +220,7 @@ impl Worker {
     }
 
     fn commands(&self) -> Result<&mpsc::Sender<Command>, Error> {
-        self.shared.commands.as_ref().ok_or(Error::Stopped)
+        self.shared.thread.commands.as_ref().ok_or(Error::Stopped)
     }
 
     fn seat(&self) -> Result<OwnedSemaphorePermit, Error> {

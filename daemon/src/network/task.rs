@@ -39,7 +39,7 @@ use polymath_swarm::task::{Commitment, Offer, TaskError, TaskEvent};
 use std::time::Duration;
 
 /// The protocol's name; its last part is the version of the wire format.
-pub const PROTOCOL: &str = "/polymath/task/2";
+pub const PROTOCOL: &str = "/polymath/task/3";
 
 /// How long an expert is silent before it says that it is still there. A quarter of [`SILENCE_MAX`], so that
 /// three heartbeats can be late before anybody is called dead.
@@ -66,7 +66,7 @@ pub trait Service: Send + Sync + 'static {
     /// is done.
     fn committed(&self, peer: PeerKey, commitment: Commitment, evidence: Evidence);
 
-    /// Takes note of what `peer` owes for a finished task; called just before it hears that the task is done.
+    /// Takes note of what `peer` owes for a finished task; called once it has been told that the task is done.
     fn delivered(&self, peer: PeerKey, delivery: Delivery);
 }
 

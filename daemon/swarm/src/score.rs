@@ -11,13 +11,17 @@
 //! to nothing; so the best similarity is held against the prompt's similarity to the nearest cells of the codebook,
 //! that is to ordinary text (cohort normalisation, as speakers are verified: Auckenthaler et al. 2000).
 
+mod breaker;
 mod experience;
 mod filter;
+mod firsts;
 mod lexical;
 mod shelf;
 
+pub use breaker::Breaker;
 pub use experience::{NEAR_CELLS, Outcomes, Record, explore};
 pub use filter::{Filter, Traits};
+pub use firsts::Firsts;
 pub use lexical::Terms;
 pub use shelf::Shelf;
 

@@ -26,6 +26,8 @@ pub const STOP_MAX: usize = 16;
 pub const STOP_BYTES_MAX: usize = 256;
 /// Tokens an offer may ask for: the longest contexts served today.
 pub const TOKENS_MAX: u32 = 128 * 1024;
+/// Tokens of an answer that is continued: the longest that is audited; beyond, it begins anew.
+pub const CONTINUES_MAX: usize = 16 * 1024;
 /// The furthest deadline of an offer, milliseconds: half an hour fills the longest answer on a slow machine,
 /// and no forgotten task holds a slot for longer.
 pub const DEADLINE_MS_MAX: u32 = 30 * 60 * 1_000;
@@ -72,6 +74,9 @@ pub struct Offer {
     pub grammar: Option<String>,
     /// Whether it is nobody else's business: lengths are padded on the way, both ways, and no third node audits it.
     pub private: bool,
+    /// Tokens of the answer that another expert with the same model has drawn before it broke off: the answer goes on after them, and what is
+    /// reported is of what comes then. They count towards `max_tokens`.
+    pub continues: Vec<u32>,
 }
 
 /// Log-probability of a drawn token and of the likeliest ones at its place (natural logarithm).

@@ -45,6 +45,10 @@ pub(crate) enum Kind {
     Contradicts,
     /// It says these things, in turn.
     Says(&'static [String]),
+    /// It begins at once ten times, and half a minute late from then on.
+    Tires,
+    /// It breaks off what it begins, after few tokens or many, and finishes what others have begun.
+    BreaksOff,
 }
 
 /// How late the slow begin.
@@ -68,17 +72,27 @@ impl Service for FakeExpert {
     fn accept(&self, peer: PeerKey, offer: Offer) -> BoxFuture<'_, Result<Job, TaskError>> {
         async move {
             self.heard.lock().unwrap().push(offer.clone());
+            if self.kind == Kind::Tires && self.heard.lock().unwrap().len() > 10 {
+                tokio::time::sleep(Duration::from_secs(30)).await;
+            }
             if self.kind == Kind::Slow {
                 tokio::time::sleep(SLOW).await;
             }
+            let is_fresh = offer.continues.is_empty();
             let job = self.host.accept(peer, offer).await?;
             let (kind, mut said) = (self.kind, 0);
+            let breaks_off = kind == Kind::BreaksOff && is_fresh;
+            let most =
+                if breaks_off { 1 + self.answers.fetch_add(1, Ordering::Relaxed) % 40 } else { usize::MAX };
             let mut words = match kind {
                 Kind::Says(all) => Some(&all[self.answers.fetch_add(1, Ordering::Relaxed) % all.len()]),
                 _ => None,
             };
             let events = job.events.filter_map(move |event| {
                 let event = match event {
+                    Ok(TaskEvent::Tokens { .. } | TaskEvent::Done { .. }) if said >= most => {
+                        Some(Err(TaskError::Failed { code: "internal".into(), message: "it broke".into() }))
+                    }
                     Ok(TaskEvent::Tokens { .. }) if kind == Kind::CutsOff && said > 0 => None,
                     Ok(TaskEvent::Tokens { text, .. }) if kind == Kind::TextAlone && text.is_empty() => None,
                     Ok(TaskEvent::Tokens { sequence, ids, logprobs, .. })

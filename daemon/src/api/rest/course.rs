@@ -232,9 +232,9 @@ impl Course {
                 let plan = super::extension::plan(number, &planned);
                 self.ready.push_back(Step::Note(Note::Plan { choice: number, plan }));
             }
-            Event::Started { id, text, expert } => {
+            Event::Started { id, text, expert, kept_tokens } => {
                 choice.started();
-                let note = super::extension::started(number, id, text, &expert);
+                let note = super::extension::started(number, id, text, (&expert, kept_tokens));
                 self.ready.push_back(Step::Note(note));
             }
             Event::Text { logprobs, .. } => choice.tokens(logprobs),

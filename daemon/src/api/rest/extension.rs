@@ -158,6 +158,9 @@ pub(super) enum Note {
         text: String,
         /// Who does it.
         expert: Expert,
+        /// If another has begun and broken off: how many of its tokens stand. Of none, the task begins anew.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        kept_tokens: Option<u32>,
     },
     /// A task ended.
     Finished {
@@ -260,8 +263,13 @@ pub(super) fn plan(choice: u32, planned: &Planned) -> Plan {
     Plan { tasks: planned.tasks.iter().map(task).collect() }
 }
 
-pub(super) fn started(choice: u32, task: u32, text: String, expert: &Candidate) -> Note {
-    Note::Started { choice, task, text, expert: Expert::of(expert) }
+pub(super) fn started(
+    choice: u32,
+    task: u32,
+    text: String,
+    (expert, kept_tokens): (&Candidate, Option<u32>),
+) -> Note {
+    Note::Started { choice, task, text, expert: Expert::of(expert), kept_tokens }
 }
 
 impl Report {

@@ -51,6 +51,25 @@ pub(super) struct Polymath {
     /// What an expert must be to get any of it.
     #[serde(default)]
     filter: Filter,
+    /// `high`: every task goes to two experts at once.
+    #[serde(default)]
+    priority: Priority,
+}
+
+/// How much a question matters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Priority {
+    /// As any other.
+    #[default]
+    Normal,
+    /// Much.
+    High,
+}
+
+/// Whether a request matters much.
+pub(super) fn is_high(wishes: Option<&Polymath>) -> bool {
+    wishes.is_some_and(|wishes| wishes.priority == Priority::High)
 }
 
 /// Conditions on experts; what is absent or empty is none.

@@ -191,9 +191,9 @@ pub(super) fn event(id: &str, seq: u64, event: &Event) -> Option<String> {
             "tasks": planned.tasks.iter().map(task).collect::<Vec<_>>(),
             "embed_ms": ms(planned.embed), "plan_ms": ms(planned.plan), "route_ms": ms(planned.route),
         }),
-        Event::Started { id: task, text, expert } => json!({
+        Event::Started { id: task, text, expert, kept_tokens } => json!({
             "type": "started", "id": id, "seq": seq,
-            "task": task, "text": text, "expert": candidate(expert),
+            "task": task, "text": text, "expert": candidate(expert), "kept_tokens": kept_tokens,
         }),
         Event::Text { .. } => return None,
         Event::Answering { text } => json!({ "type": "delta", "id": id, "seq": seq, "text": text }),

@@ -42,7 +42,9 @@ impl Human {
     pub(in crate::cli) fn event(&mut self, body: &Body, transcript: &Transcript) -> anyhow::Result<()> {
         let text = match body {
             Body::Planned(plan) if self.explain => self.plan(plan, transcript),
-            Body::Started(started) if self.stream => self.started(started.id, transcript),
+            Body::Started(started) if self.stream || started.kept_tokens.is_some() => {
+                self.started(started, transcript)
+            }
             Body::Text(text) if self.stream => self.text(text, transcript),
             Body::Finished(finished) => self.finished(finished, transcript),
             _ => return Ok(()),
@@ -130,7 +132,18 @@ impl Human {
         out
     }
 
-    fn started(&self, id: u32, transcript: &Transcript) -> String {
+    fn started(&self, started: &wire::TaskStarted, transcript: &Transcript) -> String {
+        let Some(kept) = started.kept_tokens else { return self.asked(started.id, transcript) };
+        let expert = started.expert.as_ref();
+        let who = expert.map(|e| format!("{} ({})", one_line(&e.expert), terminal::short_peer(&e.peer_id)));
+        let said = match kept {
+            0 => "an expert broke off; asked anew:".to_owned(),
+            kept => format!("an expert broke off after {kept} tokens; going on:"),
+        };
+        format!("\n{}\n", self.style.dim(&format!("[{said} {}]", who.unwrap_or_default())))
+    }
+
+    fn asked(&self, id: u32, transcript: &Transcript) -> String {
         match transcript.task(id) {
             Some(task) if transcript.tasks.len() > 1 => {
                 let text = shortened(&one_line(&task.text), 100);

@@ -123,6 +123,7 @@ mod tests {
             id: 1,
             text: "t".into(),
             expert: Some(candidate),
+            kept_tokens: None,
         }));
         let finished = wire::TaskFinished {
             id: 1,

@@ -92,7 +92,7 @@ impl Run<'_> {
             .collect();
         for aggregator in aggregators.iter().take(AGGREGATORS_ASKED_MAX) {
             let mut written = TaskResult::unasked(0, synthesis::prompt(task, &parts));
-            match self.with_history(&mut written, aggregator, Show::Nothing).await {
+            match self.with_history(&mut written, aggregator, (Show::Nothing, None)).await {
                 Ok(()) if synthesis::is_faithful(&written.result, &parts) => return Some(written),
                 Ok(()) => tracing::info!(expert = %aggregator.advert.card.id, "its synthesis loses a part"),
                 Err(error) => tracing::info!(%error, expert = %aggregator.advert.card.id, "no synthesis"),

@@ -22,8 +22,10 @@ pub(super) struct Answer {
     context_tokens: usize,
     prompt_tokens: u32,
     pace: Pace,
-    /// Tokens drawn so far.
+    /// Tokens drawn so far, here and before.
     ids: Vec<u32>,
+    /// Of these, drawn before.
+    continued: usize,
     /// What an audit may ask for.
     notes: Option<Notes>,
     /// Time of the steps in which they were drawn.
@@ -54,23 +56,32 @@ impl Answer {
                 return None;
             }
         };
+        let prompt_tokens = tokens.len() as u32;
+        let mut row = super::row(tokens);
+        let mut text = TextStream::new(request.stop);
+        let mut grammar = request.grammar;
+        if let Err(error) = relive(&request.continues, &mut row, &mut text, grammar.as_deref_mut(), bounds) {
+            events.end(Err(error));
+            return None;
+        }
         events.send(TaskEvent::Accepted { queue_position });
         let answer = Self {
             events,
             sampler: Sampler { settings: request.sampling, seed: request.seed },
-            grammar: request.grammar,
-            text: TextStream::new(request.stop),
+            grammar,
+            text,
             top_logprobs: request.top_logprobs as usize,
             max_tokens: request.max_tokens as usize,
             context_tokens: context,
-            prompt_tokens: tokens.len() as u32,
+            prompt_tokens,
             pace: Pace::new(bounds.tokens_per_second),
-            ids: Vec::new(),
-            notes: request.nonce.map(|nonce| Notes::new(nonce, tokens.len() as u32)),
+            continued: request.continues.len(),
+            ids: request.continues,
+            notes: request.nonce.map(|nonce| Notes::new(nonce, prompt_tokens)),
             drawing: Duration::ZERO,
             last: None,
         };
-        Some((super::row(tokens), answer))
+        Some((row, answer))
     }
 
     pub(super) fn is_cancelled(&self) -> bool {
@@ -120,8 +131,8 @@ impl Answer {
         if self.note_prompt(logits, row) {
             return true;
         }
-        let sequence = self.ids.len() as u32;
-        let draw = match self.draw(logits, sequence) {
+        let sequence = (self.ids.len() - self.continued) as u32;
+        let draw = match self.draw(logits, self.ids.len() as u32) {
             Ok(draw) => draw,
             Err(error) => {
                 self.last = Some(Err(error));
@@ -208,7 +219,7 @@ impl Answer {
     }
 
     fn complete(&mut self, finish_reason: FinishReason, gauges: &Gauges) {
-        let completion_tokens = self.ids.len() as u32;
+        let completion_tokens = (self.ids.len() - self.continued) as u32;
         // The first token's step is mostly the prompt's.
         if completion_tokens >= 2 {
             gauges.record_speed(f64::from(completion_tokens) / self.drawing.as_secs_f64().max(1e-9));
@@ -227,6 +238,32 @@ impl Answer {
     pub(super) fn fail(mut self, error: Error) {
         self.events.end(Err(error));
     }
+}
+
+/// Takes tokens that were drawn before as if they had been drawn here: to be read, and with what they have done to text and grammar.
+fn relive(
+    ids: &[u32],
+    row: &mut Row,
+    text: &mut TextStream,
+    mut grammar: Option<&mut Grammar>,
+    bounds: Bounds<'_>,
+) -> Result<(), Error> {
+    let impossible = || Error::Invalid("no such answer can go on".into());
+    if row.tokens.len() + ids.len() >= bounds.context_tokens as usize {
+        return Err(impossible());
+    }
+    for &id in ids {
+        let token = super::token(id, bounds.vocab.n_tokens()).ok_or_else(impossible)?;
+        if bounds.vocab.is_eog(token) || text.push(&bounds.vocab.token_to_piece(token, false, None)).stopped {
+            return Err(impossible());
+        }
+        let complete = grammar.as_mut().map(|grammar| grammar.consume(id)).transpose();
+        if complete.map_err(|_| impossible())?.unwrap_or(false) {
+            return Err(impossible());
+        }
+        row.tokens.push(token);
+    }
+    Ok(())
 }
 
 /// What an audit may ask for of the token `id` at a place with these logits.

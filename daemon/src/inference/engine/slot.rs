@@ -46,8 +46,8 @@ pub(super) fn turn_of(work: &Work, now: StdInstant) -> StdInstant {
         Work::Answer { request, .. } => match request.priority {
             Priority::Owner => 0,
             Priority::Giver => 1,
-            Priority::Stranger => 2,
-            Priority::Debtor => 3,
+            // A debtor could come as a stranger under a new name.
+            Priority::Stranger | Priority::Debtor => 2,
         },
         Work::Score { .. } => 3,
     };

@@ -14,7 +14,7 @@ use llama_cpp_2::model::params::LlamaModelParams;
 use polymath_swarm::capability::ModelFacts;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::thread::{self, Thread};
+use std::thread::{self, JoinHandle};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Files below this are read rather than mapped: a mapped file that is cut short while in use ends the process,
@@ -37,6 +37,8 @@ pub(super) struct Ready {
 }
 
 type Reply = oneshot::Sender<Result<Ready, Error>>;
+/// How loading went.
+type Started = oneshot::Receiver<Result<Ready, Error>>;
 
 /// Starts the thread; it says on the channel when it is ready, or why not.
 pub(super) fn spawn(
@@ -44,13 +46,13 @@ pub(super) fn spawn(
     commands: mpsc::Receiver<Command>,
     slot_use: watch::Sender<SlotUse>,
     gauges: Arc<Gauges>,
-) -> Result<(Thread, oneshot::Receiver<Result<Ready, Error>>), Error> {
+) -> Result<(JoinHandle<()>, Started), Error> {
     let (reply, ready) = oneshot::channel();
     let path = config.model_path.clone();
     let work = move || serve(&config, commands, slot_use, gauges, reply);
     let spawned = thread::Builder::new().name("model".into()).stack_size(STACK_BYTES).spawn(work);
     let handle = spawned.map_err(|source| Error::Unreadable { path, source })?;
-    Ok((handle.thread().clone(), ready))
+    Ok((handle, ready))
 }
 
 /// The thread. `slot_use` outlives the model, so that its end tells when the memory is free.

@@ -179,6 +179,7 @@ impl<W: AsyncWrite + Unpin> Session<'_, W> {
                     let ending = Ending { ids: progress.ids(), finish_reason, prompt_tokens };
                     let finish = self.commit(&offer, job.model, ending, backing);
                     let completion_tokens = finish.completion_tokens;
+                    self.report(Report::Done(finish)).await?;
                     service.delivered(
                         self.peer,
                         Delivery {
@@ -189,7 +190,6 @@ impl<W: AsyncWrite + Unpin> Session<'_, W> {
                             price_micro_max: offer.price_micro_max,
                         },
                     );
-                    self.report(Report::Done(finish)).await?;
                     return Ok(completion_tokens);
                 }
                 Some(TaskEvent::Accepted { .. }) => return Err(internal("the work was accepted twice")),
@@ -270,7 +270,9 @@ impl Tokens {
     /// Appends the tokens that are ready by now: a stream slower than the work carries more of them a packet,
     /// instead of falling behind. Returns the event that came after them, if one was ready too.
     fn gather(&mut self, job: &mut Job) -> Option<Result<Option<TaskEvent>, TaskError>> {
-        while self.ids.len() < GATHERED_TOKENS_MAX {
+        // A packet's text is that of its tokens: no more of them than fit with their log-probabilities.
+        let most = if self.logprobs.is_empty() { GATHERED_TOKENS_MAX } else { PACKET_LOGPROBS_MAX };
+        while self.ids.len() < most {
             match job.events.next().now_or_never()?.transpose() {
                 Ok(Some(TaskEvent::Tokens { sequence, ids, text, logprobs })) if sequence == self.end() => {
                     self.ids.extend(ids);

@@ -10,8 +10,8 @@ use polymath_swarm::task::TaskError;
 use prost::Message as _;
 use std::io;
 
-/// Bytes of a frame with an offer: 256 KiB of text, a grammar of 64, the stop strings, the encoding around them.
-pub(super) const OFFER_BYTES_MAX: usize = 364 * 1024;
+/// Bytes of a frame with an offer: 256 KiB of text, a grammar of 64, the stop strings, the tokens it continues, the encoding around them.
+pub(super) const OFFER_BYTES_MAX: usize = 448 * 1024;
 /// Bytes of any other frame: a packet of tokens with twenty alternatives each stays well below.
 pub(super) const FRAME_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of a length prefix: three carry 21 bits, more than any frame may have.

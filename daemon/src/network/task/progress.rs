@@ -35,7 +35,9 @@ impl Progress {
     /// The start of what `offer` asks for.
     pub(super) fn new(offer: &Offer) -> Self {
         Self {
-            tokens_max: offer.max_tokens,
+            tokens_max: offer
+                .max_tokens
+                .saturating_sub(u32::try_from(offer.continues.len()).unwrap_or(u32::MAX)),
             top_logprobs: offer.top_logprobs,
             ids: Vec::new(),
             running: Sha256Hash::default(),

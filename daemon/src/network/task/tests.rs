@@ -58,6 +58,7 @@ fn offer() -> Offer {
         top_logprobs: 0,
         grammar: None,
         private: false,
+        continues: Vec::new(),
     }
 }
 

@@ -79,6 +79,7 @@ pub(super) fn encode_request(request: Request) -> TaskFrame {
             stop: offer.stop,
             top_logprobs: offer.top_logprobs,
             grammar: offer.grammar.unwrap_or_default(),
+            continues: offer.continues,
         }),
     });
     if is_private { padded(frame, OFFER_BYTES_MAX) } else { frame }
@@ -100,6 +101,7 @@ pub(super) fn decode_request(frame: TaskFrame) -> Result<Request, TaskError> {
             top_logprobs: offer.top_logprobs,
             grammar: (!offer.grammar.is_empty()).then_some(offer.grammar),
             private: !frame.padding.is_empty(),
+            continues: offer.continues,
         }))),
         Some(_) => Err(broken("an asker sent an expert's frame")),
         None => Err(broken("an empty frame")),

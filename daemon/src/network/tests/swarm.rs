@@ -23,6 +23,7 @@ pub(super) fn offer(card: Sha256Hash) -> Offer {
         top_logprobs: 0,
         grammar: None,
         private: false,
+        continues: Vec::new(),
     }
 }
 

@@ -175,6 +175,7 @@ mod tests {
             top_logprobs: 0,
             grammar: None,
             private: false,
+            continues: Vec::new(),
         }
     }
 

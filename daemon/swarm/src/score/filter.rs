@@ -29,7 +29,7 @@ pub struct Filter {
     /// Milliseconds to the first token at the most, as this node has seen the expert; one not seen yet passes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency_ms: Option<u32>,
-    /// Price of a generated token at the most, millionths of a credit.
+    /// Price of a generated token at the most, millionths of a credit; without one, nothing may cost anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price_micro: Option<u64>,
     /// Only experts on this node: nothing of the question leaves it.
@@ -143,7 +143,7 @@ impl Filter {
             Some(unmet)
         } else if self.trust.is_some_and(|least| expert.trust.is_nan() || expert.trust < least) {
             Some("trust")
-        } else if self.price_micro.is_some_and(|most| status.price_micro > most) {
+        } else if status.price_micro > self.price_micro.unwrap_or(0) {
             Some("price_micro")
         } else if self.latency_ms.is_some_and(|most| expert.latency_ms.is_some_and(|ms| ms > most as f32)) {
             Some("latency_ms")
@@ -182,7 +182,7 @@ mod tests {
         let (card, status) = (card(), status());
         let expert =
             Traits { card: &card, status: &status, trust: 0.5, latency_ms: Some(80.0), is_local: false };
-        let none = Filter::default();
+        let none = Filter { price_micro: Some(5), ..Filter::default() };
         let names = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
         let cases = [
             (none.clone(), None),

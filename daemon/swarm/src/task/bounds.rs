@@ -2,8 +2,8 @@
 //! rules, so an honest asker is never told off by an expert for something it could have known.
 
 use super::{
-    DEADLINE_MS_MAX, GRAMMAR_BYTES_MAX, MESSAGES_MAX, Message, OFFER_TEXT_BYTES_MAX, Offer, STOP_BYTES_MAX,
-    STOP_MAX, TOKENS_MAX, TOP_LOGPROBS_MAX,
+    CONTINUES_MAX, DEADLINE_MS_MAX, GRAMMAR_BYTES_MAX, MESSAGES_MAX, Message, OFFER_TEXT_BYTES_MAX, Offer,
+    STOP_BYTES_MAX, STOP_MAX, TOKENS_MAX, TOP_LOGPROBS_MAX,
 };
 use crate::sampling::Settings;
 use std::ops::RangeInclusive;
@@ -34,6 +34,9 @@ impl Offer {
         check_sampling(&self.sampling)?;
         ensure((1..=TOKENS_MAX).contains(&self.max_tokens), "max_tokens", "must be 1 to 131,072")?;
         ensure((1..=DEADLINE_MS_MAX).contains(&self.deadline_ms), "deadline_ms", "must be 1 to 1,800,000")?;
+        let continues = self.continues.len();
+        let goes_on = continues <= CONTINUES_MAX && continues < self.max_tokens as usize;
+        ensure(goes_on, "continues", "must have at most 16,384 tokens, and fewer than max_tokens")?;
         ensure(self.top_logprobs <= TOP_LOGPROBS_MAX, "top_logprobs", "must be 0 to 20")?;
         check_stop(&self.stop)?;
         let grammar_fits = self.grammar.as_ref().is_none_or(|g| (1..=GRAMMAR_BYTES_MAX).contains(&g.len()));
@@ -104,6 +107,8 @@ mod tests {
             ("presence_penalty", |o| o.sampling.presence_penalty = 11.0),
             ("penalty_last_n", |o| o.sampling.penalty_last_n = u32::MAX),
             ("max_tokens", |o| o.max_tokens = 0),
+            ("continues", |o| o.continues = vec![1; o.max_tokens as usize]),
+            ("continues", |o| (o.max_tokens, o.continues) = (TOKENS_MAX, vec![1; CONTINUES_MAX + 1])),
             ("max_tokens", |o| o.max_tokens = u32::MAX),
             ("deadline_ms", |o| o.deadline_ms = 0),
             ("deadline_ms", |o| o.deadline_ms = DEADLINE_MS_MAX + 1),

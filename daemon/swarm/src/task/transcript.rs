@@ -57,6 +57,10 @@ pub fn transcript_hash(offer: &Offer, model: Sha256Hash, ending: Ending<'_>) -> 
         out.bytes(stop.as_bytes());
     }
     out.bytes(offer.grammar.as_deref().unwrap_or_default().as_bytes());
+    out.length(offer.continues.len());
+    for id in &offer.continues {
+        out.u32(*id);
+    }
     out.length(ending.ids.len());
     for id in ending.ids {
         out.u32(*id);
@@ -148,6 +152,7 @@ pub(super) mod tests {
             top_logprobs: 0,
             grammar: None,
             private: false,
+            continues: Vec::new(),
         }
     }
 
@@ -225,7 +230,7 @@ pub(super) mod tests {
         assert_eq!(running.to_string(), "f2032b5b5b68166de50faefebf08f31965507f5555eb836098863a12700dade7");
         assert_eq!(
             transcript.to_string(),
-            "b110d7f0be39870b39e5879042c2f00edec905cb973414071228dc9a8183b010"
+            "f3f376da17d1acb703aa8254a464258b99c44b5ed41baa91991b2db1cae0805c"
         );
     }
 

@@ -244,6 +244,7 @@ impl ChatRequest {
             // Zero would mean no log-probabilities at all.
             top_logprobs: alternatives.map_or(0, |n| n.max(1)),
             grammar,
+            high_priority: wishes::is_high(self.polymath.as_ref()),
             filter: wishes::filter(self.polymath),
             ..Question::default()
         };

@@ -25,7 +25,12 @@ fn planned(id: u32, text: &str, depends_on: &[u32], expert: &str) -> wire::Plann
 }
 
 fn started(id: u32, text: &str, expert: &str) -> Body {
-    Body::Started(wire::TaskStarted { id, text: text.into(), expert: Some(candidate(expert)) })
+    Body::Started(wire::TaskStarted {
+        id,
+        text: text.into(),
+        expert: Some(candidate(expert)),
+        kept_tokens: None,
+    })
 }
 
 fn text(id: u32, text: &str) -> Body {
@@ -50,7 +55,7 @@ fn printed(events: &[Body], stream: bool, explain: bool) -> String {
         transcript.note(event);
         out.push_str(&match event {
             Body::Planned(plan) if explain => human.plan(plan, &transcript),
-            Body::Started(s) if stream => human.started(s.id, &transcript),
+            Body::Started(s) if stream => human.started(s, &transcript),
             Body::Text(t) if stream => human.text(t, &transcript),
             Body::Finished(f) => human.finished(f, &transcript),
             _ => String::new(),

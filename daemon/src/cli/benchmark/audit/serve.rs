@@ -76,6 +76,7 @@ impl Asked {
             top_logprobs: 0,
             grammar: None,
             private: false,
+            continues: Vec::new(),
         }
     }
 

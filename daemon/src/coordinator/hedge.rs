@@ -1,0 +1,143 @@
+//! A backup for whoever is slow to begin: the first to say something is heard, the other is cancelled.
+//!
+//! An expert that is later than it usually is ([`polymath_swarm::score::Firsts`]) may be dead, overloaded or behind a bad line; nobody can
+//! tell which. Asking a second one costs its work, so that there is a budget: a tenth of all tasks.
+
+use super::Candidate;
+use super::attempt::Lane;
+use super::event::TaskResult;
+use super::run::{Chosen, Run, Show};
+use polymath_swarm::task::TaskError;
+use std::pin::pin;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+use tokio::sync::Notify;
+
+/// Backups that each task adds to the budget, and the most that may be saved up.
+const EARNED: f32 = 0.1;
+const SAVED_MAX: f32 = 10.0;
+
+/// How many backups may be asked.
+pub(super) struct Hedges {
+    saved: Mutex<f32>,
+}
+
+impl Default for Hedges {
+    fn default() -> Self {
+        Self { saved: Mutex::new(SAVED_MAX) }
+    }
+}
+
+impl Hedges {
+    fn earn(&self) {
+        let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        *saved = (*saved + EARNED).min(SAVED_MAX);
+    }
+
+    fn take(&self) -> bool {
+        let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_one = *saved >= 1.0;
+        *saved -= if has_one { 1.0 } else { 0.0 };
+        has_one
+    }
+}
+
+/// Two experts at one task.
+#[derive(Default)]
+pub(super) struct Race {
+    winner: OnceLock<usize>,
+    decided: Notify,
+}
+
+impl Race {
+    /// Whether what `place` says is heard: it is the first to say something, or has been.
+    pub(super) fn takes(&self, place: usize) -> bool {
+        let winner = *self.winner.get_or_init(|| place);
+        self.decided.notify_one();
+        winner == place
+    }
+
+    async fn winner(&self) -> usize {
+        loop {
+            if let Some(winner) = self.winner.get() {
+                return *winner;
+            }
+            self.decided.notified().await;
+        }
+    }
+}
+
+impl Run<'_> {
+    /// Asks one expert, and the first of `backups` besides if that one is late. Returns who was heard, and how it ended.
+    pub(super) async fn hedged<'c>(
+        &self,
+        result: &mut TaskResult,
+        candidate: &'c Candidate,
+        backups: &[&'c Candidate],
+        (show, chosen): (Show, &Chosen),
+    ) -> (&'c Candidate, Result<(), TaskError>) {
+        self.inner.hedges.earn();
+        let began = Instant::now();
+        let race = Race::default();
+        let mut other = TaskResult::unasked(result.id, result.text.clone());
+        let lane = |place| Some(Lane { race: &race, place });
+        let late = tokio::time::sleep(self.inner.experience.late_after(candidate));
+        let (backup, outcome) = {
+            let mut first = pin!(self.with_history(result, candidate, (show, lane(0))));
+            tokio::select! {
+                outcome = &mut first => return (candidate, outcome),
+                _ = race.winner() => return (candidate, first.await),
+                () = late => {}
+            }
+            // Whoever may see this part of a private question is chosen with care, and one by one.
+            let mut backups = backups.iter().filter(|_| self.discretion.is_none());
+            let is_elsewhere = |c: &&&Candidate| c.advert.peer != candidate.advert.peer;
+            let backup = backups.find(is_elsewhere).filter(|c| chosen.take(&c.advert.card.id));
+            let Some(backup) = backup.filter(|_| self.inner.hedges.take()) else {
+                return (candidate, first.await);
+            };
+            tracing::info!(task = other.id, expert = %backup.advert.card.id, "the first is late: a backup is asked");
+            let mut second = pin!(self.with_history(&mut other, backup, (show, lane(1))));
+            tokio::select! {
+                winner = race.winner() => match winner {
+                    0 => return (candidate, first.await),
+                    _ => (backup, second.await),
+                },
+                // Ended before it said anything: all hope is on the other.
+                outcome = &mut first => match race.winner.get() {
+                    Some(0) => return (candidate, outcome),
+                    _ => (backup, second.await),
+                },
+                outcome = &mut second => match race.winner.get() {
+                    Some(1) => (backup, outcome),
+                    _ => return (candidate, first.await),
+                },
+            }
+        };
+        // It would have taken longer still.
+        self.inner.experience.began(candidate, began.elapsed());
+        *result = other;
+        (backup, outcome)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_first_to_say_something_is_heard_from_then_on() {
+        let race = Race::default();
+        assert!(race.takes(1) && !race.takes(0) && race.takes(1));
+        assert_eq!(race.winner().await, 1);
+    }
+
+    #[test]
+    fn backups_are_a_tenth_of_all_tasks() {
+        let hedges = Hedges::default();
+        assert_eq!((0..20).filter(|_| hedges.take()).count(), 10);
+        (0..100).for_each(|_| hedges.earn());
+        let taken = (0..20).filter(|_| hedges.take()).count();
+        assert!((9..=10).contains(&taken), "{taken}");
+    }
+}
