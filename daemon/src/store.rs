@@ -83,6 +83,7 @@ impl Store {
                 change.open_table(ledger::RECEIPTS)?;
                 change.open_table(ledger::NUMBERS)?;
                 change.open_table(ledger::UNANSWERED)?;
+                change.open_table(ledger::FREE)?;
                 change.open_table(ledger::ACCOUNTS)?;
             }
             change.commit()?;

@@ -9,6 +9,7 @@ use super::request::check_messages;
 use super::{Clockwork, Config, Error, Prompt, Request, ScoreRequest, Scored, SlotUse};
 use futures::Stream;
 use polymath_swarm::capability::ModelFacts;
+use polymath_swarm::ledger::Priority;
 use polymath_swarm::task::{Message, TaskEvent};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -23,6 +24,9 @@ pub(super) use gauges::Gauges;
 const PROMPTS_MAX: usize = 16;
 /// Grammars compiled at once for one model: they come from others and each may keep a core busy for a while.
 const COMPILING_MAX: usize = 2;
+
+/// Of the places in the queue, one in so many is the owner's alone.
+const OWNERS_SHARE: u32 = 8;
 
 /// What the thread is asked to do.
 pub(super) enum Command {
@@ -61,6 +65,8 @@ pub struct Worker {
 struct Shared {
     thread: ModelThread,
     seats: Arc<Semaphore>,
+    /// Of these, the owner's alone.
+    owners_seats: usize,
     name: String,
     facts: ModelFacts,
     clockwork: Clockwork,
@@ -105,6 +111,7 @@ impl Worker {
     pub async fn load(config: Config) -> Result<Self, Error> {
         config.check()?;
         let seats = Arc::new(Semaphore::new((config.slots + config.queue) as usize));
+        let owners_seats = (config.queue / OWNERS_SHARE) as usize;
         let (commands, receiver) = mpsc::channel((config.slots + config.queue) as usize + PROMPTS_MAX);
         let slots = SlotUse { slots: config.slots, free: config.slots, queued: 0 };
         let (slot_use_sender, slot_use) = watch::channel(slots);
@@ -118,6 +125,7 @@ impl Worker {
         let shared = Shared {
             thread,
             seats,
+            owners_seats,
             name,
             facts,
             clockwork,
@@ -158,7 +166,7 @@ impl Worker {
     /// is wrong comes as the first event.
     pub fn generate(&self, request: Request) -> Result<Generation, Error> {
         request.check()?;
-        let seat = self.seat()?;
+        let seat = self.seat(request.priority)?;
         let (events, receiver) = Events::channel();
         self.work(Work::Answer { request, events, seat })?;
         Ok(Generation { events: receiver, worker: self.clone(), ended: false })
@@ -167,7 +175,7 @@ impl Worker {
     /// Log-probabilities of given tokens, had the model answered with them. Dropping the future cancels.
     pub async fn score(&self, request: ScoreRequest) -> Result<Scored, Error> {
         request.check()?;
-        let seat = self.seat()?;
+        let seat = self.seat(Priority::Stranger)?;
         let (reply, scores) = oneshot::channel();
         self.work(Work::Score { request, reply, seat })?;
         scores.await.unwrap_or(Err(Error::Stopped))
@@ -223,9 +231,12 @@ impl Worker {
         self.shared.thread.commands.as_ref().ok_or(Error::Stopped)
     }
 
-    fn seat(&self) -> Result<OwnedSemaphorePermit, Error> {
-        let seat = Arc::clone(&self.shared.seats).try_acquire_owned();
-        seat.map_err(|_| Error::Busy {
+    /// A place. Some are the owner's alone: however many others ask, they do not shut the node to him.
+    fn seat(&self, priority: Priority) -> Result<OwnedSemaphorePermit, Error> {
+        let kept = if priority == Priority::Owner { 0 } else { self.shared.owners_seats };
+        let has_room = self.shared.seats.available_permits() > kept;
+        let seat = has_room.then(|| Arc::clone(&self.shared.seats).try_acquire_owned().ok()).flatten();
+        seat.ok_or_else(|| Error::Busy {
             retry_after_ms: self.shared.gauges.retry_after_ms(*self.shared.slot_use.borrow()),
         })
     }

@@ -11,11 +11,13 @@ pub(super) const RECEIPTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::ne
 pub(super) const NUMBERS: TableDefinition<'_, &[u8; 32], u64> = TableDefinition::new("receipt_numbers");
 /// Numbers of those that this node owes for and the other has not answered yet.
 pub(super) const UNANSWERED: TableDefinition<'_, u64, ()> = TableDefinition::new("receipts_unanswered");
+/// Numbers of those that nothing is owed for: they make way first.
+pub(super) const FREE: TableDefinition<'_, u64, ()> = TableDefinition::new("receipts_free");
 /// A node to what all receipts with it come to.
 pub(super) const ACCOUNTS: TableDefinition<'_, &[u8; 32], Numbers> = TableDefinition::new("accounts");
 /// In the order of [`Account`]'s fields.
 type Numbers = (u64, u64, u64, u64, u64, u64, u64, u64);
-/// Receipts that are kept; of those before, the accounts remain. Some 40 MB.
+/// Receipts that are kept; of those before, the accounts remain, and free ones go first. Some 40 MB.
 const RECEIPTS_MAX: u64 = 100_000;
 
 /// The ledger while it is changed.
@@ -24,6 +26,7 @@ pub struct Books<'t> {
     receipts: Table<'t, u64, &'static [u8]>,
     numbers: Table<'t, &'static [u8; 32], u64>,
     unanswered: Table<'t, u64, ()>,
+    free: Table<'t, u64, ()>,
     accounts: Table<'t, &'static [u8; 32], Numbers>,
     changed: Vec<(PeerKey, Account)>,
     receipts_max: u64,
@@ -36,6 +39,7 @@ impl<'t> Books<'t> {
             receipts: change.open_table(RECEIPTS)?,
             numbers: change.open_table(NUMBERS)?,
             unanswered: change.open_table(UNANSWERED)?,
+            free: change.open_table(FREE)?,
             accounts: change.open_table(ACCOUNTS)?,
             changed: Vec::new(),
             receipts_max: RECEIPTS_MAX,
@@ -71,6 +75,9 @@ impl<'t> Books<'t> {
             true => self.unanswered.insert(number, ())?.is_some(),
             false => self.unanswered.remove(number)?.is_some(),
         };
+        if entry.ours.receipt.price_micro == 0 {
+            self.free.insert(number, ())?;
+        }
         let own = self.own;
         self.account(other, |account| {
             if let Some(Ok(before)) = before {
@@ -86,10 +93,16 @@ impl<'t> Books<'t> {
 
     /// What was settled or disputed stays in its account; what was never answered is given up.
     fn forget_oldest(&mut self) -> Result<(), redb::Error> {
-        let oldest = self.receipts.pop_first()?.map(|(n, b)| (n.value(), Entry::from_bytes(b.value())));
-        let Some((number, entry)) = oldest else { return Ok(()) };
+        // Many free tasks must not push out what is owed.
+        let free = self.free.pop_first()?.map(|(number, _)| number.value());
+        let oldest = match free {
+            Some(number) => Some(number),
+            None => self.receipts.first()?.map(|(number, _)| number.value()),
+        };
+        let Some(number) = oldest else { return Ok(()) };
+        let entry = self.receipts.remove(number)?.map(|bytes| Entry::from_bytes(bytes.value()));
         self.unanswered.remove(number)?;
-        let Ok(entry) = entry else { return Ok(()) };
+        let Some(Ok(entry)) = entry else { return Ok(()) };
         self.numbers.remove(&entry.ours.receipt.id().0)?;
         if entry.state == State::Open {
             let own = self.own;
@@ -275,6 +288,28 @@ mod tests {
         });
         assert!(failed.is_err());
         assert!(store.accounts().unwrap().is_empty() && store.entries(u64::MAX, 10).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_nothing_is_owed_for_makes_way_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder);
+        let free = |task| {
+            let mut entry = entry(task, 10, SETTLED);
+            entry.ours.receipt.price_micro = 0;
+            entry
+        };
+        store
+            .change_ledger(OWN, |books| {
+                books.receipts_max = 2;
+                books.put(&entry(1, 10, State::Open))?;
+                (2..9).try_for_each(|task| books.put(&free(task)))
+            })
+            .unwrap();
+        let kept: Vec<u8> =
+            store.entries(u64::MAX, 10).unwrap().iter().map(|(_, e)| e.ours.receipt.task_id[0]).collect();
+        assert_eq!(kept, [8, 1]);
+        assert_eq!(store.unanswered().unwrap().len(), 1);
     }
 
     #[test]
