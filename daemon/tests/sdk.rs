@@ -97,6 +97,22 @@ async fn the_examples_run_over_every_transport() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn wishes_for_privacy_and_priority_go_every_way() {
+    let node = served(&["chemistry"]).await;
+    let mut ways = every_way(&node).to_vec();
+    ways.push(("ws", web_socket(&node)));
+    for (way, client) in ways {
+        let ask = Ask {
+            local: true,
+            private: true,
+            high_priority: true,
+            ..Ask::new("What is the chemical symbol for iron?")
+        };
+        assert_eq!(client.ask_with(ask).await.unwrap().tasks[0].result(), "Fe", "{way}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn refusals_are_the_same_over_every_transport() {
     let node = served(&["chemistry"]).await;
     let mut ways = every_way(&node).to_vec();

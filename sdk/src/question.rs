@@ -124,9 +124,21 @@ pub struct Ask {
     pub stop: Vec<String>,
     /// How long the node may take. The client's own timeout holds besides.
     pub deadline: Option<Duration>,
+    /// Only experts on the node itself: nothing of the question leaves it.
+    pub local: bool,
+    /// Names, addresses and numbers are hidden from experts elsewhere, and none of their nodes sees every part.
+    pub private: bool,
+    /// Every task goes to two experts at once.
+    pub high_priority: bool,
 }
 
 impl Ask {
+    /// What an expert must be, as REST and WebSocket take it; None if anything goes.
+    pub(crate) fn filter(&self) -> Option<serde_json::Value> {
+        (self.local || self.private)
+            .then(|| serde_json::json!({ "local": self.local, "private": self.private }))
+    }
+
     /// One question, with the node's defaults.
     pub fn new(prompt: impl Into<String>) -> Self {
         Self { messages: vec![Message::user(prompt)], ..Self::default() }

@@ -43,7 +43,7 @@ pub(crate) fn ask(request: &ChatCompletionRequest, transport: &'static str) -> R
         presence_penalty: request.presence_penalty,
         seed: request.seed,
         stop: request.stop.clone(),
-        deadline: None,
+        ..Ask::default()
     })
 }
 

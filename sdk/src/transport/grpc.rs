@@ -141,6 +141,12 @@ fn request(ask: &Ask) -> wire::ChatRequest {
         seed: ask.seed,
         stop: ask.stop.clone(),
         deadline_ms: ask.deadline.map(milliseconds).unwrap_or_default(),
+        filter: (ask.local || ask.private).then(|| wire::Filter {
+            local: ask.local,
+            private: ask.private,
+            ..Default::default()
+        }),
+        high_priority: ask.high_priority,
         ..Default::default()
     }
 }

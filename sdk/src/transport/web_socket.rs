@@ -132,6 +132,8 @@ fn request(ask: &Ask) -> Value {
         ("presence_penalty", ask.presence_penalty.map(Value::from)),
         ("seed", ask.seed.map(Value::from)),
         ("stop", (!ask.stop.is_empty()).then(|| json!(ask.stop))),
+        ("filter", ask.filter()),
+        ("high_priority", ask.high_priority.then(|| true.into())),
         ("deadline_ms", ask.deadline.map(|d| u32::try_from(d.as_millis()).unwrap_or(u32::MAX).max(1).into())),
     ];
     let options: Map<String, Value> =

@@ -80,6 +80,7 @@ struct Options {
     whole: bool,
     verbatim: bool,
     grammar: Option<String>,
+    high_priority: bool,
     filter: Filter,
 }
 
@@ -134,6 +135,7 @@ impl Chat {
             whole: self.options.whole,
             verbatim: self.options.verbatim,
             grammar: grammar.unwrap_or_default(),
+            high_priority: self.options.high_priority,
             ..v1::ChatRequest::default()
         })?;
         Ok(Question { filter, ..question })

@@ -38,9 +38,18 @@ fn request(ask: &Ask) -> Value {
         ("presence_penalty", ask.presence_penalty.map(Value::from)),
         ("seed", ask.seed.map(Value::from)),
         ("stop", (!ask.stop.is_empty()).then(|| json!(ask.stop))),
+        ("polymath", polymath(ask)),
     ];
     body.extend(wishes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     body.into()
+}
+
+/// What is wished of the swarm beyond OpenAI's fields.
+fn polymath(ask: &Ask) -> Option<Value> {
+    let filter = ask.filter().map(|filter| ("filter".to_owned(), filter));
+    let priority = ask.high_priority.then(|| ("priority".to_owned(), json!("high")));
+    let wishes: Map<String, Value> = filter.into_iter().chain(priority).collect();
+    (!wishes.is_empty()).then(|| wishes.into())
 }
 
 /// What has come of an answer.
