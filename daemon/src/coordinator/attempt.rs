@@ -121,17 +121,19 @@ impl Run<'_> {
             self.tell_start(result, candidate, show).await;
         }
         let mut sureness = opinions::MeanLogprob::default();
+        let mut has_begun = false;
         while let Some(event) = stream.next().await {
             match event.map_err(|error| in_the_midst(error, result))? {
                 TaskEvent::Accepted { .. } => {}
                 TaskEvent::Tokens { text, logprobs, ids, .. } => {
-                    if result.first_token.is_none() {
+                    let is_first = !std::mem::replace(&mut has_begun, true);
+                    if is_first {
                         self.inner.experience.began(candidate, offered.elapsed());
                     }
                     if !self.is_heard(lane) {
                         return Err(failed("late", "another has begun before it"));
                     }
-                    if is_backup && result.ids.is_empty() && result.answer.is_empty() {
+                    if is_first && is_backup {
                         self.tell_start(result, candidate, show).await;
                     }
                     result.ids.extend(ids);

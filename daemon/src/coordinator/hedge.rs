@@ -45,21 +45,22 @@ impl Hedges {
 /// Two experts at one task.
 #[derive(Default)]
 pub(super) struct Race {
-    winner: OnceLock<usize>,
+    /// Who, and since when.
+    winner: OnceLock<(usize, Instant)>,
     decided: Notify,
 }
 
 impl Race {
     /// Whether what `place` says is heard: it is the first to say something, or has been.
     pub(super) fn takes(&self, place: usize) -> bool {
-        let winner = *self.winner.get_or_init(|| place);
+        let (winner, _) = *self.winner.get_or_init(|| (place, Instant::now()));
         self.decided.notify_one();
         winner == place
     }
 
     async fn winner(&self) -> usize {
         loop {
-            if let Some(winner) = self.winner.get() {
+            if let Some((winner, _)) = self.winner.get() {
                 return *winner;
             }
             self.decided.notified().await;
@@ -105,17 +106,19 @@ impl Run<'_> {
                 },
                 // Ended before it said anything: all hope is on the other.
                 outcome = &mut first => match race.winner.get() {
-                    Some(0) => return (candidate, outcome),
+                    Some((0, _)) => return (candidate, outcome),
                     _ => (backup, second.await),
                 },
                 outcome = &mut second => match race.winner.get() {
-                    Some(1) => (backup, outcome),
+                    Some((1, _)) => (backup, outcome),
                     _ => return (candidate, first.await),
                 },
             }
         };
-        // It would have taken longer still.
-        self.inner.experience.began(candidate, began.elapsed());
+        // When the other was heard, the first was still silent: so late at the least.
+        if let Some((1, heard)) = race.winner.get() {
+            self.inner.experience.began(candidate, heard.duration_since(began));
+        }
         *result = other;
         (backup, outcome)
     }

@@ -264,9 +264,8 @@ impl Ledger {
         }
         let (store, own) = (self.shared.store.clone(), self.shared.own);
         let named = move || {
-            let receipt =
-                Receipt { task_id, asker: peer, expert: own, ..receipt(peer, own, Delivery::default()) };
-            store.entry(receipt.id())
+            let delivery = Delivery { task_id, ..Delivery::default() };
+            store.entry(receipt(peer, own, delivery).id())
         };
         match tokio::task::spawn_blocking(named).await {
             Ok(Ok(None)) => Ok(Some(reservation)),

@@ -5,7 +5,7 @@ use crate::network::Network;
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use polymath_swarm::ledger::{SETTLED_AT_ONCE_MAX, Version};
 use polymath_swarm::task::TaskError;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, oneshot};
@@ -76,12 +76,17 @@ pub(super) async fn send_all(ledger: Ledger, network: Network) {
     let mut told: Vec<PeerKey> = Vec::new();
     let mut pauses: HashMap<PeerKey, Pause> = HashMap::new();
     loop {
+        // Only those that have to wait are looked for.
+        let there: HashSet<PeerKey> = match pauses.is_empty() {
+            true => HashSet::new(),
+            false => network.directory().adverts().iter().map(|advert| advert.peer).collect(),
+        };
         for peer in ledger.shared.outbox.peers() {
             if told.len() >= TOLD_MAX {
                 break;
             }
-            let is_there = || network.directory().adverts().iter().any(|advert| advert.peer == peer);
-            if told.contains(&peer) || pauses.get(&peer).is_some_and(|pause| !pause.is_over(is_there())) {
+            let has_to_wait = pauses.get(&peer).is_some_and(|pause| !pause.is_over(there.contains(&peer)));
+            if told.contains(&peer) || has_to_wait {
                 continue;
             }
             told.push(peer);
