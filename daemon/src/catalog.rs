@@ -33,8 +33,14 @@ pub struct Config {
     pub description: Option<String>,
     /// Prompts that it answers well.
     pub exemplars: Option<Vec<String>>,
+    /// `chat`, `scratchpad` and so on.
+    pub abilities: Option<Vec<String>>,
+    /// BCP 47 tags.
+    pub languages: Option<Vec<String>>,
     /// The GGUF file.
     pub model_path: Option<PathBuf>,
+    /// In place of a file: the name that a server has for its model.
+    pub served: Option<String>,
     /// Tokens of context a slot, 0 for the model's own.
     pub max_context: Option<u32>,
     /// Of sampling when a question does not say.
@@ -46,6 +52,8 @@ pub struct Config {
 pub struct Entry {
     /// Short name.
     pub id: String,
+    /// What answers.
+    pub kind: ExpertKind,
     /// One sentence: what it is good at.
     pub description: String,
     /// Prompts that it answers well.
@@ -138,10 +146,14 @@ pub enum Error {
 
 /// Reads what the settings name and applies their overrides.
 pub fn resolve(config: &Config) -> Result<Entry, Error> {
-    let mut entry = match (&config.card, &config.model_path) {
-        (Some(card), _) => card::read(card)?,
-        (None, Some(model)) => bare(model),
-        (None, None) => return Err(Error::Nothing),
+    let mut entry = match (&config.card, &config.model_path, &config.served) {
+        (Some(card), _, _) => card::read(card)?,
+        (None, Some(model), _) => bare(model),
+        // There is no file behind it.
+        (None, None, Some(name)) => {
+            Entry { kind: ExpertKind::Service, ..bare(Path::new(&format!("{name}.gguf"))) }
+        }
+        (None, None, None) => return Err(Error::Nothing),
     };
     if let Some(model) = &config.model_path {
         // Another file than the card's: the claimed hash is not about it.
@@ -154,6 +166,8 @@ pub fn resolve(config: &Config) -> Result<Entry, Error> {
     entry.id = overridden.0.unwrap_or(entry.id);
     entry.description = overridden.1.unwrap_or(entry.description);
     entry.exemplars = overridden.2.unwrap_or(entry.exemplars);
+    entry.abilities = config.abilities.clone().unwrap_or(entry.abilities);
+    entry.languages = config.languages.clone().unwrap_or(entry.languages);
     entry.max_context = config.max_context.unwrap_or(entry.max_context);
     entry.temperature = config.temperature.unwrap_or(entry.temperature);
     let path = config.card.as_ref().unwrap_or(&entry.model_path).clone();
@@ -194,7 +208,7 @@ impl Entry {
     pub fn card(&self, model: ModelFacts, space: SpaceId, embeddings: Vec<Int8Vector>) -> Card {
         Card {
             id: self.id.clone(),
-            kind: ExpertKind::Model,
+            kind: self.kind,
             description: self.description.clone(),
             exemplars: self.exemplars.clone(),
             model,
@@ -241,6 +255,7 @@ fn bare(model: &Path) -> Entry {
     let id: String = stem.chars().map(|c| if fits(c) { c } else { '-' }).take(64).collect();
     Entry {
         id: if id.is_empty() { "model".to_owned() } else { id },
+        kind: ExpertKind::Model,
         description: String::new(),
         exemplars: Vec::new(),
         licence: "unknown".to_owned(),

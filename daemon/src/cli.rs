@@ -23,6 +23,7 @@ mod keys;
 mod ledger;
 mod mcp;
 mod models;
+mod network;
 mod peers;
 mod plan;
 mod reputation;
@@ -114,6 +115,9 @@ enum Command {
     /// Peers of the running node
     #[command(subcommand)]
     Peers(peers::Command),
+    /// How the running node is reached
+    #[command(subcommand)]
+    Network(network::Command),
     /// Experts that the running node knows
     #[command(subcommand)]
     Experts(experts::Command),
@@ -208,6 +212,7 @@ async fn dispatch(command: Command, context: Context) -> anyhow::Result<()> {
         Command::Eval(command) => eval::run(command, context).await,
         Command::Benchmark(arguments) => benchmark::run(arguments, context).await,
         Command::Peers(command) => peers::run(command, context).await,
+        Command::Network(command) => network::run(command, context).await,
         Command::Experts(command) => experts::run(command, context).await,
         Command::Models(command) => models::run(command, context).await,
         Command::Audit(command) => audit::run(command, context).await,

@@ -54,6 +54,17 @@ pub struct NodeConfig {
     pub name: String,
     /// Holds the identity and the socket; made with mode 0700.
     pub state_dir: PathBuf,
+    /// MiB that all models together may take; 0 for no bound but the machine's.
+    pub model_memory_mb: u64,
+}
+
+/// Where a server is that answers for an expert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceAddress {
+    /// Its address, with or without `/v1`.
+    pub url: String,
+    /// A file that holds the key that it wants.
+    pub api_key_file: Option<PathBuf>,
 }
 
 /// One expert to host: what it is (the catalog's business) and how its worker runs.
@@ -61,6 +72,8 @@ pub struct NodeConfig {
 pub struct ExpertConfig {
     /// Card, model file and what overrides the card.
     pub source: catalog::Config,
+    /// The server that answers for it, if no model in this process does.
+    pub service: Option<ServiceAddress>,
     /// Tasks at once.
     pub slots: u32,
     /// Tasks that may wait for a slot.
@@ -172,6 +185,7 @@ impl Config {
     pub fn embedded(assets: &Assets, cards: Vec<PathBuf>, state_dir: &Path) -> Self {
         let expert = |card| ExpertConfig {
             source: catalog::Config { card: Some(card), ..catalog::Config::default() },
+            service: None,
             slots: default::SLOTS,
             queue: default::QUEUE,
             threads: 0,
@@ -180,7 +194,7 @@ impl Config {
             price_micro: 0,
         };
         Self {
-            node: NodeConfig { name: "embedded".into(), state_dir: state_dir.to_owned() },
+            node: NodeConfig { name: "embedded".into(), state_dir: state_dir.to_owned(), model_memory_mb: 0 },
             experts: cards.into_iter().map(expert).collect(),
             network: network::Config {
                 listen: vec!["/ip4/127.0.0.1/udp/0/quic-v1".into()],

@@ -19,17 +19,24 @@
 //! and ends the process on some. The KV cache is split, one stream a slot, and flash attention is on or off as
 //! configured, never "auto": both move logits in their last bits, so both are pinned and announced.
 //!
+//! A [`Hot`] model has its worker when it is wanted, within a [`Budget`] of memory; a [`Service`] is a server that the owner
+//! runs, and a [`Backend`] is either.
+//!
 //! Not here: which expert answers what (`coordinator`), where files come from (`catalog`).
 
 mod backend;
+mod budget;
 mod check;
 mod engine;
 mod error;
 mod gguf;
 mod grammar;
+mod hot;
 mod memory;
 mod prompt;
 mod request;
+mod service;
+mod serving;
 mod template;
 mod text;
 mod worker;
@@ -37,10 +44,14 @@ mod worker;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
+pub use budget::Budget;
 pub use error::Error;
 pub use grammar::Grammar;
+pub use hot::Hot;
 pub use prompt::Prompt;
 pub use request::{Request, SCORED_TOKENS_MAX, STOP_BYTES_MAX, ScoreRequest, Scored};
+pub use service::{Config as ServiceConfig, Service};
+pub use serving::Backend;
 pub use template::Clockwork;
 pub use worker::{Generation, Worker};
 

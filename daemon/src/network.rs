@@ -28,16 +28,20 @@ mod fixtures;
 mod gate;
 mod identity;
 mod peers;
+mod reach;
 pub mod receipts;
 mod store;
 mod streams;
 pub mod task;
 #[cfg(test)]
 mod tests;
+mod transport;
 mod wire;
 
 pub use directory::Directory;
 pub use identity::{FILE as IDENTITY_FILE, Identity};
+pub use peers::{PeerInfo, Probe};
+pub use reach::{NetworkInfo, RelayInfo, Verdict};
 pub use wire::WireError;
 
 /// Providers that one node keeps under one key; of more, a random sample.
@@ -88,6 +92,12 @@ pub struct Config {
     pub agent: String,
     /// Connections at most; a quarter of them is kept for peers that this node chooses itself.
     pub peers_max: u32,
+    /// Whether this node relays for others, which takes an address that they reach.
+    pub relay: bool,
+    /// Multiaddresses of relays, `/p2p/<peer id>` at the end, that hold a place for this node.
+    pub relays: Vec<String>,
+    /// Whether to ask the router for an open port (UPnP).
+    pub upnp: bool,
     /// The keys of a private swarm: nobody without them gets in, and their name takes the namespace's place.
     #[serde(skip)]
     pub private: Option<Arc<SwarmKeys>>,
@@ -103,6 +113,9 @@ impl Default for Config {
             agent: concat!("polymath/", env!("CARGO_PKG_VERSION")).to_owned(),
             // The peers that a node watches, as the design says.
             peers_max: 200,
+            relay: false,
+            relays: Vec::new(),
+            upnp: true,
             private: None,
         }
     }
@@ -119,19 +132,13 @@ pub struct SlotUse {
     pub queued: u32,
 }
 
-/// A connected peer.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PeerInfo {
-    /// Its key.
-    pub peer: PeerKey,
-    /// The same as libp2p's peer id.
-    pub peer_id: String,
-    /// Where it says that it listens; if it has not said yet, where it is connected from.
-    pub addresses: Vec<String>,
-    /// What it calls its software; cleaned, chosen by a stranger all the same.
-    pub agent: String,
-    /// The last round trip.
-    pub rtt_ms: Option<f32>,
+/// What a status says of an expert beside its slots.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ExpertState {
+    /// Measured speed of one answer.
+    pub tokens_per_second: f32,
+    /// Whether it begins at once, or has a model to load first.
+    pub is_loaded: bool,
 }
 
 /// Tells whether a card's embeddings are those of its text. The node implements it by embedding it again.
@@ -172,6 +179,14 @@ pub enum Error {
         #[source]
         cause: libp2p::multiaddr::Error,
     },
+    /// A relay's address without its peer id.
+    #[error(
+        "the relay address {0:?} must end in /p2p/<peer id>, as the relay's `daemon network info` shows it"
+    )]
+    Relay(String),
+    /// More relays than anybody needs.
+    #[error("{0} relays are set, 8 are allowed")]
+    TooManyRelays(usize),
     /// More addresses than anybody needs.
     #[error("{0} listen addresses are set, {LISTENERS_MAX} are allowed")]
     TooManyListeners(usize),
@@ -223,6 +238,7 @@ impl Network {
         let names = behaviour::Names::new(namespace, space)?;
         let listen = parse_listen(&config.listen)?;
         let bootstrap = bootstrap::Bootstrap::new(&config.bootstrap, Instant::now())?;
+        let reach = reach::Reach::new(&config.relays, Instant::now())?;
         let (task_streams, incoming) = streams::Behaviour::new();
         let swarm = behaviour::build(&config, &identity, &names, task_streams)?;
         let streams = Streams::start(incoming, &identity, service.clone());
@@ -237,7 +253,8 @@ impl Network {
         let surroundings = Surroundings { identity, names, space, codebook, checker, peers_max };
         let book = Arc::new(RwLock::new(Book::default()));
         let served = (Services::new(service.clone(), service), book.clone());
-        let mut event_loop = EventLoop::new(swarm, received, writer, bootstrap, surroundings, served);
+        let mut event_loop =
+            EventLoop::new(swarm, received, writer, (bootstrap, reach), surroundings, served);
         event_loop.listen(&listen).instrument(span.clone()).await?;
         tokio::spawn(event_loop.run().instrument(span));
         Ok(Self { commands, directory, streams, peer, book })
@@ -249,7 +266,7 @@ impl Network {
     }
 
     /// Announces an expert: signs its card, publishes its status every ten seconds and when its slots change,
-    /// and provides its cells in the DHT. `speed` is asked for tokens/s whenever a status is signed;
+    /// and provides its cells in the DHT. `state` is asked whenever a status is signed;
     /// `price_micro` is that of a generated token.
     ///
     /// # Errors
@@ -259,9 +276,9 @@ impl Network {
         card: Card,
         price_micro: u64,
         slots: watch::Receiver<SlotUse>,
-        speed: impl Fn() -> f32 + Send + Sync + 'static,
+        state: impl Fn() -> ExpertState + Send + Sync + 'static,
     ) -> Result<Sha256Hash, Error> {
-        let announcement = Box::new(Announcement { card, price_micro, slots, speed: Box::new(speed) });
+        let announcement = Box::new(Announcement { card, price_micro, slots, state: Box::new(state) });
         self.request(|reply| Command::Announce { announcement, reply }).await?
     }
 
@@ -402,6 +419,29 @@ impl Network {
     /// The connected peers.
     pub async fn peers(&self) -> Vec<PeerInfo> {
         self.request(|reply| Command::Peers { reply }).await.unwrap_or_default()
+    }
+
+    /// How this node is reached.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub async fn info(&self) -> Result<NetworkInfo, Error> {
+        self.request(|reply| Command::Info { reply }).await
+    }
+
+    /// Asks a peer for what it offers, over a new connection if there is none, and says how long it took to answer.
+    ///
+    /// # Errors
+    /// [`TaskError::Unreachable`] says why it cannot be reached.
+    pub async fn probe(&self, peer: PeerKey) -> Result<Probe, TaskError> {
+        let known = self.directory.adverts().into_iter().find(|advert| advert.peer == peer);
+        let addresses = known.map(|advert| advert.status.addresses.clone()).unwrap_or_default();
+        let started = Instant::now();
+        let call = |(peer, addresses), answer| Command::Probe { peer, addresses, answer };
+        let experts = self.call(peer, &addresses, call).await?;
+        let took = started.elapsed();
+        let info = self.peers().await.into_iter().find(|info| info.peer == peer);
+        Ok(Probe { took, experts, info })
     }
 
     /// The addresses that this node really listens on, each ending in `/p2p/<peer id>`.

@@ -4,24 +4,23 @@
 //! new questions, questions in flight end, goodbye to the swarm, workers stop. An expert that cannot be loaded is
 //! reported and left out; the node runs on with the others, unless there are no others.
 
+mod hosting;
 mod lock;
 
 pub use lock::is_held;
 
 use crate::api::{self, App, Listener};
-use crate::config::{Config, ExpertConfig};
-use crate::coordinator::{Coordinator, Host, Hosted, Ledger, ReEmbedding};
+use crate::config::Config;
+use crate::coordinator::{Coordinator, Host, Ledger, ReEmbedding};
 use crate::embedding::Encoder;
-use crate::inference::Worker;
+use crate::inference::Budget;
 use crate::network::{self, Identity, Network};
 use crate::store::Store;
 use crate::{catalog, embedding, inference, store};
-use polymath_swarm::capability::Card;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -98,12 +97,6 @@ pub struct Node {
     _lock: lock::StateLock,
 }
 
-struct Loaded {
-    card: Card,
-    worker: Worker,
-    price_micro: u64,
-}
-
 impl Node {
     /// Builds and starts everything. When this returns, the node answers.
     pub async fn start(config: Config) -> Result<Self, Error> {
@@ -114,7 +107,8 @@ impl Node {
         let listener = Listener::bind(&config.api.socket).await?;
         let encoder = Encoder::open(config.embedding.clone()).await?;
         let store = Store::open(&config.node.state_dir, encoder.space())?;
-        let (experts, left_out) = load_experts(&config.experts, &encoder).await?;
+        let budget = Budget::new(config.node.model_memory_mb << 20);
+        let (experts, left_out) = hosting::load(&config.experts, &encoder, &budget).await?;
 
         let stop = CancellationToken::new();
         let tracker = TaskTracker::new();
@@ -131,8 +125,8 @@ impl Node {
         .await?;
         let mut ids = Vec::new();
         for loaded in experts {
-            ids.push(loaded.card.id.clone());
-            announce(loaded, &network, &host, &tracker, &stop).await?;
+            ids.push(loaded.id().to_owned());
+            hosting::announce(loaded, &network, &host, &tracker, &stop).await?;
         }
 
         let coordinator = Coordinator::new(
@@ -207,102 +201,4 @@ impl Node {
             tracing::warn!("a client still holds the local API");
         }
     }
-}
-
-/// Loads what can be loaded; an error only if experts were wanted and none came up.
-async fn load_experts(
-    wanted: &[ExpertConfig],
-    encoder: &Encoder,
-) -> Result<(Vec<Loaded>, Vec<String>), Error> {
-    let (mut loaded, mut left_out, mut first_error) = (Vec::new(), Vec::new(), None);
-    for expert in wanted {
-        match load(expert, encoder).await {
-            Ok(expert) => loaded.push(expert),
-            Err(error) => {
-                let reason = chain(&error);
-                tracing::error!(%reason, "an expert is left out");
-                left_out.push(reason);
-                first_error.get_or_insert(error);
-            }
-        }
-    }
-    match first_error {
-        Some(error) if loaded.is_empty() => Err(error),
-        _ => Ok((loaded, left_out)),
-    }
-}
-
-async fn load(wanted: &ExpertConfig, encoder: &Encoder) -> Result<Loaded, Error> {
-    let given = wanted.source.id.clone().unwrap_or_else(|| "(unnamed)".to_owned());
-    let card_fault = |source| Error::Card { id: given.clone(), source };
-    let entry = catalog::resolve(&wanted.source).map_err(card_fault)?;
-    let model_fault = |source| Error::Model { id: entry.id.clone(), source };
-    let bytes = std::fs::metadata(&entry.model_path).map_or(0, |m| m.len());
-    let worker = Worker::load(inference::Config {
-        model_path: entry.model_path.clone(),
-        context_tokens: entry.max_context,
-        slots: wanted.slots,
-        queue: wanted.queue,
-        threads: wanted.threads_for(bytes),
-        gpu_layers: wanted.gpu_layers,
-        tokens_per_second: wanted.tokens_per_second,
-        ..inference::Config::default()
-    })
-    .await
-    .map_err(model_fault)?;
-    entry.check_model(worker.facts().sha256).map_err(card_fault)?;
-    let texts = std::iter::once(&entry.description).chain(&entry.exemplars).cloned().collect();
-    let embeddings = encoder.embed(texts).await?.iter().map(|e| e.quantise()).collect();
-    let card = entry.card(worker.facts().clone(), encoder.space(), embeddings);
-    Ok(Loaded { card, worker, price_micro: wanted.price_micro })
-}
-
-/// Announces an expert and keeps its slots' use flowing from the worker to the network.
-async fn announce(
-    loaded: Loaded,
-    network: &Network,
-    host: &Host,
-    tracker: &TaskTracker,
-    stop: &CancellationToken,
-) -> Result<(), Error> {
-    let Loaded { card, worker, price_micro } = loaded;
-    let mut used = worker.slots();
-    let (slots, announced) = watch::channel(slot_use(&used.borrow_and_update()));
-    let id = card.id.clone();
-    let measured = worker.clone();
-    let hash = network.announce(card, price_micro, announced, move || measured.tokens_per_second()).await?;
-    host.insert(hash, Hosted { id, worker, price_micro });
-    let (stop, network, host) = (stop.clone(), network.clone(), host.clone());
-    tracker.spawn(async move {
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => break,
-                changed = used.changed() => match changed {
-                    Ok(()) => _ = slots.send(slot_use(&used.borrow_and_update())),
-                    Err(_) => {
-                        tracing::error!("a model has ended; its expert is withdrawn");
-                        host.remove(hash);
-                        network.withdraw(hash).await;
-                        break;
-                    }
-                },
-            }
-        }
-    });
-    Ok(())
-}
-
-fn slot_use(used: &inference::SlotUse) -> network::SlotUse {
-    network::SlotUse { slots: used.slots, free: used.free, queued: used.queued }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

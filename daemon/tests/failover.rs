@@ -5,6 +5,9 @@
 #[path = "sandbox/fakes.rs"]
 #[expect(dead_code, reason = "each test program uses a part of it")]
 mod fakes;
+#[path = "sandbox/process.rs"]
+#[expect(dead_code, reason = "each test program uses a part of it")]
+mod process;
 #[path = "sandbox/sandbox.rs"]
 #[expect(dead_code, reason = "each test program uses a part of it")]
 mod sandbox;
@@ -13,10 +16,9 @@ use fakes::Kind;
 use futures::StreamExt as _;
 use polymath::coordinator::{Event, Question, TaskStatus};
 use polymath::node::Node;
-use polymath_sdk::{Connection, wire};
+use polymath_sdk::wire;
+use process::{Process, Start};
 use sandbox::Running;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use wire::chat_event::Body;
 
@@ -149,71 +151,6 @@ async fn another_model_begins_anew_and_the_reader_is_told() {
     assert!(told > 0, "the one that breaks off was never asked first");
 }
 
-/// A node process; killed when dropped.
-struct Process {
-    child: Child,
-    state: PathBuf,
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.signal("KILL");
-        let _ = self.child.wait();
-    }
-}
-
-impl Process {
-    fn start(folder: &Path, name: &str, expert: Option<&str>, bootstrap: Option<&str>) -> Self {
-        let state = folder.join(name);
-        std::fs::create_dir_all(&state).unwrap();
-        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
-        let experts = models.join("experts");
-        let hosted = expert.map(|expert| {
-            let card = experts.join(expert).join("card.toml");
-            format!("[[expert]]\ncard = {card:?}\ntokens_per_second = 40\n")
-        });
-        let settings = format!("[audit]\nrate = 0.0\n{}", hosted.unwrap_or_default());
-        std::fs::write(state.join("settings.toml"), settings).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_daemon"));
-        let ours = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("POLYMATH_"));
-        ours.for_each(|(name, _)| _ = command.env_remove(name));
-        command.arg("--assets").arg(&models).arg("--config").arg(state.join("settings.toml"));
-        command.arg("--state-dir").arg(&state).args(["run", "--no-mdns", "--namespace", "failover"]);
-        command.args([
-            "--listen",
-            "/ip4/127.0.0.1/udp/0/quic-v1",
-            "--rest",
-            "off",
-            "--grpc",
-            "off",
-            "--ws",
-            "off",
-        ]);
-        command.args(bootstrap.iter().flat_map(|address| ["--bootstrap", address]));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        Self { child: command.spawn().unwrap(), state }
-    }
-
-    fn signal(&self, name: &str) {
-        // Gone already is as good.
-        let _ = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
-    }
-
-    fn connection(&self) -> Connection {
-        Connection::unix(&self.state.join("api.sock")).unwrap()
-    }
-
-    async fn health(&self) -> wire::HealthReply {
-        let mut health = None;
-        sandbox::until("the node answers", async || {
-            health = self.connection().health().await.ok().filter(|h| !h.listen_addresses.is_empty());
-            health.is_some()
-        })
-        .await;
-        health.unwrap()
-    }
-}
-
 /// What a question came to: its text as it was streamed, how many tokens were kept, the longest silence, the answer.
 struct Course {
     streamed: String,
@@ -259,11 +196,13 @@ async fn course(asker: &Process, disturb: impl Fn(&str)) -> Course {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_or_frozen_in_mid_stream_the_answer_goes_on() {
     let folder = tempfile::tempdir().unwrap();
-    let asker = Process::start(folder.path(), "asker", None, None);
+    let start = Start { settings: "[audit]\nrate = 0.0\n", ..Start::default() };
+    let asker = Process::start(folder.path(), "asker", &start);
     let address = asker.health().await.listen_addresses.remove(0);
     let mut experts: Vec<Process> = Vec::new();
     for name in ["one", "two", "three"] {
-        experts.push(Process::start(folder.path(), name, Some("arithmetic"), Some(&address)));
+        let expert = Start { expert: Some("arithmetic"), bootstrap: Some(&address), ..start };
+        experts.push(Process::start(folder.path(), name, &expert));
     }
     let mut ids = Vec::new();
     for expert in &experts {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 500;
 
 /// Each vendor and the only place that may name it.
-const VENDORS: [(&str, &str); 19] = [
+const VENDORS: [(&str, &str); 18] = [
     ("libp2p", "src/network"),
     ("libp2p_stream", "src/network"),
     ("llama_cpp_2", "src/inference"),
@@ -23,7 +23,6 @@ const VENDORS: [(&str, &str); 19] = [
     ("tonic_reflection", "src/api"),
     ("tokio_rustls", "src/api"),
     ("governor", "src/api"),
-    ("polymath_sdk", "src/api"),
     ("reedline", "src/cli"),
     ("rmcp", "src/cli"),
     ("utoipa", "src/api"),

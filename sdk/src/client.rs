@@ -5,7 +5,7 @@ use crate::builder::Builder;
 use crate::chat::{self, ChatCompletion, ChatCompletionChunk, ChatCompletionRequest};
 use crate::connection::Connection;
 use crate::error::Error;
-use crate::node::{Audit, Expert, Health, Ledger, Peer, Reputation, Standing};
+use crate::node::{Audit, Expert, Health, Ledger, Network, Peer, Probe, Reputation, Standing};
 use crate::question::Ask;
 use crate::retry::{RetryBudget, retried};
 use crate::stream::{ChatCompletionStream, EventStream, Items, begun};
@@ -160,6 +160,30 @@ impl PolymathClient {
             }
         };
         retried(&self.budget, self.timeout, peers).await
+    }
+
+    /// Asks a peer, by its id or DID, whether it is there.
+    pub async fn probe(&self, peer: &str) -> Result<Probe, Error> {
+        let probe = || async {
+            match &self.transport {
+                Transport::Rest(rest) => rest.probe(peer).await,
+                Transport::Grpc(connection) => grpc::probe(connection, peer).await,
+                Transport::WebSocket(_) => Err(questions_only("probes")),
+            }
+        };
+        retried(&self.budget, self.timeout, probe).await
+    }
+
+    /// How the node is reached.
+    pub async fn network(&self) -> Result<Network, Error> {
+        let network = || async {
+            match &self.transport {
+                Transport::Rest(rest) => rest.network().await,
+                Transport::Grpc(connection) => grpc::network(connection).await,
+                Transport::WebSocket(_) => Err(questions_only("how the node is reached")),
+            }
+        };
+        retried(&self.budget, self.timeout, network).await
     }
 
     /// Experts that the node knows, its own included.

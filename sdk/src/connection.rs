@@ -143,6 +143,18 @@ impl Connection {
         Ok(reply.map_err(|s| refused(&s))?.into_inner().peers)
     }
 
+    /// Asks a peer, by its id or DID, whether it is there.
+    pub async fn probe(&self, peer: &str) -> Result<wire::ProbePeerReply, Error> {
+        let reply = self.node().await?.probe_peer(wire::ProbePeerRequest { peer: peer.to_owned() }).await;
+        Ok(reply.map_err(|s| refused(&s))?.into_inner())
+    }
+
+    /// How the node is reached.
+    pub async fn network(&self) -> Result<wire::GetNetworkReply, Error> {
+        let reply = self.node().await?.get_network(wire::GetNetworkRequest {}).await;
+        Ok(reply.map_err(|s| refused(&s))?.into_inner())
+    }
+
     /// The latest audits of other nodes' experts, latest first; at most `most`.
     pub async fn audits(&self, most: u32) -> Result<Vec<wire::Audit>, Error> {
         let reply = self.node().await?.list_audits(wire::ListAuditsRequest { most }).await;

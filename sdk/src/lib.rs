@@ -73,8 +73,8 @@ pub use client::PolymathClient;
 pub use connection::Connection;
 pub use error::Error;
 pub use node::{
-    Account, Audit, Expert, Health, Honesty, Ledger, Peer, Quality, Receipt, Reliability, Reputation,
-    Standing,
+    Account, Audit, Expert, Health, Honesty, Ledger, Network, Peer, Probe, Quality, Receipt, Relay,
+    Reliability, Reputation, Standing,
 };
 pub use question::{Ask, Message, Model};
 pub use retry::RetryBudget;

@@ -53,6 +53,60 @@ pub struct Peer {
     pub rtt_ms: Option<f32>,
     /// Ids of the experts it hosts.
     pub experts: Vec<String>,
+    /// Whether it is connected by way of a relay alone.
+    pub relayed: bool,
+}
+
+/// A peer's answer to a probe.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Probe {
+    /// The peer.
+    pub peer_id: String,
+    /// From the question to the answer, a new connection included if there was none.
+    pub took_ms: f32,
+    /// How many experts it offers.
+    pub experts: u32,
+    /// What is known of the connection.
+    pub connection: Option<Peer>,
+}
+
+/// How a node is reached.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Network {
+    /// Addresses that it listens on.
+    pub listening: Vec<String>,
+    /// Addresses that lead to it through relays.
+    pub circuits: Vec<String>,
+    /// Addresses at which others have reached it.
+    pub confirmed: Vec<String>,
+    /// Whether others reach it without a relay: `unknown`, `reachable` or `unreachable`.
+    pub verdict: String,
+    /// What became of a port in its router (UPnP): `off`, `asked`, `open`, `none`, `behind another`.
+    pub router: String,
+    /// The relays that its owner named.
+    pub relays: Vec<Relay>,
+    /// Whether it relays for others.
+    pub is_relay: bool,
+    /// Peers connected directly.
+    pub peers_direct: u32,
+    /// Peers connected by way of a relay alone.
+    pub peers_relayed: u32,
+    /// Relayed connections that became direct ones.
+    pub punched: u64,
+    /// Those that did not.
+    pub not_punched: u64,
+}
+
+/// A relay that a node's owner named.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Relay {
+    /// Its address.
+    pub address: String,
+    /// Whether it holds a place for the node.
+    pub holds: bool,
 }
 
 /// An expert that a node knows.
@@ -89,6 +143,10 @@ pub struct Expert {
     pub local: bool,
     /// Until when its status holds, in milliseconds since 1970.
     pub expires_ms: u64,
+    /// Whether its model must be loaded before it begins.
+    pub cold: bool,
+    /// Whether nobody can find out if it runs what it claims: a server that its owner runs.
+    pub unverifiable: bool,
 }
 
 /// What a node thinks of another's expert. Weights of experiences fade with a half-life of two weeks.

@@ -5,7 +5,7 @@ use crate::coordinator::{
     self, Answer, Candidate, Consensus, Event, Judged, KnownAccount, KnownReputation, Planned, Question,
     Target, TaskResult, TaskStatus,
 };
-use crate::network::{self, PeerInfo};
+use crate::network::{self, NetworkInfo, PeerInfo};
 use crate::store::{AuditRecord, SignedRecord};
 use polymath_proto::v1;
 use polymath_swarm::capability::Advert;
@@ -223,6 +223,38 @@ pub(super) fn peer(peer: PeerInfo, experts: &[std::sync::Arc<Advert>]) -> v1::Pe
         agent: peer.agent,
         rtt_ms: peer.rtt_ms,
         experts: hosted,
+        relayed: peer.relayed,
+    }
+}
+
+pub(super) fn probe(
+    peer: PeerKey,
+    probe: crate::network::Probe,
+    experts: &[std::sync::Arc<Advert>],
+) -> v1::ProbePeerReply {
+    v1::ProbePeerReply {
+        peer_id: crate::network::peer_id_text(peer),
+        took_ms: probe.took.as_secs_f32() * 1_000.0,
+        experts: u32::try_from(probe.experts).unwrap_or(u32::MAX),
+        connection: probe.info.map(|info| self::peer(info, experts)),
+    }
+}
+
+pub(super) fn network(info: NetworkInfo) -> v1::GetNetworkReply {
+    let count = |count| u32::try_from(count).unwrap_or(u32::MAX);
+    let relay = |relay: crate::network::RelayInfo| v1::Relay { address: relay.address, holds: relay.holds };
+    v1::GetNetworkReply {
+        listening: info.listening,
+        circuits: info.circuits,
+        confirmed: info.confirmed,
+        verdict: info.verdict.name().to_owned(),
+        router: info.router.to_owned(),
+        relays: info.relays.into_iter().map(relay).collect(),
+        is_relay: info.is_relay,
+        peers_direct: count(info.direct),
+        peers_relayed: count(info.relayed),
+        punched: info.punched.0,
+        not_punched: info.punched.1,
     }
 }
 
@@ -245,6 +277,8 @@ pub(super) fn expert(advert: &Advert, tier: Option<Tier>) -> v1::ExpertInfo {
         local: tier.is_none(),
         expires_ms: status.expires,
         tier: tier.map_or(OWN, Tier::name).to_owned(),
+        cold: status.cold,
+        unverifiable: !card.kind.is_verifiable(),
     }
 }
 

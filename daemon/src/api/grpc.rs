@@ -244,6 +244,25 @@ impl Node for Service {
         Ok(Response::new(v1::ListPeersReply { peers }))
     }
 
+    async fn probe_peer(
+        &self,
+        request: Request<v1::ProbePeerRequest>,
+    ) -> Result<Response<v1::ProbePeerReply>, Status> {
+        let peer = peer(&request.into_inner().peer).map_err(|fault| fault.status())?;
+        let coordinator = &self.app.coordinator;
+        let probe = coordinator.network().probe(peer).await.map_err(|e| Fault::of_peer(&e).status())?;
+        Ok(Response::new(convert::probe(peer, probe, &coordinator.experts())))
+    }
+
+    async fn get_network(
+        &self,
+        _: Request<v1::GetNetworkRequest>,
+    ) -> Result<Response<v1::GetNetworkReply>, Status> {
+        let info = self.app.coordinator.network().info().await;
+        let info = info.map_err(|error| Fault::new("unavailable", error.to_string()).status())?;
+        Ok(Response::new(convert::network(info)))
+    }
+
     async fn list_experts(
         &self,
         _: Request<v1::ListExpertsRequest>,
@@ -269,8 +288,7 @@ impl Control for Service {
         request: Request<v1::EndorseRequest>,
     ) -> Result<Response<v1::EndorseReply>, Status> {
         let v1::EndorseRequest { node, revoke } = request.into_inner();
-        let named = PeerKey::from_did(&node).or_else(|| crate::network::peer_of_text(&node));
-        let peer = named.ok_or_else(|| Fault::field("node", "a did:key or a peer id").status())?;
+        let peer = peer(&node).map_err(|fault| Fault { field: Some("node".to_owned()), ..fault }.status())?;
         if peer == self.app.coordinator.network().peer() {
             return Err(Fault::field("node", "another node than this").status());
         }
@@ -278,6 +296,14 @@ impl Control for Service {
         let changed = changed.map_err(|error| Fault::from(&error).status())?;
         Ok(Response::new(v1::EndorseReply { node: peer.to_did(), changed }))
     }
+}
+
+/// The peer that a text names.
+pub(super) fn peer(text: &str) -> Result<PeerKey, Fault> {
+    let named = PeerKey::from_did(text).or_else(|| crate::network::peer_of_text(text));
+    named.ok_or_else(|| {
+        Fault::field("peer", "write a did:key or a peer id, as `daemon peers list -v` shows it")
+    })
 }
 
 /// The time that the client gives the call, by gRPC's own header: one to eight digits and a unit. More than a

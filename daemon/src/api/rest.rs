@@ -21,6 +21,7 @@ mod health;
 mod ledger;
 mod metrics;
 mod model;
+mod network;
 mod observe;
 mod openapi;
 mod reputation;
@@ -75,6 +76,8 @@ pub(super) fn router(app: App) -> Router {
         .route("/v1/models/{id}", get(model::model))
         .route("/v1/feedback", post(feedback::feedback))
         .route("/v1/swarm/peers", get(swarm::peers))
+        .route("/v1/swarm/peers/{peer}/probe", post(network::probe))
+        .route("/v1/swarm/network", get(network::network))
         .route("/v1/swarm/experts", get(swarm::experts))
         .route("/v1/swarm/plan", post(swarm::plan))
         .route("/v1/swarm/events", get(swarm::events))

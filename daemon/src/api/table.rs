@@ -5,6 +5,7 @@ use crate::coordinator;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use polymath_swarm::task::TaskError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -71,6 +72,16 @@ impl Fault {
     /// An error with this code.
     pub fn new(code: &str, message: impl Into<String>) -> Self {
         Self { row: by_code(code), message: message.into(), field: None, retry_after_ms: None }
+    }
+
+    /// A peer does not answer.
+    pub fn of_peer(error: &TaskError) -> Self {
+        match error {
+            TaskError::Busy { retry_after_ms } => {
+                Self { retry_after_ms: Some(*retry_after_ms), ..Self::new("busy", error.to_string()) }
+            }
+            error => Self::new("unavailable", error.to_string()),
+        }
     }
 
     /// A field of the request is at fault.

@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
 
-use polymath_swarm::capability::{CARD_BYTES_MAX, Refusal};
+use polymath_swarm::capability::{CARD_BYTES_MAX, ExpertKind, Refusal};
 use polymath_swarm::identity::Sha256Hash;
 use serde::Deserialize;
 
@@ -68,6 +68,7 @@ fn parse(text: &str, path: &Path) -> Result<Entry, Error> {
         .ok_or_else(|| refused("model.sha256", "64 hexadecimal digits"))?;
     let entry = Entry {
         id: card.id,
+        kind: ExpertKind::Model,
         description: card.description,
         exemplars: card.exemplars,
         licence: card.licence,

@@ -54,9 +54,12 @@ fn row(expert: &wire::ExpertInfo) -> Vec<String> {
     vec![
         expert.id.clone(),
         peer,
-        format!("{} {millions:.1}M {}", expert.architecture, expert.quantisation),
+        match expert {
+            expert if expert.unverifiable => "on a server".to_owned(),
+            expert => format!("{} {millions:.1}M {}", expert.architecture, expert.quantisation),
+        },
         expert.context_tokens.to_string(),
-        format!("{}/{}", expert.free_slots, expert.slots),
+        format!("{}/{}{}", expert.free_slots, expert.slots, if expert.cold { " cold" } else { "" }),
         format!("{:.0}", expert.tokens_per_second),
         expert.tier.clone(),
         expert.description.clone(),
@@ -81,5 +84,7 @@ fn object(expert: &wire::ExpertInfo) -> Value {
         "tokens_per_second": rounded(expert.tokens_per_second),
         "expires_ms": expert.expires_ms,
         "tier": expert.tier,
+        "cold": expert.cold,
+        "unverifiable": expert.unverifiable,
     })
 }

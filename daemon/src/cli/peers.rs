@@ -1,18 +1,70 @@
-//! `peers`: who the running node is connected to.
+//! `peers`: who the running node is connected to, and whether others are there.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::session::{Session, wire};
 use super::{Context, Json, terminal};
 use crate::config::file::File;
+use polymath_swarm::identity::PeerKey;
 
 /// What `peers` does.
 #[derive(Debug, Subcommand)]
-#[command(after_help = "Examples:\n  daemon peers list\n  daemon peers list --verbose")]
+#[command(after_help = "Examples:\n  daemon peers list\n  daemon peers ping chemistry")]
 pub(super) enum Command {
     /// List connected peers
     List(List),
+    /// Ask a peer again and again how long it takes to answer
+    Ping(Ping),
+    /// Ask a peer whether it is there, and what it offers
+    Probe(Probe),
+}
+
+/// What `peers ping` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  daemon peers ping chemistry
+  daemon peers ping 12D3KooWQYV9dGMFoRzNStwpXztXaBUjtPqi6aU76ZgUriHhKust --count 20
+  daemon peers ping chemistry --json | jq .lost
+
+Until Ctrl-C unless --count says how often. A peer that is not connected is connected to first, which
+the first time shows. Exits with 1 if nothing came back. Needs a running node.")]
+pub(super) struct Ping {
+    /// Peer id, its end as `daemon peers list` shows it, DID, or one of its experts
+    peer: String,
+    /// How often
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    count: Option<u32>,
+    /// Seconds from one to the next
+    #[arg(short, long, value_name = "SECONDS", default_value_t = 1.0, value_parser = seconds)]
+    interval: f64,
+    #[command(flatten)]
+    json: Json,
+}
+
+/// What `peers probe` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  daemon peers probe chemistry
+  daemon peers probe did:key:z6MkpTHR8VNsBxYAAWHut2Geadd9jSwuBV8xRoAnwWsdvktH
+  daemon peers probe chemistry --json | jq .connection.relayed
+
+Needs a running node.")]
+pub(super) struct Probe {
+    /// Peer id, its end as `daemon peers list` shows it, DID, or one of its experts
+    peer: String,
+    #[command(flatten)]
+    json: Json,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.1..=3_600.0).contains(seconds));
+    seconds.ok_or_else(|| "write seconds from 0.1 to 3600".to_owned())
 }
 
 /// What `peers list` takes.
@@ -31,9 +83,23 @@ pub(super) struct List {
 }
 
 pub(super) async fn run(command: Command, context: Context) -> anyhow::Result<()> {
-    let Command::List(arguments) = command;
     let loaded = context.load(File::default())?;
     let session = Session::running(&loaded.config).await?;
+    match command {
+        Command::List(arguments) => list(arguments, &session, &context).await,
+        Command::Ping(arguments) => ping(&arguments, &session, &context).await,
+        Command::Probe(arguments) => {
+            let peer = resolve(&session, &arguments.peer).await?;
+            let reply = context.unless_cancelled(session.node().probe(&peer)).await??;
+            if arguments.json.json {
+                return terminal::json(&probed(&reply));
+            }
+            Ok(terminal::say(&told(&reply))?)
+        }
+    }
+}
+
+async fn list(arguments: List, session: &Session, context: &Context) -> anyhow::Result<()> {
     let peers = context.unless_cancelled(session.node().peers()).await??;
     if arguments.json.json {
         let peers: Vec<_> = peers.iter().map(object).collect();
@@ -44,13 +110,106 @@ pub(super) async fn run(command: Command, context: Context) -> anyhow::Result<()
     Ok(terminal::say(&text)?)
 }
 
-fn object(peer: &wire::Peer) -> serde_json::Value {
+async fn ping(arguments: &Ping, session: &Session, context: &Context) -> anyhow::Result<()> {
+    let peer = resolve(session, &arguments.peer).await?;
+    let mut ticks = tokio::time::interval(Duration::from_secs_f64(arguments.interval));
+    let (mut times, mut sent) = (Vec::new(), 0);
+    while arguments.count.is_none_or(|count| sent < count) {
+        let probed = context
+            .unless_cancelled(async {
+                ticks.tick().await;
+                session.node().probe(&peer).await
+            })
+            .await;
+        let Ok(probed) = probed else { break };
+        sent += 1;
+        let line = match probed {
+            Ok(reply) => {
+                times.push(reply.took_ms);
+                format!("{}: {:.1} ms{}", terminal::short_peer(&reply.peer_id), reply.took_ms, by(&reply))
+            }
+            Err(error) => format!("{}: {error}", terminal::short_peer(&peer)),
+        };
+        if !arguments.json.json {
+            terminal::line(&line)?;
+        }
+    }
+    times.sort_by(f32::total_cmp);
+    let at = |share: f32| times.get(((times.len().saturating_sub(1)) as f32 * share) as usize).copied();
+    let lost = sent as usize - times.len();
+    if arguments.json.json {
+        let (least, median, most) = (at(0.0), at(0.5), at(1.0));
+        let times = json!({ "min": least, "median": median, "max": most });
+        terminal::json(&json!({ "peer_id": peer, "sent": sent, "lost": lost, "ms": times }))?;
+    } else if let (Some(least), Some(median), Some(most)) = (at(0.0), at(0.5), at(1.0)) {
+        terminal::line(&format!(
+            "{sent} asked, {lost} without an answer; {least:.1} ms at least, {median:.1} ms in the median, {most:.1} ms at most"
+        ))?;
+    }
+    anyhow::ensure!(!times.is_empty() || sent == 0, "{peer} did not answer once");
+    Ok(())
+}
+
+/// The peer that a text names: by its id or DID, else by the end of one that is known, else by an expert's name.
+async fn resolve(session: &Session, text: &str) -> anyhow::Result<String> {
+    let is_whole = PeerKey::from_did(text).is_some() || crate::network::peer_of_text(text).is_some();
+    if is_whole {
+        return Ok(text.to_owned());
+    }
+    let peers = session.node().peers().await?;
+    let experts = session.node().experts().await?;
+    let known = peers.iter().map(|peer| &peer.peer_id).chain(experts.iter().map(|expert| &expert.peer_id));
+    let end = text.trim_start_matches('…');
+    let by_end: BTreeSet<&String> = known.filter(|id| end.len() >= 4 && id.ends_with(end)).collect();
+    let by_expert = experts.iter().filter(|expert| expert.id == text).map(|expert| &expert.peer_id);
+    let named: BTreeSet<&String> = if by_end.is_empty() { by_expert.collect() } else { by_end };
+    let mut named = named.into_iter();
+    match (named.next(), named.next()) {
+        (Some(peer), None) => Ok(peer.clone()),
+        (Some(_), Some(_)) => {
+            anyhow::bail!("several peers are meant by {text:?}; write a whole peer id (daemon peers list -v)")
+        }
+        (None, _) => anyhow::bail!(
+            "no peer or expert {text:?} is known; daemon peers list -v shows whom the node knows"
+        ),
+    }
+}
+
+fn by(reply: &wire::ProbePeerReply) -> &'static str {
+    if reply.connection.as_ref().is_some_and(|peer| peer.relayed) { " by way of a relay" } else { "" }
+}
+
+fn told(reply: &wire::ProbePeerReply) -> String {
+    let mut lines = vec![format!("{} answers: {:.1} ms{}", reply.peer_id, reply.took_ms, by(reply))];
+    if let Some(peer) = &reply.connection {
+        lines.push(format!("software:  {}", or_dash(&peer.agent)));
+        lines.push(format!(
+            "experts:   {} offered, known: {}",
+            reply.experts,
+            or_dash(&peer.experts.join(", "))
+        ));
+        lines.push(format!("addresses: {}", or_dash(&peer.addresses.join(" "))));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn probed(reply: &wire::ProbePeerReply) -> Value {
+    json!({
+        "peer_id": reply.peer_id,
+        "took_ms": reply.took_ms,
+        "experts": reply.experts,
+        "connection": reply.connection.as_ref().map(object),
+    })
+}
+
+fn object(peer: &wire::Peer) -> Value {
     json!({
         "peer_id": peer.peer_id,
         "addresses": peer.addresses,
         "agent": peer.agent,
         "rtt_ms": peer.rtt_ms,
         "experts": peer.experts,
+        "relayed": peer.relayed,
     })
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::environment::Environment;
 use super::file::{ExpertSection, File};
-use super::{ApiConfig, Assets, Config, Error, ExpertConfig, NodeConfig, paths, swarms};
+use super::{ApiConfig, Assets, Config, Error, ExpertConfig, NodeConfig, ServiceAddress, paths, swarms};
 use crate::{api, catalog, coordinator, embedding, network};
 use polymath_swarm::private::SwarmKeys;
 
@@ -77,7 +77,11 @@ pub(super) fn resolve(
     // Without assets the encoder's own "missing file" error is the right one: it names the file that it wants.
     let encoder = embedding(assets.unwrap_or(&Assets { root: PathBuf::from("models") }));
     Ok(Config {
-        node: NodeConfig { name: file.node.name.unwrap_or_else(|| "polymath".into()), state_dir },
+        node: NodeConfig {
+            name: file.node.name.unwrap_or_else(|| "polymath".into()),
+            state_dir,
+            model_memory_mb: file.node.model_memory_mb.unwrap_or(0),
+        },
         experts: file.expert.map(|l| l.0).unwrap_or_default().into_iter().map(expert).collect(),
         network: network::Config {
             listen: file.node.listen_address.map_or(joined.listen, |l| l.0),
@@ -85,6 +89,9 @@ pub(super) fn resolve(
             mdns: file.network.mdns.unwrap_or(joined.mdns),
             namespace: file.network.namespace.unwrap_or(joined.namespace),
             peers_max: file.network.peers_max.unwrap_or(joined.peers_max),
+            relay: file.network.relay.unwrap_or(joined.relay),
+            relays: file.network.relays.map_or(joined.relays, |l| l.0),
+            upnp: file.network.upnp.unwrap_or(joined.upnp),
             private: private.clone(),
             ..joined
         },
@@ -172,7 +179,9 @@ pub(super) fn embedding(assets: &Assets) -> embedding::Config {
 }
 
 fn expert(section: ExpertSection) -> ExpertConfig {
+    let api_key_file = section.api_key_file;
     ExpertConfig {
+        service: section.url.map(|url| ServiceAddress { url, api_key_file }),
         slots: section.slots.unwrap_or(SLOTS),
         queue: section.queue.unwrap_or(QUEUE),
         threads: section.threads.unwrap_or(0),
@@ -186,7 +195,10 @@ fn expert(section: ExpertSection) -> ExpertConfig {
             id: section.id,
             description: section.description,
             exemplars: section.exemplars,
+            abilities: section.abilities,
+            languages: section.languages,
             model_path: section.model_path,
+            served: section.model,
             temperature: section.temperature,
         },
     }

@@ -51,6 +51,8 @@ pub struct NodeSection {
     pub bootstrap_nodes: Option<OneOrMany<String>>,
     /// Identity and socket.
     pub state_dir: Option<PathBuf>,
+    /// MiB for all models together, 0 for no bound.
+    pub model_memory_mb: Option<u64>,
     /// A private swarm that the user is a member of; said with each command, never in a file.
     #[serde(skip)]
     pub swarm: Option<String>,
@@ -68,14 +70,24 @@ pub struct ExpertSection {
     pub description: Option<String>,
     /// Prompts that it answers well.
     pub exemplars: Option<Vec<String>>,
+    /// `chat`, `scratchpad` and so on.
+    pub abilities: Option<Vec<String>>,
+    /// BCP 47 tags.
+    pub languages: Option<Vec<String>>,
     /// The GGUF file.
     pub model_path: Option<PathBuf>,
     /// Tokens of context a slot, 0 for the model's own.
     pub max_context: Option<u32>,
     /// Of sampling, 0 is greedy.
     pub temperature: Option<f32>,
-    /// `llama.cpp`.
+    /// `llama.cpp` or `openai`.
     pub backend: Option<String>,
+    /// Of an OpenAI-compatible server.
+    pub url: Option<String>,
+    /// The model's name there.
+    pub model: Option<String>,
+    /// Holds the key that it wants.
+    pub api_key_file: Option<PathBuf>,
     /// Tasks at once.
     pub slots: Option<u32>,
     /// Tasks that may wait.
@@ -124,6 +136,12 @@ pub struct NetworkSection {
     pub namespace: Option<String>,
     /// Connections at most.
     pub peers_max: Option<u32>,
+    /// Whether to relay for others.
+    pub relay: Option<bool>,
+    /// One relay's multiaddress or several.
+    pub relays: Option<OneOrMany<String>>,
+    /// Whether to ask the router for a port.
+    pub upnp: Option<bool>,
 }
 
 /// `[embedding]`
@@ -266,6 +284,7 @@ impl File {
                 listen_address: self.node.listen_address.or(lower.node.listen_address),
                 bootstrap_nodes: self.node.bootstrap_nodes.or(lower.node.bootstrap_nodes),
                 state_dir: self.node.state_dir.or(lower.node.state_dir),
+                model_memory_mb: self.node.model_memory_mb.or(lower.node.model_memory_mb),
                 swarm: self.node.swarm.or(lower.node.swarm),
             },
             expert: self.expert.or(lower.expert),
@@ -284,6 +303,9 @@ impl File {
                 mdns: self.network.mdns.or(lower.network.mdns),
                 namespace: self.network.namespace.or(lower.network.namespace),
                 peers_max: self.network.peers_max.or(lower.network.peers_max),
+                relay: self.network.relay.or(lower.network.relay),
+                relays: self.network.relays.or(lower.network.relays),
+                upnp: self.network.upnp.or(lower.network.upnp),
             },
             embedding: EmbeddingSection {
                 encoder_dir: self.embedding.encoder_dir.or(lower.embedding.encoder_dir),
@@ -315,6 +337,7 @@ impl File {
         (self.api.socket, self.api.rest_address) = (None, None);
         (self.api.grpc_address, self.api.ws_address) = (None, None);
         (self.network.mdns, self.network.namespace) = (None, None);
+        (self.network.relay, self.network.relays) = (None, None);
         self.audit.others = None;
     }
 
@@ -335,6 +358,7 @@ impl File {
         for expert in self.expert.iter_mut().flat_map(|list| &mut list.0) {
             rebase(&mut expert.card);
             rebase(&mut expert.model_path);
+            rebase(&mut expert.api_key_file);
         }
     }
 }

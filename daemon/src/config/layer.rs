@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::environment::Environment;
-use super::file::{File, OneOrMany};
+use super::file::{ExpertSection, File, OneOrMany};
 use super::nearest::nearest;
 use super::{Error, address};
 use crate::api::access;
@@ -208,22 +208,8 @@ impl Layer {
         file.expert.iter().flat_map(|l| &l.0).try_for_each(|expert| self.check_expert(expert))
     }
 
-    fn check_expert(&self, expert: &super::file::ExpertSection) -> Result<(), Error> {
-        if expert.card.is_none() && expert.model_path.is_none() {
-            let reason = "say which: `card` (a card.toml) or `model_path` (a GGUF file) with a `description`";
-            return Err(self.invalid(&EXPERT, reason.into()));
-        }
-        if expert.card.is_none() && expert.description.is_none() {
-            let path = expert.model_path.as_ref().map(|p| p.display().to_string()).unwrap_or_default();
-            let reason = format!(
-                "{path} has no card, so it needs a `description`: one sentence on what it is good at"
-            );
-            return Err(self.invalid(&EXPERT, reason));
-        }
-        if let Some(backend) = expert.backend.as_deref().filter(|b| *b != "llama.cpp") {
-            let reason = format!("`{}` is no backend; write \"llama.cpp\"", backend.escape_debug());
-            return Err(self.invalid(&BACKEND, reason));
-        }
+    fn check_expert(&self, expert: &ExpertSection) -> Result<(), Error> {
+        self.check_backend(expert)?;
         self.check_range(&SPEED, expert.tokens_per_second, 0, crate::inference::TOKENS_PER_SECOND_MAX)?;
         self.check_range(&PRICE, expert.price_micro, 0, polymath_swarm::ledger::PRICE_MICRO_MAX)?;
         self.check_range(&SLOTS, expert.slots, 1, crate::inference::SLOTS_MAX)?;
@@ -233,6 +219,53 @@ impl Layer {
             Some(t) if !(0.0..=2.0).contains(&t) => Err(self.invalid(&TEMPERATURE, "write 0 to 2".into())),
             _ => Ok(()),
         }
+    }
+
+    /// What answers is named, and nothing beside it.
+    fn check_backend(&self, expert: &ExpertSection) -> Result<(), Error> {
+        let of_server = [
+            ("url", expert.url.is_some()),
+            ("model", expert.model.is_some()),
+            ("api_key_file", expert.api_key_file.is_some()),
+        ];
+        match expert.backend.as_deref().unwrap_or("llama.cpp") {
+            "llama.cpp" => {
+                if let Some((key, _)) = of_server.iter().find(|(_, is_set)| *is_set) {
+                    let reason = format!("`{key}` is of a server: write backend = \"openai\" beside it");
+                    return Err(self.invalid(&BACKEND, reason));
+                }
+                if expert.card.is_none() && expert.model_path.is_none() {
+                    let reason =
+                        "say which: `card` (a card.toml) or `model_path` (a GGUF file) with a `description`";
+                    return Err(self.invalid(&EXPERT, reason.into()));
+                }
+            }
+            "openai" => {
+                if expert.url.is_none() || expert.model.is_none() {
+                    let reason =
+                        "a server needs a `url` (http://127.0.0.1:8080/v1) and the `model`'s name there";
+                    return Err(self.invalid(&BACKEND, reason.into()));
+                }
+                if expert.card.is_some() || expert.model_path.is_some() {
+                    let reason = "a server has its own file: leave `card` and `model_path` out";
+                    return Err(self.invalid(&BACKEND, reason.into()));
+                }
+            }
+            other => {
+                let reason =
+                    format!("`{}` is no backend; write \"llama.cpp\" or \"openai\"", other.escape_debug());
+                return Err(self.invalid(&BACKEND, reason));
+            }
+        }
+        if expert.card.is_none() && expert.description.is_none() {
+            let path = expert.model_path.as_ref().map(|p| p.display().to_string());
+            let name = path.or_else(|| expert.model.clone()).unwrap_or_default();
+            let reason = format!(
+                "{name} has no card, so it needs a `description`: one sentence on what it is good at"
+            );
+            return Err(self.invalid(&EXPERT, reason));
+        }
+        Ok(())
     }
 
     fn check_name(&self, names: &Names, text: Option<&str>) -> Result<(), Error> {

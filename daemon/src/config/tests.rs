@@ -66,7 +66,7 @@ fn every_variable_reaches_its_setting() {
         ("POLYMATH_DEADLINE_MS", "11"),
     ];
     let config = loaded("", file::File::default(), &variables).unwrap();
-    assert_eq!(config.node, NodeConfig { name: "n".into(), state_dir: "/s".into() });
+    assert_eq!(config.node, NodeConfig { name: "n".into(), state_dir: "/s".into(), model_memory_mb: 0 });
     assert_eq!(config.network.listen, ["/ip4/127.0.0.1/tcp/1", "/ip4/127.0.0.1/udp/1/quic-v1"]);
     assert_eq!(config.network.bootstrap, ["/ip4/127.0.0.1/tcp/2"]);
     assert_eq!(
@@ -264,6 +264,7 @@ fn threads_fit_the_model() {
     let expert = |threads| ExpertConfig {
         price_micro: 0,
         source: catalog::Config::default(),
+        service: None,
         slots: 1,
         queue: 1,
         threads,

@@ -161,8 +161,11 @@ impl Audits {
 
     /// Whether this task's expert is to be audited: a draw, at a rate that depends on its standing.
     pub(super) fn is_due(&self, advert: &Advert) -> bool {
-        let rate = self.standing(key_of(advert)).rate(self.config.rate);
-        advert.peer != self.network.peer() && rand::random::<f64>() < rate
+        // What nobody can verify is trusted less instead.
+        if advert.peer == self.network.peer() || !advert.card.kind.is_verifiable() {
+            return false;
+        }
+        rand::random::<f64>() < self.standing(key_of(advert)).rate(self.config.rate)
     }
 
     /// Audits a task that is due, unless too many are under way.

@@ -4,7 +4,7 @@
 mod openings;
 
 use super::{Ledger, audits, pace};
-use crate::inference::{self, Worker};
+use crate::inference::{self, Backend, Worker};
 use crate::network::task::{Delivery, Job, Service};
 use crate::network::{audit, receipts};
 use futures::StreamExt as _;
@@ -34,8 +34,8 @@ const REPLAY_RETRY_MS: u32 = 2_000;
 pub struct Hosted {
     /// The card's short name.
     pub id: String,
-    /// Its model.
-    pub worker: Worker,
+    /// What answers.
+    pub backend: Backend,
     /// What a generated token costs, millionths of a credit.
     pub price_micro: u64,
 }
@@ -91,10 +91,11 @@ impl Host {
 }
 
 impl Host {
-    /// A worker that runs this model file.
+    /// A worker that runs this model file, if it is in memory: nothing is loaded for an audit.
     pub(super) fn worker_of(&self, model: Sha256Hash) -> Option<Worker> {
         let experts = self.experts.read().unwrap_or_else(PoisonError::into_inner);
-        experts.values().find(|hosted| hosted.worker.facts().sha256 == model).map(|h| h.worker.clone())
+        let of_model = |hosted: &&Hosted| hosted.backend.facts().sha256 == model;
+        experts.values().filter(of_model).find_map(|hosted| hosted.backend.loaded())
     }
 
     /// Takes on a task of this node itself, which nobody will audit.
@@ -113,9 +114,9 @@ impl Host {
                 message: format!("a token costs {} millionths of a credit", hosted.price_micro),
             });
         }
-        let model = hosted.worker.facts().sha256;
-        let request = request_of(&hosted.worker, offer, how).await.map_err(to_task_error)?;
-        let generation = hosted.worker.generate(request).map_err(to_task_error)?;
+        let model = hosted.backend.facts().sha256;
+        let request = request_of(&hosted.backend, offer, how).await.map_err(to_task_error)?;
+        let generation = hosted.backend.generate(request).await.map_err(to_task_error)?;
         Ok(Job { model, price_micro: hosted.price_micro, events: events_of(generation) })
     }
 }
@@ -196,13 +197,13 @@ impl audit::Service for Host {
 }
 
 async fn request_of(
-    worker: &Worker,
+    backend: &Backend,
     offer: Offer,
     (nonce, priority): (Option<[u8; 16]>, Priority),
 ) -> Result<inference::Request, inference::Error> {
     let deadline = tokio::time::Instant::now() + Duration::from_millis(u64::from(offer.deadline_ms));
     let grammar = match offer.grammar {
-        Some(text) => Some(Box::new(worker.grammar(text).await?)),
+        Some(text) => Some(Box::new(backend.grammar(text).await?)),
         None => None,
     };
     Ok(inference::Request {

@@ -11,7 +11,7 @@ use polymath_swarm::capability::Advert;
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use polymath_swarm::score::Outcomes;
 use polymath_swarm::task::TaskError;
-use polymath_swarm::trust::{Book, Conduct, Tier, Words, eigentrust};
+use polymath_swarm::trust::{Book, Conduct, Tier, UNVERIFIABLE_MAX, Words, eigentrust};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -112,7 +112,8 @@ impl Reputations {
     /// Trust in [0, 1]; 1 for a stranger, 0 for whoever was convicted.
     pub(super) fn trust(&self, advert: &Advert) -> f32 {
         let expert = key_of(advert);
-        self.conduct(expert).trust(now_s()) * self.audits.standing(expert).trust()
+        let trust = self.conduct(expert).trust(now_s()) * self.audits.standing(expert).trust();
+        if advert.card.kind.is_verifiable() { trust } else { trust.min(UNVERIFIABLE_MAX) }
     }
 
     /// Whether the expert is not to be asked any more.

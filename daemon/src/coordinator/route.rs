@@ -9,7 +9,7 @@ use super::reputation::Reputations;
 use crate::embedding::Encoder;
 use crate::network::Network;
 use lru::LruCache;
-use polymath_swarm::capability::Advert;
+use polymath_swarm::capability::{Advert, Status};
 use polymath_swarm::embedding::Embedding;
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use polymath_swarm::plan;
@@ -197,7 +197,7 @@ impl Router {
             .into_iter()
             .filter(|advert| which(advert))
             .map(|advert| {
-                let availability = score::availability(advert.status.free_slots, advert.status.slots);
+                let availability = freeness(&advert.status);
                 let trust = self.reputations.trust(&advert);
                 Candidate { advert, factors: Factors::named(trust, availability) }
             })
@@ -274,11 +274,9 @@ impl Router {
             serving.retain(|advert| self.unmet(advert, filter).is_none());
             // A card that everybody serves would crowd out the others: its freest few will do, of those that can be relied on.
             if serving.len() > CANDIDATES_MAX {
-                let freeness = |a: &Advert| {
-                    score::availability(a.status.free_slots, a.status.slots) * self.reputations.trust(a)
-                };
+                let worth = |a: &Advert| freeness(&a.status) * self.reputations.trust(a);
                 let freest = |a: &Arc<Advert>, b: &Arc<Advert>| {
-                    freeness(b).total_cmp(&freeness(a)).then(a.peer.cmp(&b.peer))
+                    worth(b).total_cmp(&worth(a)).then(a.peer.cmp(&b.peer))
                 };
                 serving.select_nth_unstable_by(CANDIDATES_MAX, freest);
                 serving.truncate(CANDIDATES_MAX);
@@ -303,12 +301,18 @@ impl Router {
                 trust: self.reputations.trust(advert),
                 slots: advert.status.slots,
                 free_slots: advert.status.free_slots,
-                latency_ms: self.experience.latency_ms(advert.peer, advert.card_hash),
+                latency_ms: self.expected_ms(advert),
                 outcomes,
             })
         });
         let profiles = profiles.collect();
         (adverts, profiles)
+    }
+
+    /// Milliseconds to its first token, as far as is known.
+    fn expected_ms(&self, advert: &Advert) -> Option<f32> {
+        let seen = self.experience.latency_ms(advert.peer, advert.card_hash);
+        if advert.status.cold { Some(seen.unwrap_or_default() + score::COLD_MS) } else { seen }
     }
 
     /// The condition that an expert does not meet: whoever was convicted by audits is asked by nobody.
@@ -425,6 +429,12 @@ pub(super) fn nearest_cards(candidates: &[Candidate]) -> String {
         .map(|c| format!("{} ({:.2})", c.advert.card.id, c.factors.competence))
         .collect();
     format!("the nearest are {}", names.join(", "))
+}
+
+/// Availability of an expert of which nothing is known but its status.
+fn freeness(status: &Status) -> f32 {
+    let loading = score::promptness(status.cold.then_some(score::COLD_MS));
+    score::availability(status.free_slots, status.slots) * loading
 }
 
 #[cfg(test)]

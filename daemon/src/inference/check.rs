@@ -60,8 +60,37 @@ pub(super) struct Checked {
     pub(super) context_tokens: u32,
 }
 
+/// What the header alone tells.
+struct Looked {
+    header: Header,
+    architecture: String,
+    file_bytes: u64,
+    context_tokens: u32,
+    needed: u64,
+}
+
+/// Bytes that the model will take in memory, estimated; errors as of [`check`], for what the header tells.
+pub(super) fn needed(config: &Config) -> Result<u64, Error> {
+    look(config).map(|looked| looked.needed)
+}
+
 /// Reads the header, checks it, checks the memory, hashes the file.
 pub(super) fn check(config: &Config) -> Result<Checked, Error> {
+    let path = config.model_path.as_path();
+    let Looked { header, architecture, file_bytes, context_tokens, needed } = look(config)?;
+    // Layers on a GPU need memory that is not counted here; llama.cpp says if there is too little.
+    if config.gpu_layers == 0
+        && let Some(available) = memory::available()
+        && needed > available
+    {
+        return Err(Error::TooLargeForMemory { path: path.to_path_buf(), needed, available });
+    }
+    let sha256 = hash(path)?;
+    let quantisation = quantisation(&header);
+    Ok(Checked { header, architecture, quantisation, sha256, file_bytes, context_tokens })
+}
+
+fn look(config: &Config) -> Result<Looked, Error> {
     let path = config.model_path.as_path();
     let file = File::open(path).map_err(|e| Error::from_io(path, e))?;
     let about = file.metadata().map_err(|e| Error::from_io(path, e))?;
@@ -83,16 +112,7 @@ pub(super) fn check(config: &Config) -> Result<Checked, Error> {
     };
     let context_tokens = u32::try_from(context.min(CONTEXT_MAX)).unwrap_or(u32::MAX);
     let needed = memory::needed(&header, config, u64::from(context_tokens));
-    // Layers on a GPU need memory that is not counted here; llama.cpp says if there is too little.
-    if config.gpu_layers == 0
-        && let Some(available) = memory::available()
-        && needed > available
-    {
-        return Err(Error::TooLargeForMemory { path: path.to_path_buf(), needed, available });
-    }
-    let sha256 = hash(path)?;
-    let quantisation = quantisation(&header);
-    Ok(Checked { header, architecture, quantisation, sha256, file_bytes, context_tokens })
+    Ok(Looked { header, architecture, file_bytes, context_tokens, needed })
 }
 
 /// SHA-256 of a file, read in chunks.

@@ -67,6 +67,33 @@ pub enum Error {
         /// Bytes available.
         available: u64,
     },
+    /// More than all models together may take.
+    #[error(
+        "{}: the model needs about {} MiB of memory and {} MiB are set for all models (node.model_memory_mb)",
+        path.display(), needed >> 20, budget >> 20
+    )]
+    OverBudget {
+        /// The file.
+        path: PathBuf,
+        /// Bytes needed, estimated.
+        needed: u64,
+        /// Bytes set.
+        budget: u64,
+    },
+    /// It is not the file that was loaded before.
+    #[error("{}: the file is another one than when the node was started; restart the node to announce it", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A server that answers for the model does not.
+    #[error("{url}: {reason}")]
+    Service {
+        /// Its address.
+        url: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// llama.cpp would not load it.
     #[error("{}: llama.cpp cannot load the model: {reason}", path.display())]
     Refused {

@@ -16,9 +16,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::task::AbortHandle;
 
 pub(super) use events::Events;
-pub(super) use gauges::Gauges;
+pub(super) use gauges::{Gauges, RETRY_MS_MIN};
 
 /// Requests for prompts alone that may wait; they take microseconds.
 const PROMPTS_MAX: usize = 16;
@@ -162,6 +163,16 @@ impl Worker {
         self.shared.gauges.tokens_per_second()
     }
 
+    /// Whether its thread is gone: it was stopped, or broke off.
+    pub(super) fn has_ended(&self) -> bool {
+        self.commands().map_or(true, mpsc::Sender::is_closed)
+    }
+
+    /// How many hold it, this handle included.
+    pub(super) fn holders(&self) -> usize {
+        Arc::strong_count(&self.shared)
+    }
+
     /// Starts an answer. Fails at once if the request is out of bounds or every place is taken; whatever else
     /// is wrong comes as the first event.
     pub fn generate(&self, request: Request) -> Result<Generation, Error> {
@@ -169,7 +180,7 @@ impl Worker {
         let seat = self.seat(request.priority)?;
         let (events, receiver) = Events::channel();
         self.work(Work::Answer { request, events, seat })?;
-        Ok(Generation { events: receiver, worker: self.clone(), ended: false })
+        Ok(Generation { events: receiver, source: Source::Worker(self.clone()), ended: false })
     }
 
     /// Log-probabilities of given tokens, had the model answered with them. Dropping the future cancels.
@@ -194,7 +205,7 @@ impl Worker {
     /// Compiles a grammar (llguidance's Lark dialect) for this model's vocabulary, on a blocking thread.
     pub async fn grammar(&self, text: String) -> Result<Grammar, Error> {
         let permit = Arc::clone(&self.shared.compiling).try_acquire_owned();
-        let permit = permit.map_err(|_| Error::Busy { retry_after_ms: gauges::RETRY_MS_MIN })?;
+        let permit = permit.map_err(|_| Error::Busy { retry_after_ms: RETRY_MS_MIN })?;
         let compiler = self.shared.compiler.get_or_try_init(|| self.compiler()).await?.clone();
         let compiled = tokio::task::spawn_blocking(move || {
             let _permit = permit;
@@ -244,7 +255,7 @@ impl Worker {
     fn work(&self, work: Work) -> Result<(), Error> {
         // There is room for every seat and more; only prompts could have filled it.
         self.commands()?.try_send(Command::Work(Box::new(work))).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Error::Busy { retry_after_ms: gauges::RETRY_MS_MIN },
+            mpsc::error::TrySendError::Full(_) => Error::Busy { retry_after_ms: RETRY_MS_MIN },
             mpsc::error::TrySendError::Closed(_) => Error::Stopped,
         })?;
         self.shared.thread.unpark();
@@ -262,11 +273,31 @@ impl std::fmt::Debug for Worker {
 /// and frees its slot within one decode step.
 pub struct Generation {
     events: mpsc::Receiver<Result<TaskEvent, Error>>,
-    worker: Worker,
+    source: Source,
     ended: bool,
 }
 
+/// Where an answer comes from.
+enum Source {
+    Worker(Worker),
+    Service(AbortHandle),
+}
+
+impl Source {
+    /// There is room for events again, or nobody waits for them any more.
+    fn wake(&self) {
+        if let Self::Worker(worker) = self {
+            worker.shared.thread.unpark();
+        }
+    }
+}
+
 impl Generation {
+    /// The answer of a task that sends its events; aborted when this is dropped.
+    pub(super) fn of_task(events: mpsc::Receiver<Result<TaskEvent, Error>>, task: AbortHandle) -> Self {
+        Self { events, source: Source::Service(task), ended: false }
+    }
+
     /// The next event; `None` after the last.
     pub async fn next(&mut self) -> Option<Result<TaskEvent, Error>> {
         std::future::poll_fn(|context| self.poll(context)).await
@@ -292,7 +323,7 @@ impl Generation {
         let event = std::task::ready!(self.events.poll_recv(context)).unwrap_or(Err(Error::Stopped));
         self.ended = matches!(event, Err(_) | Ok(TaskEvent::Done { .. }));
         // The slot may have been waiting for this place.
-        self.worker.shared.thread.unpark();
+        self.source.wake();
         Poll::Ready(Some(event))
     }
 }
@@ -308,6 +339,9 @@ impl Stream for Generation {
 impl Drop for Generation {
     fn drop(&mut self) {
         self.events.close();
-        self.worker.shared.thread.unpark();
+        self.source.wake();
+        if let Source::Service(task) = &self.source {
+            task.abort();
+        }
     }
 }

@@ -22,7 +22,8 @@ pub(super) struct Locality {
 impl Locality {
     /// Takes the addresses that the node listens on.
     pub(super) fn new<'a>(listening: impl Iterator<Item = &'a Multiaddr>) -> Self {
-        Self { listening: listening.filter_map(ip).collect() }
+        // A relay's address is not ours.
+        Self { listening: listening.filter(|address| !is_circuit(address)).filter_map(ip).collect() }
     }
 
     /// Keeps, of what a peer says of itself, the addresses that are worth dialling; at most
@@ -86,15 +87,51 @@ impl Locality {
     }
 }
 
-/// The addresses a node tells others: those beyond loopback if there are any; at most [`ADDRESSES_MAX`].
-pub(super) fn to_announce<'a>(listening: impl Iterator<Item = &'a Multiaddr>) -> Vec<Multiaddr> {
+/// The addresses a node tells others, at most [`ADDRESSES_MAX`]: those at which others have reached it, then those that it listens
+/// on, beyond loopback if there are any, and at least one that leads through a relay if it has some.
+pub(super) fn to_announce<'a>(
+    listening: impl Iterator<Item = &'a Multiaddr>,
+    confirmed: impl Iterator<Item = &'a Multiaddr>,
+) -> Vec<Multiaddr> {
     let mut all: Vec<&Multiaddr> = listening.collect();
     all.sort();
     all.dedup();
-    let beyond = |a: &&Multiaddr| ip(a).is_none_or(|ip| !ip.is_loopback());
-    let far: Vec<Multiaddr> =
-        all.iter().copied().filter(|a| beyond(a)).take(ADDRESSES_MAX).cloned().collect();
-    if far.is_empty() { all.into_iter().take(ADDRESSES_MAX).cloned().collect() } else { far }
+    let is_beyond = |a: &&Multiaddr| ip(a).is_none_or(|ip| !ip.is_loopback());
+    if all.iter().any(is_beyond) {
+        all.retain(is_beyond);
+    }
+    let (circuits, direct): (Vec<&Multiaddr>, Vec<_>) = all.into_iter().partition(|a| is_circuit(a));
+    let mut announced: Vec<Multiaddr> = Vec::new();
+    let room = ADDRESSES_MAX - usize::from(!circuits.is_empty());
+    for address in confirmed.chain(direct).take(room).chain(circuits) {
+        if announced.len() < ADDRESSES_MAX && !announced.contains(address) {
+            announced.push(address.clone());
+        }
+    }
+    announced
+}
+
+/// Whether an address could be reached from anywhere: no private range, no loopback, no relay's.
+pub(super) fn is_global(address: &Multiaddr) -> bool {
+    let is_far = match ip(address) {
+        Some(IpAddr::V4(ip)) => {
+            !(ip.is_loopback()
+                || ip.is_private()
+                || is_shared_v4(ip)
+                || ip.is_link_local()
+                || ip.is_unspecified())
+        }
+        Some(IpAddr::V6(ip)) => {
+            !(ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_unspecified())
+        }
+        None => false,
+    };
+    is_far && !is_circuit(address)
+}
+
+/// Whether an address leads through a relay.
+pub(super) fn is_circuit(address: &Multiaddr) -> bool {
+    address.iter().any(|part| part == Protocol::P2pCircuit)
 }
 
 /// The peer an address ends with, if it names one.
@@ -129,7 +166,7 @@ fn ip(address: &Multiaddr) -> Option<IpAddr> {
     }
 }
 
-/// Whether the address is host, QUIC or TCP port, and at most a peer id: what our transports dial.
+/// Whether the address is host, QUIC or TCP port, and at most a peer id, or a relay's and a circuit: what our transports dial.
 fn is_transport(address: &Multiaddr) -> bool {
     let mut parts = address.iter().peekable();
     let host = matches!(
@@ -141,7 +178,10 @@ fn is_transport(address: &Multiaddr) -> bool {
         Some(Protocol::Udp(port)) => port != 0 && matches!(parts.next(), Some(Protocol::QuicV1)),
         _ => false,
     };
-    let _peer = parts.next_if(|part| matches!(part, Protocol::P2p(_)));
+    let peer = parts.next_if(|part| matches!(part, Protocol::P2p(_)));
+    if peer.is_some() && parts.next_if(|part| matches!(part, Protocol::P2pCircuit)).is_some() {
+        let _behind = parts.next_if(|part| matches!(part, Protocol::P2p(_)));
+    }
     host && port && parts.next().is_none()
 }
 
@@ -166,6 +206,8 @@ mod tests {
     fn addresses_are_believed_by_where_they_come_from() {
         let lan = "/ip4/192.168.1.2/tcp/4001";
         let loopback = "/ip4/127.0.0.1/udp/4001/quic-v1";
+        let relay = PeerId::random();
+        let circuit = format!("/ip4/8.8.8.8/tcp/9/p2p/{relay}/p2p-circuit");
         let table = [
             (&[loopback][..], None, "/ip4/127.0.0.1/udp/9/quic-v1", true),
             (&[loopback, lan][..], None, "/ip4/127.0.0.1/udp/9/quic-v1", false),
@@ -181,12 +223,31 @@ mod tests {
             (&[lan][..], None, "/ip4/8.8.8.8/tcp/0", false),
             (&[lan][..], None, "/ip4/8.8.8.8/udp/9", false),
             (&[lan][..], None, "/memory/1", false),
+            (&[lan][..], None, &circuit, true),
+            (&[lan][..], None, &format!("{circuit}/p2p/{relay}"), true),
+            (&[lan][..], None, &format!("{circuit}/p2p/{relay}/p2p-circuit"), false),
+            (&[lan][..], None, "/ip4/8.8.8.8/tcp/9/p2p-circuit", false),
             (&[lan][..], None, "/ip6/fe80::1/tcp/9", false),
             (&[lan][..], None, "/ip6/::ffff:127.0.0.1/tcp/9", false),
         ];
         for (listening, seen_from, told, expected) in table {
             assert_eq!(kept(listening, seen_from, told), expected, "{listening:?} {seen_from:?} {told}");
         }
+    }
+
+    #[test]
+    fn what_is_announced_has_room_for_a_relay() {
+        let direct: Vec<Multiaddr> =
+            (1..20).map(|port| format!("/ip4/10.0.0.1/tcp/{port}").parse().unwrap()).collect();
+        let circuit: Multiaddr =
+            format!("/ip4/8.8.8.8/tcp/9/p2p/{}/p2p-circuit", PeerId::random()).parse().unwrap();
+        let confirmed: Multiaddr = "/ip4/9.9.9.9/tcp/7".parse().unwrap();
+        let loopback: Multiaddr = "/ip4/127.0.0.1/tcp/7".parse().unwrap();
+        let listening = direct.iter().chain([&circuit, &loopback]);
+        let announced = to_announce(listening, [&confirmed, &direct[0]].into_iter());
+        assert_eq!(announced.len(), ADDRESSES_MAX);
+        assert_eq!((announced.first(), announced.last()), (Some(&confirmed), Some(&circuit)));
+        assert_eq!(to_announce([&loopback].into_iter(), [].into_iter()), [loopback.clone()]);
     }
 
     #[test]

@@ -1,20 +1,21 @@
 //! The libp2p protocols of one swarm, put together and bounded.
 //!
-//! QUIC first, TCP with Noise and Yamux beside it; names under both are resolved by DNS. Every protocol name
+//! Over what they run is [`transport`]'s business. Every protocol name
 //! that matters carries our own prefix and the namespace, so two namespaces on one wire stay apart.
 
 use super::attested::ATTESTATION_BYTES_MAX;
 use super::store::{ProviderStore, RECORD_LIFETIME};
 use super::wire::GOSSIP_BYTES_MAX;
 use super::{Config, Error, Identity};
-use super::{audit, exchange, gate, receipts, streams};
+use super::{audit, exchange, peers, receipts, streams, transport};
 use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::gossipsub::{self, IdentTopic, MessageAuthenticity, MessageId, ValidationMode};
 use libp2p::identity::Keypair;
 use libp2p::kad::{self, store::RecordStore as _};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::{StreamProtocol, Swarm, SwarmBuilder, identify, mdns, noise, ping, quic, tcp, yamux};
+use libp2p::{StreamProtocol, Swarm, SwarmBuilder, identify, mdns, ping, quic, tcp};
+use libp2p::{autonat, dcutr, relay, upnp};
 use polymath_swarm::embedding::SpaceId;
 use polymath_swarm::identity::Sha256Hash;
 use std::collections::HashSet;
@@ -35,8 +36,8 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections of small swarms stay open: a task must not wait for a handshake, and it is the connection's
 /// end that tells of a peer's death. Larger swarms are bounded by `peers_max`.
 const IDLE_MAX: Duration = Duration::from_secs(10 * 60);
-/// Feeds the round-trip times shown for peers, and notices dead TCP peers.
-const PING_INTERVAL: Duration = Duration::from_secs(5);
+/// Feeds the round-trip times shown for peers, and notices whoever is frozen or cut off: see `on_ping`.
+const PING_INTERVAL: Duration = Duration::from_secs(2);
 /// Two connections of a peer cover both sides dialling at once; a third is waste.
 const CONNECTIONS_PER_PEER_MAX: u32 = 3;
 /// Handshakes in flight each way: what a joining node needs, and little for a flood to hold.
@@ -45,6 +46,17 @@ const PENDING_MAX: u32 = 64;
 const NEGOTIATING_STREAMS_MAX: usize = 64;
 /// Streams a QUIC peer may have open: protocols plus sixteen tasks, with room.
 const QUIC_STREAMS_MAX: u32 = 64;
+
+/// Peers behind routers that hold a place on this node as their relay.
+const RELAYED_PEERS_MAX: usize = 128;
+/// Connections relayed at once.
+const CIRCUITS_MAX: usize = 128;
+/// Of one peer: the experts of one question, with room.
+const CIRCUITS_PER_PEER_MAX: usize = 16;
+/// A relayed connection ends after this; whoever still needs it dials again.
+const CIRCUIT_TIME_MAX: Duration = Duration::from_secs(60 * 60);
+/// Bytes of a relayed connection, about a million tokens.
+const CIRCUIT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// A provider record is published anew three times in its life.
 const PUBLICATION_INTERVAL: Duration = Duration::from_secs(10 * 60);
@@ -75,6 +87,18 @@ pub(super) struct Behaviour {
     pub(super) identify: identify::Behaviour,
     pub(super) ping: ping::Behaviour,
     pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
+    /// Connections by way of relays.
+    pub(super) circuits: relay::client::Behaviour,
+    /// This node as a relay of others.
+    pub(super) relay: Toggle<relay::Behaviour>,
+    /// Whether others reach our addresses; they try (AutoNAT v2).
+    pub(super) probed: autonat::v2::client::Behaviour,
+    /// We try theirs.
+    pub(super) probing: autonat::v2::server::Behaviour,
+    /// From relayed connections to direct ones, through both sides' routers (DCUtR).
+    pub(super) punching: dcutr::Behaviour,
+    /// A port opened in our own router (UPnP).
+    pub(super) router: Toggle<upnp::tokio::Behaviour>,
     pub(super) kad: kad::Behaviour<ProviderStore>,
 }
 
@@ -122,28 +146,14 @@ pub(super) fn build(
     let setup = |e: Box<dyn std::error::Error + Send + Sync>| Error::Setup(e);
     let keypair = identity.keypair()?;
     let tcp = tcp::Config::default().nodelay(true);
-    if let Some(keys) = &config.private {
-        let quic = limited(quic::Config::new(&keypair));
-        let gated = gate::transport(&keypair, keys, quic, tcp).map_err(setup)?;
-        let gated = SwarmBuilder::with_existing_identity(keypair)
-            .with_tokio()
-            .with_other_transport(|_| gated)
-            .map_err(|never| match never {})?;
-        return Ok(gated
-            .with_behaviour(|keypair| behaviour(config, keypair, names, tasks))
-            .map_err(|e| setup(e.into()))?
-            .with_swarm_config(adjusted)
-            .with_connection_timeout(CONNECTION_TIMEOUT)
-            .build());
-    }
+    let (transport, circuits) =
+        transport::build(&keypair, config.private.as_ref(), limited(quic::Config::new(&keypair)), tcp)
+            .map_err(setup)?;
     Ok(SwarmBuilder::with_existing_identity(keypair)
         .with_tokio()
-        .with_tcp(tcp, noise::Config::new, yamux::Config::default)
-        .map_err(|e| setup(e.into()))?
-        .with_quic_config(limited)
-        .with_dns()
-        .map_err(|e| setup(e.into()))?
-        .with_behaviour(|keypair| behaviour(config, keypair, names, tasks))
+        .with_other_transport(|_| transport)
+        .map_err(|never| match never {})?
+        .with_behaviour(|keypair| behaviour(config, keypair, names, (tasks, circuits)))
         .map_err(|e| setup(e.into()))?
         .with_swarm_config(adjusted)
         .with_connection_timeout(CONNECTION_TIMEOUT)
@@ -170,9 +180,9 @@ fn behaviour(
     config: &Config,
     keypair: &Keypair,
     names: &Names,
-    tasks: streams::Behaviour,
+    (tasks, circuits): (streams::Behaviour, relay::client::Behaviour),
 ) -> Result<Behaviour, Box<dyn std::error::Error + Send + Sync>> {
-    let agent = config.agent.clone();
+    let agent = peers::agent_of_instance(&config.agent, rand::random());
     let identify = identify::Config::new(names.identify.clone(), keypair.public())
         .with_agent_version(agent)
         .with_cache_size(IDENTIFY_CACHE)
@@ -188,6 +198,14 @@ fn behaviour(
         identify: identify::Behaviour::new(identify),
         ping: ping::Behaviour::new(ping),
         mdns: mdns(config, keypair),
+        circuits,
+        relay: Toggle::from(
+            config.relay.then(|| relay::Behaviour::new(keypair.public().to_peer_id(), relaying())),
+        ),
+        probed: autonat::v2::client::Behaviour::default(),
+        probing: autonat::v2::server::Behaviour::default(),
+        punching: dcutr::Behaviour::new(keypair.public().to_peer_id()),
+        router: Toggle::from(wants_router(config).then(upnp::tokio::Behaviour::default)),
         kad: kademlia(keypair, names),
     })
 }
@@ -201,6 +219,25 @@ fn limits(config: &Config) -> ConnectionLimits {
         .with_max_established_incoming(Some(peers_max - peers_max / 4))
         .with_max_established(Some(peers_max))
         .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER_MAX))
+}
+
+/// What this node relays at most: circuits of a few dozen neighbours behind routers, each long enough for a day's tasks. Reservations
+/// last an hour and are renewed; libp2p's own rates of reservations and circuits by peer and address stay.
+fn relaying() -> relay::Config {
+    relay::Config {
+        max_reservations: RELAYED_PEERS_MAX,
+        max_circuits: CIRCUITS_MAX,
+        max_circuits_per_peer: CIRCUITS_PER_PEER_MAX,
+        max_circuit_duration: CIRCUIT_TIME_MAX,
+        max_circuit_bytes: CIRCUIT_BYTES_MAX,
+        ..Default::default()
+    }
+}
+
+/// Nobody outside could use a port that leads to loopback.
+fn wants_router(config: &Config) -> bool {
+    let is_beyond = |listen: &String| !["/ip4/127.", "/ip6/::1/"].iter().any(|own| listen.starts_with(own));
+    config.upnp && config.listen.iter().any(is_beyond)
 }
 
 fn mdns(config: &Config, keypair: &Keypair) -> Toggle<mdns::tokio::Behaviour> {

@@ -9,7 +9,7 @@
 //! Every reaction is short and awaits nothing: verification runs in tasks of its own and comes back as an
 //! event, replies go through oneshot channels, task streams are served elsewhere. The reactions are grouped
 //! by what they are about: [`attested`], [`commands`], [`connections`], [`discovery`], [`fetches`], [`gossip`], [`lookups`],
-//! [`own`], [`served`]. The loop ends when it is told to or when the last handle is dropped; either way it says goodbye
+//! [`own`], [`reach`], [`served`]. The loop ends when it is told to or when the last handle is dropped; either way it says goodbye
 //! for its experts first.
 
 mod attested;
@@ -21,6 +21,7 @@ mod fetches;
 mod gossip;
 mod lookups;
 mod own;
+mod reach;
 mod served;
 
 pub(super) use commands::Command;
@@ -33,6 +34,7 @@ use super::bootstrap::Bootstrap;
 use super::checks::{Checked, Checker};
 use super::directory::Writer;
 use super::peers::Peers;
+use super::reach::{Reach, Router};
 use super::{Error, Identity, clock};
 use attested::Attested;
 use fetches::Fetches;
@@ -82,6 +84,7 @@ pub(super) struct EventLoop {
     locality: Locality,
     peers: Peers,
     bootstrap: Bootstrap,
+    reach: Reach,
     own: Own,
     fetches: Fetches,
     checks: JoinSet<(PeerId, Checked)>,
@@ -98,10 +101,13 @@ impl EventLoop {
         swarm: Swarm<Behaviour>,
         commands: mpsc::Receiver<Command>,
         directory: Writer,
-        bootstrap: Bootstrap,
+        (bootstrap, mut reach): (Bootstrap, Reach),
         surroundings: Surroundings,
         (services, book): (Services, Arc<RwLock<Book>>),
     ) -> Self {
+        if swarm.behaviour().router.is_enabled() {
+            reach.router = Router::Asked;
+        }
         Self {
             swarm,
             commands,
@@ -110,6 +116,7 @@ impl EventLoop {
             locality: Locality::default(),
             peers: Peers::default(),
             bootstrap,
+            reach,
             own: Own::default(),
             fetches: Fetches::default(),
             checks: JoinSet::new(),
@@ -196,8 +203,10 @@ impl EventLoop {
             SwarmEvent::NewListenAddr { address, .. } => self.on_listening(address),
             SwarmEvent::ExpiredListenAddr { address, .. } => self.on_not_listening(&address),
             SwarmEvent::ListenerError { error, .. } => tracing::warn!(%error, "a listener reports an error"),
-            SwarmEvent::ListenerClosed { addresses, reason, .. } => {
-                tracing::warn!(?addresses, ?reason, "a listener has closed");
+            SwarmEvent::ListenerClosed { listener_id, addresses, reason } => {
+                if !self.on_relay_lost(listener_id, &addresses) {
+                    tracing::warn!(?addresses, ?reason, "a listener has closed");
+                }
             }
             _ => {}
         }
@@ -213,6 +222,12 @@ impl EventLoop {
             BehaviourEvent::Ping(event) => self.on_ping(event),
             BehaviourEvent::Mdns(event) => self.on_mdns(event),
             BehaviourEvent::Kad(event) => self.on_kad(event),
+            BehaviourEvent::Circuits(event) => self.on_circuit(event),
+            BehaviourEvent::Probed(event) => self.on_probed(event),
+            BehaviourEvent::Router(event) => self.on_router(event),
+            BehaviourEvent::Punching(event) => self.on_punched(&event),
+            BehaviourEvent::Relay(event) => tracing::debug!(?event, "as a relay"),
+            BehaviourEvent::Probing(event) => tracing::trace!(?event, "tried a peer's address"),
             BehaviourEvent::Limits(never) | BehaviourEvent::Tasks(never) => match never {},
         }
     }
@@ -220,6 +235,7 @@ impl EventLoop {
     fn on_tick(&mut self) {
         let now = Instant::now();
         self.dial_seeds(now);
+        self.tend_relays(now);
         self.tend_routing(now);
         self.publish_due(now);
         self.repeat_words(now);

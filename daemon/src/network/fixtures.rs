@@ -2,7 +2,7 @@
 //! plainly fake, and real nodes on loopback.
 
 use super::task::{Delivery, Job, Service};
-use super::{ClaimCheck, Config, Identity, Network, SlotUse};
+use super::{ClaimCheck, Config, ExpertState, Identity, Network, SlotUse};
 use super::{audit, receipts};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -74,6 +74,7 @@ pub(super) fn status(card: Sha256Hash, sequence: u64, expires: u64) -> Status {
         sequence,
         expires,
         leaving: false,
+        cold: false,
     }
 }
 
@@ -165,7 +166,13 @@ impl Node {
     }
 
     pub(super) async fn announce(&self, id: &str, axis: usize) -> Sha256Hash {
-        self.network.announce(card(id, axis), 0, self.slots.subscribe(), || 10.0).await.unwrap()
+        self.network
+            .announce(card(id, axis), 0, self.slots.subscribe(), || ExpertState {
+                tokens_per_second: 10.0,
+                is_loaded: true,
+            })
+            .await
+            .unwrap()
     }
 
     pub(super) fn set_free(&self, free: u32) {

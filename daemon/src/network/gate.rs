@@ -1,4 +1,4 @@
-//! The gate of a private swarm: every connection, over TCP or QUIC, passes a handshake keyed by the swarm before libp2p's Swarm
+//! The gate of a private swarm: every connection, over TCP, QUIC or a relay, passes a handshake keyed by the swarm before libp2p's Swarm
 //! sees it. Identify, Kademlia and gossip would otherwise tell an outsider every protocol's name.
 //!
 //! On the authenticated connection the dialer opens one substream and both speak Noise's `NNpsk0` over it (Perrin 2018): two
@@ -7,14 +7,13 @@
 //!
 //! An outsider learns that a libp2p node with this peer id listens here, no more.
 
+use super::addresses::is_circuit;
 use futures::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use libp2p::PeerId;
 use libp2p::core::muxing::{StreamMuxerBox, StreamMuxerExt as _};
-use libp2p::core::transport::{Boxed, Transport as _};
-use libp2p::core::upgrade::Version;
+use libp2p::core::transport::PortUse;
 use libp2p::core::{ConnectedPoint, Endpoint};
-use libp2p::identity::Keypair;
-use libp2p::pnet::{PnetConfig, PreSharedKey};
-use libp2p::{PeerId, dns, noise, quic, tcp, yamux};
+use libp2p::multiaddr::Protocol;
 use polymath_swarm::private::SwarmKeys;
 use std::io;
 use std::pin::pin;
@@ -31,28 +30,15 @@ const PROLOGUE: &[u8] = b"polymath/1/gate\0";
 /// Bytes of each message: an ephemeral key and a tag.
 const MESSAGE_BYTES: usize = 48;
 
-/// TCP and QUIC with names resolved, gated.
-pub(super) fn transport(
-    identity: &Keypair,
-    keys: &Arc<SwarmKeys>,
-    quic: quic::Config,
-    tcp: tcp::Config,
-) -> Result<Boxed<(PeerId, StreamMuxerBox)>, Box<dyn std::error::Error + Send + Sync>> {
-    let pnet = PnetConfig::new(PreSharedKey::new(keys.pnet));
-    let tcp = tcp::tokio::Transport::new(tcp)
-        .and_then(move |socket, _| pnet.handshake(socket))
-        .upgrade(Version::V1Lazy)
-        .authenticate(noise::Config::new(identity)?)
-        .multiplex(yamux::Config::default())
-        .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
-    let quic = quic::tokio::Transport::new(quic).map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
-    let both = quic.or_transport(tcp).map(|either, _| either.into_inner());
-    let (local, keys) = (identity.public().to_peer_id(), keys.clone());
-    let gated = dns::tokio::Transport::system(both)?.and_then(move |(peer, muxer), endpoint| {
-        let (role, keys) = (Role::of(&endpoint), keys.clone());
-        async move { pass(peer, muxer, role, local, &keys.noise).await.map(|muxer| (peer, muxer)) }
-    });
-    Ok(gated.boxed())
+/// Lets a connection of a private swarm through, or not; `local` is this node.
+pub(super) async fn pass(
+    (peer, muxer): (PeerId, StreamMuxerBox),
+    endpoint: ConnectedPoint,
+    local: PeerId,
+    keys: Arc<SwarmKeys>,
+) -> io::Result<(PeerId, StreamMuxerBox)> {
+    let muxer = shake(peer, muxer, Role::of(&endpoint), local, &keys.noise).await?;
+    Ok((peer, muxer))
 }
 
 /// Who speaks first.
@@ -63,17 +49,22 @@ enum Role {
 }
 
 impl Role {
-    /// Where both sides dial at once, one of them has been told to act as the listener.
+    /// Where both sides dial at once to get through their routers, one of them has been told to act as the listener. Over QUIC both
+    /// are clients all the same, and a connection of either may come to stand; only one that takes a new port waits to be dialled.
     fn of(endpoint: &ConnectedPoint) -> Self {
-        match endpoint {
-            ConnectedPoint::Dialer { role_override: Endpoint::Dialer, .. } => Self::Initiator,
-            ConnectedPoint::Dialer { .. } | ConnectedPoint::Listener { .. } => Self::Responder,
+        let ConnectedPoint::Dialer { address, role_override, port_use } = endpoint else {
+            return Self::Responder;
+        };
+        let is_quic = address.iter().any(|part| part == Protocol::QuicV1) && !is_circuit(address);
+        match (role_override, port_use) {
+            (Endpoint::Dialer, _) => Self::Initiator,
+            (Endpoint::Listener, PortUse::Reuse) if is_quic => Self::Initiator,
+            (Endpoint::Listener, _) => Self::Responder,
         }
     }
 }
 
-/// Lets a connection through, or not.
-async fn pass(
+async fn shake(
     peer: PeerId,
     mut muxer: StreamMuxerBox,
     role: Role,

@@ -1,6 +1,6 @@
 //! Who is connected, from where, and how well.
 
-use super::PeerInfo;
+use super::addresses::is_circuit;
 use libp2p::identity::PublicKey;
 use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, PeerId};
@@ -10,8 +10,34 @@ use std::time::Duration;
 
 /// Bytes of an agent's name that are kept: it is shown to people, and a stranger chose it.
 const AGENT_BYTES_MAX: usize = 64;
-/// Pings in a row that may fail; one is lost on a loaded machine, two are a dead peer.
-const PING_FAILURES_MAX: u8 = 2;
+
+/// A connected peer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PeerInfo {
+    /// Its key.
+    pub peer: PeerKey,
+    /// The same as libp2p's peer id.
+    pub peer_id: String,
+    /// Where it says that it listens; if it has not said yet, where it is connected from.
+    pub addresses: Vec<String>,
+    /// What it calls its software; cleaned, chosen by a stranger all the same.
+    pub agent: String,
+    /// The last round trip.
+    pub rtt_ms: Option<f32>,
+    /// Whether it is connected by way of a relay alone.
+    pub relayed: bool,
+}
+
+/// What a peer answered to [`Network::probe`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Probe {
+    /// From the question to the answer, a new connection included if there was none.
+    pub took: Duration,
+    /// How many experts it offers.
+    pub experts: usize,
+    /// What is known of the connection.
+    pub info: Option<PeerInfo>,
+}
 
 /// The connected peers. Their number is bounded by the connection limits.
 #[derive(Debug, Default)]
@@ -21,16 +47,42 @@ pub(super) struct Peers {
 
 #[derive(Debug, Default)]
 struct Peer {
-    connections: HashMap<ConnectionId, Multiaddr>,
+    connections: HashMap<ConnectionId, Connection>,
     addresses: Vec<Multiaddr>,
     agent: String,
     rtt: Option<Duration>,
-    ping_failures: u8,
+}
+
+#[derive(Debug)]
+struct Connection {
+    remote: Multiaddr,
+    /// Which of the peer's runs is at the other end.
+    instance: Option<u32>,
+}
+
+impl Peer {
+    fn is_relayed(&self) -> bool {
+        self.connections.values().all(|connection| is_circuit(&connection.remote))
+    }
+}
+
+/// What a node calls its software, with a number that is another one after every start.
+pub(super) fn agent_of_instance(agent: &str, instance: u32) -> String {
+    format!("{agent} ({instance:08x})")
+}
+
+/// Name and number of [`agent_of_instance`].
+fn instance_of(agent: &str) -> (&str, Option<u32>) {
+    let split = agent.strip_suffix(')').and_then(|agent| agent.rsplit_once(" ("));
+    split
+        .and_then(|(name, digits)| Some((name, u32::from_str_radix(digits, 16).ok()?)))
+        .map_or((agent, None), |(name, instance)| (name, Some(instance)))
 }
 
 impl Peers {
     pub(super) fn connected(&mut self, peer: PeerId, connection: ConnectionId, remote: Multiaddr) {
-        self.connected.entry(peer).or_default().connections.insert(connection, remote);
+        let connection_of = Connection { remote, instance: None };
+        self.connected.entry(peer).or_default().connections.insert(connection, connection_of);
     }
 
     /// Says whether that was the last connection.
@@ -44,38 +96,56 @@ impl Peers {
         last
     }
 
-    /// Takes what identify told: name and addresses worth dialling.
-    pub(super) fn identified(&mut self, peer: PeerId, agent: &str, addresses: Vec<Multiaddr>) {
+    /// Takes what identify told over a connection: name and addresses worth dialling. Returns the connections that the peer must
+    /// have lost, since they are to a run of it that has ended.
+    pub(super) fn identified(
+        &mut self,
+        peer: PeerId,
+        over: ConnectionId,
+        agent: &str,
+        addresses: Vec<Multiaddr>,
+    ) -> Vec<ConnectionId> {
+        let Some(entry) = self.connected.get_mut(&peer) else { return Vec::new() };
+        let (name, instance) = instance_of(agent);
+        let plain = |c: &char| c.is_ascii_graphic() || *c == ' ';
+        entry.agent = name.chars().filter(plain).take(AGENT_BYTES_MAX).collect();
+        entry.addresses = addresses;
+        let Some(connection) = entry.connections.get_mut(&over) else { return Vec::new() };
+        if instance.is_none() || connection.instance == instance {
+            return Vec::new();
+        }
+        connection.instance = instance;
+        let is_ended = |(id, other): &(&ConnectionId, &Connection)| {
+            **id != over && other.instance.is_some() && other.instance != instance
+        };
+        entry.connections.iter().filter(is_ended).map(|(id, _)| *id).collect()
+    }
+
+    /// Takes the round trip of a ping.
+    pub(super) fn pinged(&mut self, peer: PeerId, rtt: Duration) {
         if let Some(entry) = self.connected.get_mut(&peer) {
-            let plain = |c: &char| c.is_ascii_graphic() || *c == ' ';
-            entry.agent = agent.chars().filter(plain).take(AGENT_BYTES_MAX).collect();
-            entry.addresses = addresses;
+            entry.rtt = Some(rtt);
         }
     }
 
-    /// Takes a ping's result; says whether the peer should be given up.
-    pub(super) fn pinged(&mut self, peer: PeerId, rtt: Option<Duration>) -> bool {
-        let Some(entry) = self.connected.get_mut(&peer) else { return false };
-        match rtt {
-            Some(rtt) => {
-                entry.rtt = Some(rtt);
-                entry.ping_failures = 0;
-                false
-            }
-            None => {
-                entry.ping_failures = entry.ping_failures.saturating_add(1);
-                entry.ping_failures >= PING_FAILURES_MAX
-            }
-        }
+    /// Whether `peer` has no connection but this one.
+    pub(super) fn is_only(&self, peer: PeerId, connection: ConnectionId) -> bool {
+        self.connected.get(&peer).is_none_or(|entry| entry.connections.keys().all(|id| *id == connection))
     }
 
     pub(super) fn remote_address(&self, peer: PeerId, connection: ConnectionId) -> Option<&Multiaddr> {
-        self.connected.get(&peer)?.connections.get(&connection)
+        self.connected.get(&peer)?.connections.get(&connection).map(|connection| &connection.remote)
     }
 
     /// Where any connection of `peer` comes from.
     pub(super) fn any_remote_address(&self, peer: PeerId) -> Option<&Multiaddr> {
-        self.connected.get(&peer)?.connections.values().next()
+        self.connected.get(&peer)?.connections.values().next().map(|connection| &connection.remote)
+    }
+
+    /// How many are connected directly, and how many by way of a relay alone.
+    pub(super) fn paths(&self) -> (usize, usize) {
+        let direct = self.connected.values().filter(|peer| !peer.is_relayed()).count();
+        (direct, self.connected.len() - direct)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -97,7 +167,7 @@ impl Peers {
 
 fn info(peer: &PeerId, entry: &Peer) -> Option<PeerInfo> {
     let addresses = if entry.addresses.is_empty() {
-        entry.connections.values().map(ToString::to_string).collect()
+        entry.connections.values().map(|connection| connection.remote.to_string()).collect()
     } else {
         entry.addresses.iter().map(ToString::to_string).collect()
     };
@@ -107,6 +177,7 @@ fn info(peer: &PeerId, entry: &Peer) -> Option<PeerInfo> {
         addresses,
         agent: entry.agent.clone(),
         rtt_ms: entry.rtt.map(|rtt| rtt.as_secs_f32() * 1_000.0),
+        relayed: entry.is_relayed(),
     })
 }
 
@@ -141,10 +212,32 @@ mod tests {
         let (mut peers, peer) = (Peers::default(), id_of(Identity::ephemeral().peer()).unwrap());
         let connection = ConnectionId::new_unchecked(1);
         peers.connected(peer, connection, "/ip4/127.0.0.1/tcp/1".parse().unwrap());
-        peers.identified(peer, &format!("\u{1b}[31m{}", "x".repeat(1_000)), Vec::new());
+        peers.identified(peer, connection, &format!("\u{1b}[31m{}", "x".repeat(1_000)), Vec::new());
         let agent = &peers.infos()[0].agent;
         assert!(agent.len() <= AGENT_BYTES_MAX && agent.starts_with("[31mx"), "{agent}");
-        assert!(!peers.pinged(peer, None) && peers.pinged(peer, None));
         assert!(peers.disconnected(peer, connection) && !peers.contains(&peer));
+    }
+
+    #[test]
+    fn a_peer_that_was_restarted_has_lost_what_was_before() {
+        let (mut peers, peer) = (Peers::default(), id_of(Identity::ephemeral().peer()).unwrap());
+        let [first, second, third] = [1, 2, 3].map(ConnectionId::new_unchecked);
+        let address: Multiaddr = "/ip4/127.0.0.1/tcp/1".parse().unwrap();
+        for connection in [first, second, third] {
+            peers.connected(peer, connection, address.clone());
+        }
+        let (one, two) = (agent_of_instance("polymath/1", 1), agent_of_instance("polymath/1", 0xffff_ffff));
+        assert_eq!(peers.identified(peer, first, &one, Vec::new()), []);
+        assert_eq!(peers.identified(peer, second, &one, Vec::new()), [], "both sides dialled at once");
+        let mut lost = peers.identified(peer, third, &two, Vec::new());
+        lost.sort();
+        assert_eq!(lost, [first, second]);
+        assert_eq!(peers.infos()[0].agent, "polymath/1");
+        assert_eq!(peers.identified(peer, third, "other (x)", Vec::new()), []);
+        assert_eq!(peers.infos()[0].agent, "other (x)");
+        assert!(!peers.is_only(peer, third));
+        peers.disconnected(peer, first);
+        peers.disconnected(peer, second);
+        assert!(peers.is_only(peer, third));
     }
 }

@@ -29,8 +29,17 @@ pub const STATUS_LIFETIME_MS_MAX: u64 = 5 * 60_000;
 /// What kind of thing answers. Knowledge bases and search indexes will follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ExpertKind {
-    /// A language model.
+    /// A language model whose file is named by its hash.
     Model,
+    /// A server that its owner runs: nobody can verify what it runs, and its hash names no file.
+    Service,
+}
+
+impl ExpertKind {
+    /// Whether others can find out if it runs what it claims.
+    pub fn is_verifiable(self) -> bool {
+        self == Self::Model
+    }
 }
 
 /// The model behind an expert, as its GGUF file tells it.
@@ -100,6 +109,8 @@ pub struct Status {
     pub expires: u64,
     /// The expert says goodbye.
     pub leaving: bool,
+    /// Its model is not in memory: it begins once that is loaded.
+    pub cold: bool,
 }
 
 /// Card and status of one expert, both verified, with the node that signed them.
@@ -269,6 +280,7 @@ pub(crate) mod fixture {
             sequence,
             expires,
             leaving: false,
+            cold: false,
         }
     }
 }

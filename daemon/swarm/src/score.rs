@@ -110,6 +110,10 @@ const PROMPT_MS: f32 = 250.0;
 /// Milliseconds at which an expert's promptness is a half: beyond what a question takes that one of its kind answers at once.
 const SLOW_MS: f32 = 2_000.0;
 
+/// Milliseconds that an expert whose model must be loaded first counts for more: of equals the one that is loaded is asked, but
+/// none of another kind because of it.
+pub const COLD_MS: f32 = 500.0;
+
 /// Promptness in (0, 1] from the milliseconds to an expert's first token, a moving average: 1 for a stranger, a half at two
 /// seconds. Never 0: a slow expert is better than none.
 pub fn promptness(latency_ms: Option<f32>) -> f32 {

@@ -18,3 +18,7 @@ pub use conduct::{Conduct, Tally};
 pub use eigentrust::{Endorsed, eigentrust};
 pub use simulate::{Block, Kind, World, simulate};
 pub use tier::{Tier, Words};
+
+/// Trust at most in an expert of which nobody can find out if it runs what it claims: one that can be audited comes first where both
+/// fit alike, and one that fits much better is asked all the same.
+pub const UNVERIFIABLE_MAX: f32 = 0.8;

@@ -6,9 +6,9 @@ use futures::{FutureExt as _, StreamExt as _};
 use polymath::catalog::{self, Entry};
 use polymath::coordinator::{Host, Hosted, ReEmbedding};
 use polymath::embedding::Encoder;
-use polymath::inference::{self, Worker};
+use polymath::inference::{self, Backend, Budget, Hot};
 use polymath::network::task::{Delivery, Job, Service};
-use polymath::network::{Identity, Network, SlotUse, audit, receipts};
+use polymath::network::{ExpertState, Identity, Network, SlotUse, audit, receipts};
 use polymath_swarm::audit::{Computed, Evidence, Replay, Reported};
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use polymath_swarm::ledger::{Settlement, Version};
@@ -173,7 +173,7 @@ fn entry(card: PathBuf) -> Entry {
     catalog::resolve(&catalog::Config { card: Some(card), ..catalog::Config::default() }).unwrap()
 }
 
-async fn worker(model: &Path, tokens_per_second: u32) -> Worker {
+async fn worker(model: &Path, tokens_per_second: u32) -> Hot {
     let config = inference::Config {
         model_path: model.to_owned(),
         context_tokens: 256,
@@ -182,7 +182,7 @@ async fn worker(model: &Path, tokens_per_second: u32) -> Worker {
         tokens_per_second,
         ..inference::Config::default()
     };
-    Worker::load(config).await.unwrap()
+    Hot::load(config, Budget::new(0)).await.unwrap()
 }
 
 /// A fake expert's network, and the folder of its identity; it is there as long as this is.
@@ -238,7 +238,10 @@ pub(crate) async fn start(kind: Kind, encoder: &Encoder, bootstrap: &[String]) -
     .unwrap();
     let card = arithmetic.card(claimed, encoder.space(), embeddings);
     let (slots, announced) = watch::channel(SlotUse { slots: 4, free: 4, queued: 0 });
-    let hash = network.announce(card, 0, announced, || 1_000.0).await.unwrap();
-    host.insert(hash, Hosted { id: "arithmetic".into(), worker: running, price_micro: 0 });
+    let hash = network
+        .announce(card, 0, announced, || ExpertState { tokens_per_second: 1_000.0, is_loaded: true })
+        .await
+        .unwrap();
+    host.insert(hash, Hosted { id: "arithmetic".into(), backend: Backend::Model(running), price_micro: 0 });
     Fake { network, kind, heard, _state: state, _slots: slots }
 }

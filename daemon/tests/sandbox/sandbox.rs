@@ -123,7 +123,7 @@ impl Running {
         let coordinator = self.node.coordinator();
         let hosted = coordinator.experts().into_iter().filter_map(|e| coordinator.host().get(e.card_hash));
         hosted.into_iter().all(|expert| {
-            let used = *expert.worker.slots().borrow();
+            let used = *expert.backend.slots().borrow();
             used.free == used.slots && used.queued == 0
         })
     }

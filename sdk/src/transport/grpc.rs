@@ -7,8 +7,8 @@ use crate::answer::{
 use crate::connection::{Connection, reported};
 use crate::error::Error;
 use crate::node::{
-    Account, Audit, Expert, Health, Honesty, Ledger, Peer, Quality, Receipt, Reliability, Reputation,
-    Standing,
+    Account, Audit, Expert, Health, Honesty, Ledger, Network, Peer, Probe, Quality, Receipt, Relay,
+    Reliability, Reputation, Standing,
 };
 use crate::question::{Ask, Model};
 use crate::stream::Items;
@@ -39,6 +39,34 @@ pub(crate) async fn feedback(connection: &Connection, task_id: &str, good: bool)
 
 pub(crate) async fn peers(connection: &Connection) -> Result<Vec<Peer>, Error> {
     Ok(connection.peers().await?.into_iter().map(peer).collect())
+}
+
+pub(crate) async fn probe(connection: &Connection, of: &str) -> Result<Probe, Error> {
+    let reply = connection.probe(of).await?;
+    Ok(Probe {
+        peer_id: reply.peer_id,
+        took_ms: reply.took_ms,
+        experts: reply.experts,
+        connection: reply.connection.map(peer),
+    })
+}
+
+pub(crate) async fn network(connection: &Connection) -> Result<Network, Error> {
+    let reply = connection.network().await?;
+    let relay = |relay: wire::Relay| Relay { address: relay.address, holds: relay.holds };
+    Ok(Network {
+        listening: reply.listening,
+        circuits: reply.circuits,
+        confirmed: reply.confirmed,
+        verdict: reply.verdict,
+        router: reply.router,
+        relays: reply.relays.into_iter().map(relay).collect(),
+        is_relay: reply.is_relay,
+        peers_direct: reply.peers_direct,
+        peers_relayed: reply.peers_relayed,
+        punched: reply.punched,
+        not_punched: reply.not_punched,
+    })
 }
 
 pub(crate) async fn experts(connection: &Connection) -> Result<Vec<Expert>, Error> {
@@ -256,6 +284,7 @@ fn peer(peer: wire::Peer) -> Peer {
         agent: peer.agent,
         rtt_ms: peer.rtt_ms,
         experts: peer.experts,
+        relayed: peer.relayed,
     }
 }
 
@@ -276,6 +305,8 @@ fn expert(expert: wire::ExpertInfo) -> Expert {
         tokens_per_second: expert.tokens_per_second,
         local: expert.local,
         expires_ms: expert.expires_ms,
+        cold: expert.cold,
+        unverifiable: expert.unverifiable,
     }
 }
 

@@ -11,7 +11,7 @@ use super::json;
 use crate::answer::{Plan, Timings};
 use crate::chat::{ChatCompletion, ChatCompletionChunk, ChatCompletionRequest};
 use crate::error::Error;
-use crate::node::{Audit, Expert, Health, Ledger, Peer, Reputation, Standing};
+use crate::node::{Audit, Expert, Health, Ledger, Network, Peer, Probe, Reputation, Standing};
 use crate::sse::SseParser;
 use crate::stream::{Items, cut_off};
 use futures::stream::{self, StreamExt as _};
@@ -89,6 +89,19 @@ impl Rest {
 
     pub(crate) async fn peers(&self) -> Result<Vec<Peer>, Error> {
         self.list("peers").await
+    }
+
+    pub(crate) async fn probe(&self, peer: &str) -> Result<Probe, Error> {
+        // Neither form of a name has a slash or a space; what is no name is the node's to refuse.
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == ':';
+        if peer.is_empty() || !peer.chars().all(is_plain) {
+            return Err(Error::invalid("peer", "write a did:key or a peer id"));
+        }
+        self.read(self.http.post(format!("{}/v1/swarm/peers/{peer}/probe", self.base))).await
+    }
+
+    pub(crate) async fn network(&self) -> Result<Network, Error> {
+        self.read(self.http.get(format!("{}/v1/swarm/network", self.base))).await
     }
 
     pub(crate) async fn experts(&self) -> Result<Vec<Expert>, Error> {

@@ -2,8 +2,8 @@
 //! reply is in the table of errors, so that is where it is taken from.
 
 use super::{
-    audits, chat, completions, embeddings, feedback, health, ledger, metrics, model, reputation, responses,
-    swarm,
+    audits, chat, completions, embeddings, feedback, health, ledger, metrics, model, network, reputation,
+    responses, swarm,
 };
 use crate::api::table::ErrorBody;
 use crate::api::table::ROWS;
@@ -27,6 +27,8 @@ const KEY: &str = "key";
         model::model,
         feedback::feedback,
         swarm::peers,
+        network::probe,
+        network::network,
         swarm::experts,
         swarm::plan,
         swarm::events,

@@ -14,6 +14,7 @@ use polymath_swarm::capability::Advert;
 use polymath_swarm::trust::Tier;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 use utoipa::ToSchema;
 
@@ -33,6 +34,21 @@ pub(super) struct Peer {
     rtt_ms: Option<f32>,
     /// Ids of its experts.
     experts: Vec<String>,
+    /// Whether it is connected by way of a relay alone.
+    relayed: bool,
+}
+
+impl Peer {
+    pub(super) fn of(peer: network::PeerInfo, experts: &[Arc<Advert>]) -> Self {
+        Self {
+            experts: experts.iter().filter(|e| e.peer == peer.peer).map(|e| e.card.id.clone()).collect(),
+            peer_id: peer.peer_id,
+            addresses: peer.addresses,
+            agent: peer.agent,
+            rtt_ms: peer.rtt_ms,
+            relayed: peer.relayed,
+        }
+    }
 }
 
 /// The connected peers.
@@ -77,6 +93,10 @@ pub(super) struct SwarmExpert {
     local: bool,
     /// How well this node knows it: `unknown`, `known`, `verified` or `trusted`; `own` for this node's.
     tier: &'static str,
+    /// Whether its model must be loaded before it begins.
+    cold: bool,
+    /// Whether nobody can find out if it runs what it claims: a server that its owner runs.
+    unverifiable: bool,
 }
 
 /// The known experts.
@@ -139,6 +159,8 @@ impl SwarmExpert {
             tokens_per_second: status.tokens_per_second,
             local: tier.is_none(),
             tier: tier.map_or(OWN, Tier::name),
+            cold: status.cold,
+            unverifiable: !card.kind.is_verifiable(),
         }
     }
 }
@@ -147,14 +169,7 @@ impl SwarmExpert {
 #[utoipa::path(get, path = "/v1/swarm/peers", tag = "swarm", responses((status = 200, body = PeerList)))]
 pub(super) async fn peers(State(api): State<Api>) -> Json<PeerList> {
     let experts = api.app.coordinator.experts();
-    let peer = |peer: network::PeerInfo| Peer {
-        experts: experts.iter().filter(|e| e.peer == peer.peer).map(|e| e.card.id.clone()).collect(),
-        peer_id: peer.peer_id,
-        addresses: peer.addresses,
-        agent: peer.agent,
-        rtt_ms: peer.rtt_ms,
-    };
-    let data = api.app.coordinator.peers().await.into_iter().map(peer).collect();
+    let data = api.app.coordinator.peers().await.into_iter().map(|peer| Peer::of(peer, &experts)).collect();
     Json(PeerList { object: "list", data })
 }
 

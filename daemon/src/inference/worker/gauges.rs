@@ -7,7 +7,7 @@ use std::time::Duration;
 /// Share of a new value in an average: about the last ten tasks count.
 const SHARE: f32 = 0.2;
 /// Never ask anybody to come back sooner, nor later.
-pub(super) const RETRY_MS_MIN: u32 = 20;
+pub(in crate::inference) const RETRY_MS_MIN: u32 = 20;
 const RETRY_MS_MAX: u32 = 10_000;
 
 /// The averages, as bits of floats.
@@ -21,7 +21,7 @@ pub(in crate::inference) struct Gauges {
 
 impl Gauges {
     /// Of a worker whose answers have at most this many tokens a second; 0 sets no limit.
-    pub(super) fn new(limit: u32) -> Self {
+    pub(in crate::inference) fn new(limit: u32) -> Self {
         Self { limit, ..Self::default() }
     }
 
@@ -33,13 +33,13 @@ impl Gauges {
         record(&self.task_ms, took.as_secs_f32() * 1_000.0);
     }
 
-    pub(super) fn tokens_per_second(&self) -> f32 {
+    pub(in crate::inference) fn tokens_per_second(&self) -> f32 {
         let measured = f32::from_bits(self.tokens_per_second.load(Ordering::Relaxed));
         if self.limit == 0 { measured } else { measured.min(self.limit as f32) }
     }
 
     /// When a place is likely to be free: tasks end at a rate of one a mean duration and slot.
-    pub(super) fn retry_after_ms(&self, slot_use: SlotUse) -> u32 {
+    pub(in crate::inference) fn retry_after_ms(&self, slot_use: SlotUse) -> u32 {
         let task_ms = f32::from_bits(self.task_ms.load(Ordering::Relaxed));
         let between = task_ms / slot_use.slots.max(1) as f32;
         (between as u32).clamp(RETRY_MS_MIN, RETRY_MS_MAX)

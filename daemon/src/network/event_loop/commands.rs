@@ -3,9 +3,9 @@
 use super::calls::Answer;
 use super::own::Announcement;
 use super::{Error, EventLoop};
-use crate::network::PeerInfo;
 use crate::network::audit::Request;
 use crate::network::streams::Reply;
+use crate::network::{NetworkInfo, PeerInfo};
 use libp2p::{Multiaddr, PeerId};
 use polymath_proto::v1::{AuditResponse, SettleResponse};
 use polymath_swarm::cells::CellId;
@@ -27,6 +27,8 @@ pub(in crate::network) enum Command {
     Accuse { contradiction: Box<Contradiction> },
     OpenStream { peer: PeerId, addresses: Vec<Multiaddr>, reply: Reply },
     Peers { reply: oneshot::Sender<Vec<PeerInfo>> },
+    Probe { peer: PeerId, addresses: Vec<Multiaddr>, answer: Answer<usize> },
+    Info { reply: oneshot::Sender<NetworkInfo> },
     ListenAddresses { reply: oneshot::Sender<Vec<String>> },
     Shutdown { reply: oneshot::Sender<()> },
 }
@@ -60,10 +62,16 @@ impl EventLoop {
             Command::Peers { reply } => {
                 let _ = reply.send(self.peers.infos());
             }
+            Command::Probe { peer, addresses, answer } => self.probe_for(peer, addresses, answer),
+            Command::Info { reply } => {
+                let _ = reply.send(self.network_info());
+            }
             Command::ListenAddresses { reply } => {
                 let local = *self.swarm.local_peer_id();
-                let addresses = self.swarm.listeners().map(|a| format!("{a}/p2p/{local}"));
-                let _ = reply.send(addresses.collect());
+                let full = |address: &Multiaddr| match address.clone().with_p2p(local) {
+                    Ok(full) | Err(full) => full.to_string(),
+                };
+                let _ = reply.send(self.swarm.listeners().map(full).collect());
             }
             Command::Shutdown { reply } => {
                 // `run` ends the loop itself; a second request finds it ending.

@@ -15,6 +15,7 @@ const PROBES_MAX: usize = 64;
 impl EventLoop {
     pub(super) fn on_listening(&mut self, address: Multiaddr) {
         tracing::info!(%address, "listening");
+        self.try_out(&address);
         self.own.addresses_changed();
         self.relocate();
     }
@@ -28,9 +29,9 @@ impl EventLoop {
 
     /// Where we listen decides whom we believe which addresses, and what we tell of ourselves: libp2p puts
     /// only what it calls external addresses into provider records, so all that we announce are that.
-    fn relocate(&mut self) {
+    pub(super) fn relocate(&mut self) {
         self.locality = Locality::new(self.swarm.listeners());
-        let announced = to_announce(self.swarm.listeners());
+        let announced = to_announce(self.swarm.listeners(), self.reach.confirmed());
         let outdated: Vec<Multiaddr> =
             self.swarm.external_addresses().filter(|a| !announced.contains(a)).cloned().collect();
         for address in outdated {
@@ -91,15 +92,19 @@ impl EventLoop {
         }
     }
 
-    pub(super) fn on_ping(&mut self, event: ping::Event) {
-        let rtt = match event.result {
-            Ok(rtt) => Some(rtt),
-            Err(ping::Failure::Unsupported) => return,
-            Err(_) => None,
-        };
-        if self.peers.pinged(event.peer, rtt) {
-            tracing::debug!(peer = %event.peer, "does not answer pings");
-            self.swarm.close_connection(event.connection);
+    /// libp2p tells of a failure when two pings in a row have failed: one is lost on a loaded machine, two are a dead peer.
+    /// Two seconds to the first, two until it has failed, and as much for the second: it is gone within eight of dying.
+    pub(super) fn on_ping(&mut self, ping::Event { peer, connection, result }: ping::Event) {
+        match result {
+            Ok(rtt) => self.peers.pinged(peer, rtt),
+            Err(ping::Failure::Unsupported) => {}
+            Err(_) => {
+                tracing::debug!(%peer, "does not answer pings");
+                if self.peers.is_only(peer, connection) {
+                    self.bury(peer);
+                }
+                self.swarm.close_connection(connection);
+            }
         }
     }
 

@@ -43,7 +43,11 @@ impl EventLoop {
         let identify::Event::Received { peer_id: peer, connection_id, info } = event else { return };
         let remote = self.peers.remote_address(peer, connection_id);
         let addresses = self.locality.worth_dialling(info.listen_addrs, remote);
-        self.peers.identified(peer, &info.agent_version, addresses.clone());
+        for lost in self.peers.identified(peer, connection_id, &info.agent_version, addresses.clone()) {
+            // Gossip and requests would go on using it for as long as it seems to stand.
+            tracing::debug!(%peer, %lost, "the peer was restarted; a connection to its earlier run is closed");
+            self.swarm.close_connection(lost);
+        }
         if info.protocol_version != self.surroundings.names.identify {
             tracing::debug!(%peer, version = info.protocol_version, "not of our swarm");
             return;

@@ -1,15 +1,17 @@
 //! Asking peers for their adverts: one exchange a peer at a time, bounded, with a memory for what failed.
 
+use super::calls::{Answer, RETRY_AFTER_MS};
 use super::{Checked, EventLoop};
 use crate::network::directory::Insert;
 use crate::network::peers::{id_of, key_of};
 use crate::network::wire::{AdvertRequest, AdvertResponse};
 use crate::network::{clock, exchange};
 use futures::FutureExt as _;
-use libp2p::PeerId;
 use libp2p::request_response::{Message, OutboundRequestId};
+use libp2p::{Multiaddr, PeerId};
 use lru::LruCache;
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
+use polymath_swarm::task::TaskError;
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
 use std::panic::AssertUnwindSafe;
@@ -20,6 +22,8 @@ use tokio::task::JoinError;
 const ACTIVE_MAX: usize = 64;
 /// Peers waiting for their turn; a status heard later asks again.
 const QUEUE_MAX: usize = 1_024;
+/// Peers asked at once because somebody wants to know whether they are there.
+const PROBES_MAX: usize = 64;
 /// Cards of one peer that are waited for.
 const WANTED_MAX: usize = 64;
 /// Peers that could not be reached, and cards that were not given or not believed.
@@ -38,6 +42,8 @@ const REFRESH_SILENCE: Duration = Duration::from_secs(20);
 pub(super) struct Fetches {
     active: HashMap<PeerId, Fetch>,
     requests: HashMap<OutboundRequestId, PeerId>,
+    /// Requests that a person waits for.
+    probes: HashMap<OutboundRequestId, Answer<usize>>,
     queue: VecDeque<(PeerId, Vec<Sha256Hash>)>,
     unreachable: LruCache<PeerId, Instant>,
     refused: LruCache<(PeerKey, Sha256Hash), Instant>,
@@ -58,6 +64,7 @@ impl Default for Fetches {
         Self {
             active: HashMap::new(),
             requests: HashMap::new(),
+            probes: HashMap::new(),
             queue: VecDeque::new(),
             unreachable: LruCache::new(FAILURES),
             refused: LruCache::new(FAILURES),
@@ -129,6 +136,21 @@ impl EventLoop {
         true
     }
 
+    /// Asks a peer for its adverts for somebody who waits to hear whether it is there, and how many they are.
+    pub(super) fn probe_for(&mut self, peer: PeerId, addresses: Vec<Multiaddr>, answer: Answer<usize>) {
+        // Whoever asked may have given up waiting, here as below.
+        if self.fetches.probes.len() >= PROBES_MAX {
+            let _ = answer.send(Err(TaskError::Busy { retry_after_ms: RETRY_AFTER_MS }));
+        } else if peer == *self.swarm.local_peer_id() {
+            let _ = answer.send(Err(TaskError::Unreachable("that is this node itself".to_owned())));
+        } else {
+            self.meet(peer, addresses);
+            let request = AdvertRequest { cards: Vec::new() };
+            let id = self.swarm.behaviour_mut().exchange.send_request(&peer, request);
+            self.fetches.probes.insert(id, answer);
+        }
+    }
+
     pub(super) fn on_exchange(&mut self, event: exchange::Event) {
         match event {
             exchange::Event::Message { peer, message: Message::Request { request, channel, .. }, .. } => {
@@ -141,6 +163,10 @@ impl EventLoop {
                 self.on_response(request_id, response);
             }
             exchange::Event::OutboundFailure { request_id, error, .. } => {
+                if let Some(answer) = self.fetches.probes.remove(&request_id) {
+                    let _ = answer.send(Err(TaskError::Unreachable(error.to_string())));
+                    return;
+                }
                 let Some(peer) = self.fetches.requests.remove(&request_id) else { return };
                 tracing::debug!(%peer, %error, "no adverts");
                 self.fetches.unreachable.put(peer, Instant::now());
@@ -154,6 +180,10 @@ impl EventLoop {
     }
 
     fn on_response(&mut self, request: OutboundRequestId, response: AdvertResponse) {
+        if let Some(answer) = self.fetches.probes.remove(&request) {
+            let _ = answer.send(Ok(response.adverts.len()));
+            return;
+        }
         let Some(peer) = self.fetches.requests.remove(&request) else { return };
         let Some(key) = key_of(&peer).filter(|_| !response.adverts.is_empty()) else {
             return self.settled(peer);

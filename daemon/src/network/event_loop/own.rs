@@ -4,7 +4,7 @@ use super::EventLoop;
 use crate::network::addresses::to_announce;
 use crate::network::directory::ADVERTS_PER_PEER_MAX;
 use crate::network::wire::{AdvertResponse, SignedAdvert, encode_card, encode_gossip, encode_status};
-use crate::network::{Error, SlotUse, clock};
+use crate::network::{Error, ExpertState, SlotUse, clock};
 use libp2p::gossipsub::PublishError;
 use libp2p::kad::RecordKey;
 use polymath_swarm::capability::{Card, Status};
@@ -29,7 +29,7 @@ pub(in crate::network) struct Announcement {
     pub(in crate::network) card: Card,
     pub(in crate::network) price_micro: u64,
     pub(in crate::network) slots: watch::Receiver<SlotUse>,
-    pub(in crate::network) speed: Box<dyn Fn() -> f32 + Send + Sync>,
+    pub(in crate::network) state: Box<dyn Fn() -> ExpertState + Send + Sync>,
 }
 
 /// The experts announced.
@@ -216,11 +216,14 @@ impl EventLoop {
         leaving: bool,
     ) -> (Status, Envelope) {
         let slots = *announcement.slots.borrow();
-        let speed = (announcement.speed)();
+        let ExpertState { tokens_per_second: speed, is_loaded } = (announcement.state)();
         let now_ms = clock::unix_ms();
         let status = Status {
             card,
-            addresses: to_announce(self.swarm.listeners()).iter().map(ToString::to_string).collect(),
+            addresses: to_announce(self.swarm.listeners(), self.reach.confirmed())
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             slots: slots.slots,
             free_slots: slots.free.min(slots.slots),
             tokens_per_second: if speed.is_finite() { speed.max(0.0) } else { 0.0 },
@@ -229,6 +232,7 @@ impl EventLoop {
             sequence: now_ms.max(sequence + 1),
             expires: now_ms + STATUS_LIFETIME_MS,
             leaving,
+            cold: !is_loaded,
         };
         let key = self.surroundings.identity.signing_key();
         let signed = Envelope::seal(key, Domain::Status, encode_status(&status));

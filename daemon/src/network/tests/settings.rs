@@ -1,7 +1,7 @@
 //! What a person can get wrong, and what the error says of it.
 
 use crate::network::fixtures::{BusyService, FakeClaims, Node, card, codebook, config, space};
-use crate::network::{Config, Error, Identity, Network, SlotUse};
+use crate::network::{Config, Error, ExpertState, Identity, Network, SlotUse};
 use std::error::Error as _;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -56,7 +56,11 @@ async fn settings_that_do_not_parse_are_named() {
 async fn cards_that_nobody_would_accept_are_not_announced() {
     let node = Node::start(&[]).await;
     let slots = watch::Sender::new(SlotUse::default());
-    let announce = async |card| node.network.announce(card, 0, slots.subscribe(), || 1.0).await;
+    let announce = async |card| {
+        node.network
+            .announce(card, 0, slots.subscribe(), || ExpertState { tokens_per_second: 1.0, is_loaded: true })
+            .await
+    };
     let mut large = card("a", 1);
     large.description = "x".repeat(1 << 20);
     let error = announce(large).await.unwrap_err();

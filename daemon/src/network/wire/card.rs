@@ -13,10 +13,13 @@ use prost::Message as _;
 /// # Errors
 /// [`WireError::TooLarge`] if nobody would accept it.
 pub(in crate::network) fn encode_card(card: &Card) -> Result<Vec<u8>, WireError> {
-    let ExpertKind::Model = card.kind;
+    let kind = match card.kind {
+        ExpertKind::Model => pb::ExpertKind::Model,
+        ExpertKind::Service => pb::ExpertKind::Service,
+    };
     let bytes = pb::Card {
         id: card.id.clone(),
-        kind: pb::ExpertKind::Model.into(),
+        kind: kind.into(),
         description: card.description.clone(),
         exemplars: card.exemplars.clone(),
         model: Some(encode_model(&card.model)),
@@ -45,6 +48,7 @@ pub(in crate::network) fn decode_card(bytes: &[u8]) -> Result<Card, WireError> {
     }
     let kind = match pb::ExpertKind::try_from(message.kind) {
         Ok(pb::ExpertKind::Model) => ExpertKind::Model,
+        Ok(pb::ExpertKind::Service) => ExpertKind::Service,
         _ => return Err(WireError::Field("kind")),
     };
     let card = Card {

@@ -20,6 +20,7 @@ pub(in crate::network) fn encode_status(status: &Status) -> Vec<u8> {
         sequence: status.sequence,
         expires: status.expires,
         leaving: status.leaving,
+        cold: status.cold,
     }
     .encode_to_vec()
 }
@@ -41,6 +42,7 @@ pub(in crate::network) fn decode_status(bytes: &[u8]) -> Result<Status, WireErro
         sequence: message.sequence,
         expires: message.expires,
         leaving: message.leaving,
+        cold: message.cold,
     })
 }
 

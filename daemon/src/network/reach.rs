@@ -1,0 +1,276 @@
+//! Whether others reach this node, and by what: addresses that were tried from outside, its router, its relays.
+//!
+//! Addresses at which a node seems to be seen are tried by peers, who dial back (AutoNAT v2); a router that speaks UPnP opens a port;
+//! relays that the owner trusts hold a place through which a node behind a router that does neither is reached.
+//! This is the state alone; [`event_loop`](super::event_loop) acts.
+
+use libp2p::Multiaddr;
+use libp2p::PeerId;
+use libp2p::core::transport::ListenerId;
+use libp2p::multiaddr::Protocol;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::Error;
+use super::addresses::peer_of;
+
+/// Relays in a configuration: two are enough, and each costs a connection.
+const RELAYS_MAX: usize = 8;
+/// First pause before a relay is asked again; a relay that is restarted is used again soon.
+const PAUSE_MIN: Duration = Duration::from_secs(1);
+/// Longest pause.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// Addresses from outside that are remembered: those of two routers with both transports and IP versions.
+const TRIED_MAX: usize = 16;
+/// Peers in agreement that an address is not reached before the node is said to be behind a router: one alone may be at fault.
+const FAILURES_BEHIND: u32 = 3;
+
+/// Whether others reach this node without a relay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Nobody has tried yet.
+    #[default]
+    Unknown,
+    /// An address has been reached from outside.
+    Reachable,
+    /// Several peers have tried and failed.
+    Unreachable,
+}
+
+impl Verdict {
+    /// `unknown`, `reachable` or `unreachable`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Reachable => "reachable",
+            Self::Unreachable => "unreachable",
+        }
+    }
+}
+
+/// What became of opening a port in the router.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Router {
+    /// Not wanted, or loopback alone is listened on.
+    #[default]
+    Off,
+    /// No answer yet.
+    Asked,
+    /// A port is open.
+    Open,
+    /// None answers.
+    None,
+    /// It has itself no address in the open.
+    Behind,
+}
+
+impl Router {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Asked => "asked",
+            Self::Open => "open",
+            Self::None => "none",
+            Self::Behind => "behind another",
+        }
+    }
+}
+
+/// A relay that the owner named.
+#[derive(Debug)]
+pub(super) struct Relay {
+    /// Its own address, its peer id at the end.
+    pub(super) address: Multiaddr,
+    pub(super) peer: PeerId,
+    listener: Option<ListenerId>,
+    /// Whether it holds a place for this node.
+    pub(super) holds: bool,
+    due: Instant,
+    pause: Duration,
+}
+
+#[derive(Debug, Default)]
+struct Tried {
+    reached: bool,
+    failures: u32,
+}
+
+/// A relay that this node's owner named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelayInfo {
+    /// Its address.
+    pub address: String,
+    /// Whether it holds a place for this node.
+    pub holds: bool,
+}
+
+/// How this node is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkInfo {
+    /// Addresses that it listens on.
+    pub listening: Vec<String>,
+    /// Addresses that lead to it through relays.
+    pub circuits: Vec<String>,
+    /// Addresses at which others have reached it.
+    pub confirmed: Vec<String>,
+    /// Whether others reach it without a relay.
+    pub verdict: Verdict,
+    /// What became of a port in its router (UPnP): `off`, `asked`, `open`, `none`, `behind another`.
+    pub router: &'static str,
+    /// Its relays.
+    pub relays: Vec<RelayInfo>,
+    /// Whether it is a relay for others.
+    pub is_relay: bool,
+    /// Peers connected directly.
+    pub direct: usize,
+    /// Peers connected by way of a relay alone.
+    pub relayed: usize,
+    /// Relayed connections that became direct ones, and those that did not.
+    pub punched: (u64, u64),
+}
+
+/// All of it.
+#[derive(Debug, Default)]
+pub(super) struct Reach {
+    tried: BTreeMap<Multiaddr, Tried>,
+    pub(super) router: Router,
+    pub(super) relays: Vec<Relay>,
+    /// Relayed connections that became direct ones, and those that did not.
+    pub(super) punched: (u64, u64),
+}
+
+impl Reach {
+    /// Reads the relays' addresses.
+    ///
+    /// # Errors
+    /// [`Error::Address`] or [`Error::Relay`] names the one that is none.
+    pub(super) fn new(relays: &[String], now: Instant) -> Result<Self, Error> {
+        let relay = |text: &String| {
+            let address: Multiaddr = text.parse().map_err(|cause| Error::Address {
+                what: "relay",
+                address: text.clone(),
+                cause,
+            })?;
+            let peer = peer_of(&address).ok_or_else(|| Error::Relay(text.clone()))?;
+            Ok(Relay { address, peer, listener: None, holds: false, due: now, pause: PAUSE_MIN })
+        };
+        if relays.len() > RELAYS_MAX {
+            return Err(Error::TooManyRelays(relays.len()));
+        }
+        Ok(Self { relays: relays.iter().map(relay).collect::<Result<_, _>>()?, ..Self::default() })
+    }
+
+    /// The relays to ask for a place now, each with the address to listen on.
+    pub(super) fn due(&self, now: Instant) -> Vec<(usize, Multiaddr)> {
+        let is_due = |(_, relay): &(usize, &Relay)| relay.listener.is_none() && relay.due <= now;
+        let listen_on = |relay: &Relay| relay.address.clone().with(Protocol::P2pCircuit);
+        self.relays
+            .iter()
+            .enumerate()
+            .filter(is_due)
+            .map(|(place, relay)| (place, listen_on(relay)))
+            .collect()
+    }
+
+    /// The relay has been asked; its place is this listener, if it gives one.
+    pub(super) fn asked(&mut self, place: usize, listener: ListenerId) {
+        self.relays[place].listener = Some(listener);
+    }
+
+    /// It could not be asked.
+    pub(super) fn refused(&mut self, place: usize, now: Instant) {
+        let relay = &mut self.relays[place];
+        (relay.listener, relay.holds) = (None, false);
+        relay.due = now + relay.pause;
+        relay.pause = (relay.pause * 2).min(PAUSE_MAX);
+    }
+
+    /// A listener has ended; says whether it was a relay's.
+    pub(super) fn ended(&mut self, listener: ListenerId, now: Instant) -> bool {
+        let place = self.relays.iter().position(|relay| relay.listener == Some(listener));
+        if let Some(place) = place {
+            self.refused(place, now);
+        }
+        place.is_some()
+    }
+
+    /// A relay holds a place for this node.
+    pub(super) fn held(&mut self, peer: PeerId) {
+        for relay in self.relays.iter_mut().filter(|relay| relay.peer == peer) {
+            (relay.holds, relay.pause) = (true, PAUSE_MIN);
+        }
+    }
+
+    /// A peer has tried one of this node's addresses. Says whether that makes it one to announce, or one no more.
+    pub(super) fn tried(&mut self, address: &Multiaddr, reached: bool) -> bool {
+        if !self.tried.contains_key(address) && self.tried.len() >= TRIED_MAX {
+            // Whoever is told wrongly where we are, again and again, must not fill it for ever.
+            let Some(unreached) = self.tried.iter().find(|(_, tried)| !tried.reached).map(|(a, _)| a.clone())
+            else {
+                return false;
+            };
+            self.tried.remove(&unreached);
+        }
+        let tried = self.tried.entry(address.clone()).or_default();
+        let was = std::mem::replace(&mut tried.reached, reached);
+        tried.failures = if reached { 0 } else { tried.failures.saturating_add(1) };
+        was != reached
+    }
+
+    /// The addresses at which others have reached this node.
+    pub(super) fn confirmed(&self) -> impl Iterator<Item = &Multiaddr> {
+        self.tried.iter().filter(|(_, tried)| tried.reached).map(|(address, _)| address)
+    }
+
+    pub(super) fn verdict(&self) -> Verdict {
+        let failures: u32 = self.tried.values().map(|tried| tried.failures).sum();
+        match () {
+            () if self.confirmed().next().is_some() => Verdict::Reachable,
+            () if failures >= FAILURES_BEHIND => Verdict::Unreachable,
+            () => Verdict::Unknown,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_peer_that_fails_says_little_and_one_that_comes_through_says_all() {
+        let (mut reach, address) = (Reach::default(), "/ip4/9.9.9.9/tcp/7".parse::<Multiaddr>().unwrap());
+        assert_eq!(reach.verdict(), Verdict::Unknown);
+        assert!(!reach.tried(&address, false) && !reach.tried(&address, false));
+        assert_eq!(reach.verdict(), Verdict::Unknown);
+        reach.tried(&address, false);
+        assert_eq!(reach.verdict(), Verdict::Unreachable);
+        assert!(reach.tried(&address, true) && !reach.tried(&address, true));
+        assert_eq!((reach.verdict(), reach.confirmed().next()), (Verdict::Reachable, Some(&address)));
+        assert!(reach.tried(&address, false));
+        for port in 1..100 {
+            reach.tried(&format!("/ip4/9.9.9.9/tcp/{port}").parse().unwrap(), port == 5);
+        }
+        assert!(reach.tried.len() <= TRIED_MAX && reach.confirmed().count() == 1);
+    }
+
+    #[test]
+    fn a_relay_is_asked_again_with_growing_pauses() {
+        let (now, peer) = (Instant::now(), PeerId::random());
+        let text = format!("/ip4/9.9.9.9/tcp/7/p2p/{peer}");
+        let mut reach = Reach::new(std::slice::from_ref(&text), now).unwrap();
+        assert_eq!(reach.due(now), [(0, format!("{text}/p2p-circuit").parse().unwrap())]);
+        let listener = ListenerId::next();
+        reach.asked(0, listener);
+        assert!(reach.due(now).is_empty());
+        reach.held(peer);
+        assert!(reach.relays[0].holds && reach.ended(listener, now) && !reach.relays[0].holds);
+        assert!(!reach.ended(listener, now), "it is forgotten");
+        assert!(reach.due(now).is_empty() && reach.due(now + PAUSE_MIN).len() == 1);
+        reach.refused(0, now);
+        assert!(reach.due(now + PAUSE_MIN).is_empty() && reach.due(now + 2 * PAUSE_MIN).len() == 1);
+        let error = Reach::new(&["/ip4/9.9.9.9/tcp/7".to_owned()], now).unwrap_err();
+        assert!(error.to_string().contains("/p2p/"), "{error}");
+    }
+}

@@ -1,0 +1,198 @@
+//! The experts that a node hosts: loaded at its start, announced, and taken back for as long as they answer nobody.
+
+use super::Error;
+use crate::catalog::{self, Entry};
+use crate::config::{ExpertConfig, ServiceAddress};
+use crate::coordinator::{Host, Hosted};
+use crate::embedding::Encoder;
+use crate::inference::{self, Backend, Budget, Hot, Service, ServiceConfig};
+use crate::network::{self, ExpertState, Network};
+use polymath_swarm::capability::Card;
+use polymath_swarm::identity::Sha256Hash;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How often it is tried whether an expert that answers nobody does again.
+const REVIVE_EVERY: Duration = Duration::from_secs(10);
+
+/// An expert that is ready.
+pub(super) struct Loaded {
+    card: Card,
+    backend: Backend,
+    price_micro: u64,
+}
+
+impl Loaded {
+    pub(super) fn id(&self) -> &str {
+        &self.card.id
+    }
+}
+
+/// Loads what can be loaded; an error only if experts were wanted and none came up.
+pub(super) async fn load(
+    wanted: &[ExpertConfig],
+    encoder: &Encoder,
+    budget: &Budget,
+) -> Result<(Vec<Loaded>, Vec<String>), Error> {
+    let (mut loaded, mut left_out, mut first_error) = (Vec::new(), Vec::new(), None);
+    for expert in wanted {
+        match load_one(expert, encoder, budget).await {
+            Ok(expert) => loaded.push(expert),
+            Err(error) => {
+                let reason = chain(&error);
+                tracing::error!(%reason, "an expert is left out");
+                left_out.push(reason);
+                first_error.get_or_insert(error);
+            }
+        }
+    }
+    match first_error {
+        Some(error) if loaded.is_empty() => Err(error),
+        _ => Ok((loaded, left_out)),
+    }
+}
+
+async fn load_one(wanted: &ExpertConfig, encoder: &Encoder, budget: &Budget) -> Result<Loaded, Error> {
+    let given = wanted.source.id.clone().unwrap_or_else(|| "(unnamed)".to_owned());
+    let card_fault = |source| Error::Card { id: given.clone(), source };
+    let entry = catalog::resolve(&wanted.source).map_err(card_fault)?;
+    let model_fault = |source| Error::Model { id: entry.id.clone(), source };
+    let backend = match &wanted.service {
+        None => Backend::Model(model(wanted, &entry, budget).await.map_err(model_fault)?),
+        Some(at) => Backend::Service(service(wanted, at, &entry).await.map_err(model_fault)?),
+    };
+    entry.check_model(backend.facts().sha256).map_err(card_fault)?;
+    let texts = std::iter::once(&entry.description).chain(&entry.exemplars).cloned().collect();
+    let embeddings = encoder.embed(texts).await?.iter().map(|e| e.quantise()).collect();
+    let card = entry.card(backend.facts().clone(), encoder.space(), embeddings);
+    Ok(Loaded { card, backend, price_micro: wanted.price_micro })
+}
+
+async fn model(wanted: &ExpertConfig, entry: &Entry, budget: &Budget) -> Result<Hot, inference::Error> {
+    let bytes = std::fs::metadata(&entry.model_path).map_or(0, |m| m.len());
+    let config = inference::Config {
+        model_path: entry.model_path.clone(),
+        context_tokens: entry.max_context,
+        slots: wanted.slots,
+        queue: wanted.queue,
+        threads: wanted.threads_for(bytes),
+        gpu_layers: wanted.gpu_layers,
+        tokens_per_second: wanted.tokens_per_second,
+        ..inference::Config::default()
+    };
+    Hot::load(config, budget.clone()).await
+}
+
+async fn service(
+    wanted: &ExpertConfig,
+    at: &ServiceAddress,
+    entry: &Entry,
+) -> Result<Service, inference::Error> {
+    Service::open(ServiceConfig {
+        url: at.url.clone(),
+        model: wanted.source.served.clone().unwrap_or_default(),
+        api_key_file: at.api_key_file.clone(),
+        context_tokens: entry.max_context.max(1),
+        slots: wanted.slots,
+        queue: wanted.queue,
+    })
+    .await
+}
+
+/// An expert's announcement, to be made again and taken back as it comes and goes.
+struct Announced {
+    card: Card,
+    backend: Backend,
+    price_micro: u64,
+    slots: watch::Sender<network::SlotUse>,
+    network: Network,
+    host: Host,
+}
+
+/// Announces an expert and keeps its slots' use flowing to the network, until `stop`.
+pub(super) async fn announce(
+    loaded: Loaded,
+    network: &Network,
+    host: &Host,
+    tracker: &TaskTracker,
+    stop: &CancellationToken,
+) -> Result<(), Error> {
+    let Loaded { card, backend, price_micro } = loaded;
+    let slots = watch::Sender::new(slot_use(&backend.slots().borrow()));
+    let announced =
+        Announced { card, backend, price_micro, slots, network: network.clone(), host: host.clone() };
+    let hash = announced.make().await?;
+    tracker.spawn(stop.clone().run_until_cancelled_owned(announced.tend(hash)));
+    Ok(())
+}
+
+impl Announced {
+    async fn make(&self) -> Result<Sha256Hash, network::Error> {
+        let backend = self.backend.clone();
+        let state = move || ExpertState {
+            tokens_per_second: backend.tokens_per_second(),
+            is_loaded: backend.is_loaded(),
+        };
+        let slots = self.slots.subscribe();
+        let hash = self.network.announce(self.card.clone(), self.price_micro, slots, state).await?;
+        let hosted =
+            Hosted { id: self.card.id.clone(), backend: self.backend.clone(), price_micro: self.price_micro };
+        self.host.insert(hash, hosted);
+        Ok(hash)
+    }
+
+    async fn tend(self, hash: Sha256Hash) {
+        let (mut used, mut fault) = (self.backend.slots(), self.backend.fault());
+        loop {
+            let is_down = fault.borrow_and_update().is_some();
+            if is_down {
+                self.while_down(hash).await;
+                continue;
+            }
+            tokio::select! {
+                changed = used.changed() => match changed {
+                    Ok(()) => _ = self.slots.send_replace(slot_use(&used.borrow_and_update())),
+                    // This task holds the sender by its backend: it cannot be gone.
+                    Err(_) => return,
+                },
+                changed = fault.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    /// The expert is nobody's until it answers again.
+    async fn while_down(&self, hash: Sha256Hash) {
+        let id = &self.card.id;
+        tracing::error!(expert = id, "an expert answers nobody; it is withdrawn until it does");
+        self.host.remove(hash);
+        self.network.withdraw(hash).await;
+        loop {
+            tokio::time::sleep(REVIVE_EVERY).await;
+            match self.backend.revive().await {
+                Ok(()) => break,
+                Err(error) => tracing::debug!(expert = id, %error, "it still does not answer"),
+            }
+        }
+        match self.make().await {
+            Ok(_) => tracing::info!(expert = id, "an expert answers again"),
+            Err(error) => tracing::error!(expert = id, %error, "an expert cannot be announced again"),
+        }
+    }
+}
+
+fn slot_use(used: &inference::SlotUse) -> network::SlotUse {
+    network::SlotUse { slots: used.slots, free: used.free, queued: used.queued }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
