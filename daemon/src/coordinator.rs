@@ -314,6 +314,15 @@ impl Coordinator {
         Ok(has_changed)
     }
 
+    /// Has nothing to do with a node any more, or again; says whether that changed anything. Stored when it returns.
+    pub async fn block(&self, peer: PeerKey, blocked: bool) -> Result<bool, Error> {
+        let reputations = self.inner.reputations.clone();
+        let writing = tokio::task::spawn_blocking(move || reputations.block(peer, blocked));
+        let has_changed = writing.await.map_err(|error| Error::Failed(error.to_string()))??;
+        self.inner.reputations.announce().await;
+        Ok(has_changed)
+    }
+
     /// What this node and others have delivered to each other.
     pub fn ledger(&self) -> &Ledger {
         &self.inner.ledger

@@ -15,12 +15,14 @@
 mod addresses;
 mod attested;
 pub mod audit;
+mod bans;
 mod behaviour;
 mod bootstrap;
 mod checks;
 mod clock;
 mod codec;
 mod directory;
+mod error;
 mod event_loop;
 mod exchange;
 #[cfg(test)]
@@ -38,7 +40,9 @@ mod tests;
 mod transport;
 mod wire;
 
+pub use bans::OffenceCounts;
 pub use directory::Directory;
+pub use error::Error;
 pub use identity::{FILE as IDENTITY_FILE, Identity};
 pub use peers::{PeerInfo, Probe};
 pub use reach::{NetworkInfo, RelayInfo, Verdict};
@@ -73,6 +77,8 @@ use tracing::Instrument as _;
 
 /// Requests of handles waiting for the loop, which answers each within microseconds.
 const COMMANDS_MAX: usize = 64;
+/// Offences on task streams waiting for the loop; more of them say no more.
+const OFFENCES_MAX: usize = 256;
 /// Listeners in a configuration: QUIC and TCP on IPv4 and IPv6, twice.
 const LISTENERS_MAX: usize = 8;
 
@@ -147,69 +153,6 @@ pub trait ClaimCheck: Send + Sync + 'static {
     fn check(&self, card: Arc<Card>) -> BoxFuture<'_, bool>;
 }
 
-/// What can go wrong.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The identity file.
-    #[error("identity file {}", path.display())]
-    Identity {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it, and what to do.
-        #[source]
-        cause: std::io::Error,
-    },
-    /// An address cannot be listened on: the port is in use, or the address is not of this machine.
-    #[error("cannot listen on {address}")]
-    Listen {
-        /// The address.
-        address: String,
-        /// Why.
-        #[source]
-        cause: std::io::Error,
-    },
-    /// An address does not parse.
-    #[error("the {what} address {address:?} is not a multiaddress such as /ip4/192.0.2.1/udp/4001/quic-v1")]
-    Address {
-        /// Which setting it is from.
-        what: &'static str,
-        /// The address.
-        address: String,
-        /// What the parser says.
-        #[source]
-        cause: libp2p::multiaddr::Error,
-    },
-    /// A relay's address without its peer id.
-    #[error(
-        "the relay address {0:?} must end in /p2p/<peer id>, as the relay's `daemon network info` shows it"
-    )]
-    Relay(String),
-    /// More relays than anybody needs.
-    #[error("{0} relays are set, 8 are allowed")]
-    TooManyRelays(usize),
-    /// More addresses than anybody needs.
-    #[error("{0} listen addresses are set, {LISTENERS_MAX} are allowed")]
-    TooManyListeners(usize),
-    /// The namespace.
-    #[error("the namespace {0:?} must be 1 to 64 letters, digits, '-', '_' or '.'")]
-    Namespace(String),
-    /// libp2p could not be set up.
-    #[error("the network could not be set up")]
-    Setup(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// A card that no other node would accept.
-    #[error("the capability card is not fit to be announced")]
-    Card(#[source] WireError),
-    /// One node announces 64 experts at most.
-    #[error("this node announces too many experts already")]
-    TooManyExperts,
-    /// Too many lookups at once.
-    #[error("too many lookups are under way; try again")]
-    Busy,
-    /// The network has been shut down.
-    #[error("the network has stopped")]
-    Stopped,
-}
-
 /// A handle to one swarm. Cheap to clone; the network stops when the last is dropped.
 #[derive(Clone)]
 pub struct Network {
@@ -218,6 +161,7 @@ pub struct Network {
     streams: Streams,
     peer: PeerKey,
     book: Arc<RwLock<Book>>,
+    counts: OffenceCounts,
 }
 
 impl Network {
@@ -241,7 +185,9 @@ impl Network {
         let reach = reach::Reach::new(&config.relays, Instant::now())?;
         let (task_streams, incoming) = streams::Behaviour::new();
         let swarm = behaviour::build(&config, &identity, &names, task_streams)?;
-        let streams = Streams::start(incoming, &identity, service.clone());
+        let (offended, offences) = mpsc::channel(OFFENCES_MAX);
+        let streams = Streams::start(incoming, &identity, service.clone(), offended);
+        let counts = OffenceCounts::default();
         let (commands, received) = mpsc::channel(COMMANDS_MAX);
         let (writer, directory) = directory::Writer::new();
         let peer = identity.peer();
@@ -253,11 +199,18 @@ impl Network {
         let surroundings = Surroundings { identity, names, space, codebook, checker, peers_max };
         let book = Arc::new(RwLock::new(Book::default()));
         let served = (Services::new(service.clone(), service), book.clone());
-        let mut event_loop =
-            EventLoop::new(swarm, received, writer, (bootstrap, reach), surroundings, served);
+        let mut event_loop = EventLoop::new(
+            swarm,
+            received,
+            writer,
+            (bootstrap, reach),
+            surroundings,
+            served,
+            (counts.clone(), offences),
+        );
         event_loop.listen(&listen).instrument(span.clone()).await?;
         tokio::spawn(event_loop.run().instrument(span));
-        Ok(Self { commands, directory, streams, peer, book })
+        Ok(Self { commands, directory, streams, peer, book, counts })
     }
 
     /// This node's key.
@@ -369,6 +322,17 @@ impl Network {
         receipts::settlements_of(response, count)
     }
 
+    /// Has nothing to do with these peers, and with others again.
+    pub async fn set_blocked(&self, blocked: BTreeSet<PeerKey>) {
+        // A network that has stopped has nothing to do with anybody.
+        let _ = self.commands.send(Command::SetBlocked { blocked }).await;
+    }
+
+    /// What peers have done against the rules.
+    pub fn offences(&self) -> &OffenceCounts {
+        &self.counts
+    }
+
     /// Says to the swarm, now and again, that this node's owner vouches for these, and for others no more.
     pub async fn set_endorsed(&self, endorsed: BTreeSet<PeerKey>) {
         // A network that has stopped says nothing.
@@ -447,6 +411,12 @@ impl Network {
     /// The addresses that this node really listens on, each ending in `/p2p/<peer id>`.
     pub async fn listen_addresses(&self) -> Vec<String> {
         self.request(|reply| Command::ListenAddresses { reply }).await.unwrap_or_default()
+    }
+
+    /// Says goodbye for the experts, so that nobody asks them any more; tasks that are under way go on.
+    pub async fn leave(&self) {
+        // A network that has stopped is gone already.
+        let _ = self.request(|reply| Command::Leave { reply }).await;
     }
 
     /// Stops taking tasks, says goodbye for the experts, closes every connection. Idempotent.

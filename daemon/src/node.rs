@@ -189,7 +189,11 @@ impl Node {
     /// Ends questions in flight, says goodbye to the swarm and stops the workers.
     pub async fn shutdown(self) {
         self.stop.cancel();
-        if tokio::time::timeout(DRAIN_MAX, self.coordinator.drained()).await.is_err() {
+        // Nobody is to begin anything here; what has begun, for us or for others, may end.
+        self.network.leave().await;
+        let host = self.coordinator.host();
+        let draining = async { tokio::join!(self.coordinator.drained(), host.idle()) };
+        if tokio::time::timeout(DRAIN_MAX, draining).await.is_err() {
             tracing::warn!("questions in flight did not end in time");
         }
         self.network.shutdown().await;

@@ -80,6 +80,7 @@ impl Store {
                 change.open_table(audits::LOG)?;
                 change.open_table(conducts::CONDUCTS)?;
                 change.open_table(conducts::ENDORSED)?;
+                change.open_table(conducts::BLOCKED)?;
                 change.open_table(ledger::RECEIPTS)?;
                 change.open_table(ledger::NUMBERS)?;
                 change.open_table(ledger::UNANSWERED)?;

@@ -187,6 +187,13 @@ impl Connection {
         Ok(control.endorse(request).await.map_err(|s| refused(&s))?.into_inner())
     }
 
+    /// Has nothing to do with a node any more, or again. For the node's owner: over the Unix socket alone.
+    pub async fn block(&self, peer: &str, revoke: bool) -> Result<wire::BlockReply, Error> {
+        let mut control = ControlClient::with_interceptor(self.channel().await?, self.key.clone());
+        let request = wire::BlockRequest { peer: peer.to_owned(), revoke };
+        Ok(control.block(request).await.map_err(|s| refused(&s))?.into_inner())
+    }
+
     /// Tells the node to stop. For its owner: over the Unix socket alone.
     pub async fn shutdown(&self) -> Result<(), Error> {
         let mut control = ControlClient::with_interceptor(self.channel().await?, self.key.clone());

@@ -74,7 +74,7 @@ pub use connection::Connection;
 pub use error::Error;
 pub use node::{
     Account, Audit, Expert, Health, Honesty, Ledger, Network, Peer, Probe, Quality, Receipt, Relay,
-    Reliability, Reputation, Standing,
+    Reliability, Reputation, ShutOut, Standing,
 };
 pub use question::{Ask, Message, Model};
 pub use retry::RetryBudget;

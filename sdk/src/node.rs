@@ -97,6 +97,20 @@ pub struct Network {
     pub punched: u64,
     /// Those that did not.
     pub not_punched: u64,
+    /// Peers that are shut out for a time because of what they did.
+    pub shut_out: Vec<ShutOut>,
+    /// Peer ids of those that the owner has blocked.
+    pub blocked: Vec<String>,
+}
+
+/// A peer that is shut out for a time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ShutOut {
+    /// The peer.
+    pub peer_id: String,
+    /// How long still.
+    pub seconds_left: u64,
 }
 
 /// A relay that a node's owner named.

@@ -255,6 +255,12 @@ pub(super) fn network(info: NetworkInfo) -> v1::GetNetworkReply {
         peers_relayed: count(info.relayed),
         punched: info.punched.0,
         not_punched: info.punched.1,
+        shut_out: info
+            .shut_out
+            .into_iter()
+            .map(|(peer_id, seconds_left)| v1::ShutOut { peer_id, seconds_left })
+            .collect(),
+        blocked: info.blocked,
     }
 }
 

@@ -283,6 +283,17 @@ impl Control for Service {
         Ok(Response::new(v1::ShutdownReply {}))
     }
 
+    async fn block(&self, request: Request<v1::BlockRequest>) -> Result<Response<v1::BlockReply>, Status> {
+        let v1::BlockRequest { peer: named, revoke } = request.into_inner();
+        let peer = peer(&named).map_err(|fault| fault.status())?;
+        if peer == self.app.coordinator.network().peer() {
+            return Err(Fault::field("peer", "another node than this").status());
+        }
+        let changed = self.app.coordinator.block(peer, !revoke).await;
+        let changed = changed.map_err(|error| Fault::from(&error).status())?;
+        Ok(Response::new(v1::BlockReply { peer_id: crate::network::peer_id_text(peer), changed }))
+    }
+
     async fn endorse(
         &self,
         request: Request<v1::EndorseRequest>,

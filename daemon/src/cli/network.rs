@@ -54,7 +54,13 @@ fn object(info: &wire::GetNetworkReply) -> serde_json::Value {
         "peers_relayed": info.peers_relayed,
         "punched": info.punched,
         "not_punched": info.not_punched,
+        "shut_out": info.shut_out.iter().map(shut_out).collect::<Vec<_>>(),
+        "blocked": info.blocked,
     })
+}
+
+fn shut_out(out: &wire::ShutOut) -> serde_json::Value {
+    json!({ "peer_id": out.peer_id, "seconds_left": out.seconds_left })
 }
 
 fn told(info: &wire::GetNetworkReply) -> String {
@@ -87,6 +93,12 @@ fn told(info: &wire::GetNetworkReply) -> String {
         lines.push("relay:     this node relays for others".to_owned());
     }
     lines.push(format!("peers:     {} directly, {} by way of relays", info.peers_direct, info.peers_relayed));
+    for out in &info.shut_out {
+        lines.push(format!("shut out:  {} for {} s still", out.peer_id, out.seconds_left));
+    }
+    for peer in &info.blocked {
+        lines.push(format!("blocked:   {peer}"));
+    }
     if info.punched + info.not_punched > 0 {
         let all = info.punched + info.not_punched;
         lines.push(format!("holes:     {} of {all} relayed connections became direct", info.punched));

@@ -21,6 +21,8 @@ pub(super) enum Command {
     Ping(Ping),
     /// Ask a peer whether it is there, and what it offers
     Probe(Probe),
+    /// Have nothing to do with a peer any more
+    Block(Block),
 }
 
 /// What `peers ping` takes.
@@ -62,6 +64,25 @@ pub(super) struct Probe {
     json: Json,
 }
 
+/// What `peers block` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  daemon peers block 12D3KooWQYV9dGMFoRzNStwpXztXaBUjtPqi6aU76ZgUriHhKust
+  daemon peers block did:key:z6MkpTHR8VNsBxYAAWHut2Geadd9jSwuBV8xRoAnwWsdvktH --revoke
+
+Its connections are closed, none is made with it, and nothing is asked of its experts, until it is revoked;
+kept in the state folder. `daemon network info` shows who is blocked. Needs a running node.")]
+pub(super) struct Block {
+    /// Peer id, its end as `daemon peers list` shows it, DID, or one of its experts
+    peer: String,
+    /// Let it in again
+    #[arg(long)]
+    revoke: bool,
+    #[command(flatten)]
+    json: Json,
+}
+
 fn seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse().ok().filter(|seconds| (0.1..=3_600.0).contains(seconds));
     seconds.ok_or_else(|| "write seconds from 0.1 to 3600".to_owned())
@@ -88,6 +109,7 @@ pub(super) async fn run(command: Command, context: Context) -> anyhow::Result<()
     match command {
         Command::List(arguments) => list(arguments, &session, &context).await,
         Command::Ping(arguments) => ping(&arguments, &session, &context).await,
+        Command::Block(arguments) => block(&arguments, &session, &context).await,
         Command::Probe(arguments) => {
             let peer = resolve(&session, &arguments.peer).await?;
             let reply = context.unless_cancelled(session.node().probe(&peer)).await??;
@@ -108,6 +130,18 @@ async fn list(arguments: List, session: &Session, context: &Context) -> anyhow::
     let style = terminal::Style::detect();
     let text = if context.globals.verbose > 0 { verbose(style, &peers) } else { brief(style, &peers) };
     Ok(terminal::say(&text)?)
+}
+
+async fn block(arguments: &Block, session: &Session, context: &Context) -> anyhow::Result<()> {
+    let peer = resolve(session, &arguments.peer).await?;
+    let reply = context.unless_cancelled(session.node().block(&peer, arguments.revoke)).await??;
+    let (peer_id, blocked) = (&reply.peer_id, !arguments.revoke);
+    if arguments.json.json {
+        return terminal::json(&json!({ "peer_id": peer_id, "blocked": blocked, "changed": reply.changed }));
+    }
+    let already = if reply.changed { "" } else { " already" };
+    let state = if blocked { "blocked" } else { "let in" };
+    Ok(terminal::line(&format!("{peer_id} is {state}{already}"))?)
 }
 
 async fn ping(arguments: &Ping, session: &Session, context: &Context) -> anyhow::Result<()> {

@@ -40,6 +40,13 @@ pub struct Hosted {
     pub price_micro: u64,
 }
 
+/// For whom a task is done, and whether it may be audited.
+struct How {
+    nonce: Option<[u8; 16]>,
+    priority: Priority,
+    asker: Option<PeerKey>,
+}
+
 /// The experts hosted here, by the hash of their card; cheap to clone.
 #[derive(Clone)]
 pub struct Host {
@@ -84,6 +91,19 @@ impl Host {
         self.len() == 0
     }
 
+    /// Waits until no expert here has anything to do.
+    pub async fn idle(&self) {
+        let hosted: Vec<Hosted> = {
+            let experts = self.experts.read().unwrap_or_else(PoisonError::into_inner);
+            experts.values().cloned().collect()
+        };
+        for expert in hosted {
+            let mut slots = expert.backend.slots();
+            // A model that has ended has nothing to do.
+            let _ = slots.wait_for(|used| used.free == used.slots && used.queued == 0).await;
+        }
+    }
+
     /// The expert with this card.
     pub fn get(&self, card: Sha256Hash) -> Option<Hosted> {
         self.experts.read().unwrap_or_else(PoisonError::into_inner).get(&card).cloned()
@@ -100,10 +120,10 @@ impl Host {
 
     /// Takes on a task of this node itself, which nobody will audit.
     pub(super) async fn accept_own(&self, offer: Offer) -> Result<Job, TaskError> {
-        self.take_on(offer, (None, Priority::Owner)).await
+        self.take_on(offer, How { nonce: None, priority: Priority::Owner, asker: None }).await
     }
 
-    async fn take_on(&self, offer: Offer, how: (Option<[u8; 16]>, Priority)) -> Result<Job, TaskError> {
+    async fn take_on(&self, offer: Offer, how: How) -> Result<Job, TaskError> {
         let hosted = self.get(offer.card).ok_or_else(|| TaskError::Refused {
             code: "unknown_expert".to_owned(),
             message: "no expert with this card runs here".to_owned(),
@@ -136,7 +156,7 @@ impl Service for Host {
             }
             // What another began is nobody's to answer for.
             let nonce = offer.continues.is_empty().then_some(offer.task_id);
-            let job = self.take_on(offer, (nonce, priority)).await?;
+            let job = self.take_on(offer, How { nonce, priority, asker: Some(peer) }).await?;
             // Reserved for as long as the work goes on.
             let events = job.events.inspect(move |_| _ = &reservation).boxed();
             Ok(Job { events, ..job })
@@ -199,7 +219,7 @@ impl audit::Service for Host {
 async fn request_of(
     backend: &Backend,
     offer: Offer,
-    (nonce, priority): (Option<[u8; 16]>, Priority),
+    How { nonce, priority, asker }: How,
 ) -> Result<inference::Request, inference::Error> {
     let deadline = tokio::time::Instant::now() + Duration::from_millis(u64::from(offer.deadline_ms));
     let grammar = match offer.grammar {
@@ -217,6 +237,7 @@ async fn request_of(
         grammar,
         nonce,
         priority,
+        asker,
         continues: offer.continues,
     })
 }

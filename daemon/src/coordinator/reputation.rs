@@ -93,6 +93,7 @@ pub(super) struct Reputations {
     /// What is not written down yet.
     changed: Mutex<HashMap<ExpertKey, Conduct>>,
     endorsed: RwLock<BTreeSet<PeerKey>>,
+    blocked: RwLock<BTreeSet<PeerKey>>,
     recommended: Mutex<Recommended>,
     network: Network,
 }
@@ -103,10 +104,10 @@ impl Reputations {
         for (expert, conduct) in store.conducts()? {
             conducts.put(expert, conduct);
         }
-        let endorsed = RwLock::new(store.endorsed()?);
+        let (endorsed, blocked) = (RwLock::new(store.endorsed()?), RwLock::new(store.blocked()?));
         let (conducts, changed) = (Mutex::new(conducts), Mutex::default());
         let recommended = Mutex::default();
-        Ok(Self { store, audits, conducts, changed, endorsed, recommended, network })
+        Ok(Self { store, audits, conducts, changed, endorsed, blocked, recommended, network })
     }
 
     /// Trust in [0, 1]; 1 for a stranger, 0 for whoever was convicted.
@@ -136,8 +137,21 @@ impl Reputations {
         held.shares.clone()
     }
 
-    /// Tells the swarm whom the owner vouches for.
+    /// Blocks a node, or no more; says whether that changed anything. Stored when it returns.
+    pub(super) fn block(&self, peer: PeerKey, blocked: bool) -> Result<bool, StoreError> {
+        let has_changed = self.store.block(peer, blocked)?;
+        let mut all = self.blocked.write().unwrap_or_else(PoisonError::into_inner);
+        match blocked {
+            true => all.insert(peer),
+            false => all.remove(&peer),
+        };
+        Ok(has_changed)
+    }
+
+    /// Tells the swarm whom the owner vouches for, and the network with whom it is to have nothing to do.
     pub(super) async fn announce(&self) {
+        let blocked = self.blocked.read().unwrap_or_else(PoisonError::into_inner).clone();
+        self.network.set_blocked(blocked).await;
         let endorsed = self.endorsed.read().unwrap_or_else(PoisonError::into_inner).clone();
         self.network.set_endorsed(endorsed).await;
     }

@@ -158,7 +158,7 @@ impl<'m> Engine<'m> {
 
     fn enqueue(&mut self, work: Work) {
         let free = self.slots.iter().filter(|slot| slot.task.is_none()).count();
-        let turn = slot::turn_of(&work, Instant::now());
+        let turn = slot::turn_of(&work, Instant::now(), self.gauges.task_time());
         let place = self.queue.partition_point(|task| task.turn <= turn);
         let ahead = (place + 1).saturating_sub(free) as u32;
         let prompt = self.prompter.prompt(work.messages()).map(|(_, tokens)| tokens);
@@ -167,7 +167,7 @@ impl<'m> Engine<'m> {
             vocab: self.prompter.vocab(),
             tokens_per_second: self.tokens_per_second,
         };
-        if let Some(task) = Task::start(work, prompt, bounds, ahead) {
+        if let Some(task) = Task::start(work, prompt, bounds, (ahead, turn)) {
             // After all whose turn is not later.
             self.queue.insert(place, task);
         }

@@ -1,6 +1,7 @@
 //! What may be asked of a worker, and the bounds of it.
 
 use super::{Error, Grammar};
+use polymath_swarm::identity::PeerKey;
 use polymath_swarm::ledger::Priority;
 use polymath_swarm::sampling::{Sampler, Settings};
 use polymath_swarm::task::{
@@ -36,6 +37,8 @@ pub struct Request {
     pub nonce: Option<[u8; 16]>,
     /// Who comes first where several wait.
     pub priority: Priority,
+    /// Who asks, if it is not this node itself: nobody takes all the places, and who has several tasks waits longer for each.
+    pub asker: Option<PeerKey>,
     /// Tokens of the answer that were drawn elsewhere, by the same model: it goes on after them.
     pub continues: Vec<u32>,
 }
@@ -54,6 +57,7 @@ impl Request {
             grammar: None,
             nonce: None,
             priority: Priority::Owner,
+            asker: None,
             continues: Vec::new(),
         }
     }

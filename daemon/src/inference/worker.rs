@@ -3,31 +3,32 @@
 mod events;
 mod gauges;
 mod load;
+mod seats;
 
 use super::grammar::{Compiler, Grammar, Vocabulary};
 use super::request::check_messages;
 use super::{Clockwork, Config, Error, Prompt, Request, ScoreRequest, Scored, SlotUse};
 use futures::Stream;
 use polymath_swarm::capability::ModelFacts;
+use polymath_swarm::identity::PeerKey;
 use polymath_swarm::ledger::Priority;
 use polymath_swarm::task::{Message, TaskEvent};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OnceCell, Semaphore, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 
 pub(super) use events::Events;
 pub(super) use gauges::{Gauges, RETRY_MS_MIN};
+pub(super) use seats::Seat;
+use seats::Seats;
 
 /// Requests for prompts alone that may wait; they take microseconds.
 const PROMPTS_MAX: usize = 16;
 /// Grammars compiled at once for one model: they come from others and each may keep a core busy for a while.
 const COMPILING_MAX: usize = 2;
-
-/// Of the places in the queue, one in so many is the owner's alone.
-const OWNERS_SHARE: u32 = 8;
 
 /// What the thread is asked to do.
 pub(super) enum Command {
@@ -43,8 +44,8 @@ pub(super) enum Command {
 
 /// A task, with where its results go and its seat among slots and queue.
 pub(super) enum Work {
-    Answer { request: Request, events: Events, seat: OwnedSemaphorePermit },
-    Score { request: ScoreRequest, reply: oneshot::Sender<Result<Scored, Error>>, seat: OwnedSemaphorePermit },
+    Answer { request: Request, events: Events, seat: Seat },
+    Score { request: ScoreRequest, reply: oneshot::Sender<Result<Scored, Error>>, seat: Seat },
 }
 
 impl Work {
@@ -65,9 +66,7 @@ pub struct Worker {
 
 struct Shared {
     thread: ModelThread,
-    seats: Arc<Semaphore>,
-    /// Of these, the owner's alone.
-    owners_seats: usize,
+    seats: Seats,
     name: String,
     facts: ModelFacts,
     clockwork: Clockwork,
@@ -111,8 +110,7 @@ impl Worker {
     /// Checks the file, loads it in a thread of its own and sees that it answers. Errors name the file.
     pub async fn load(config: Config) -> Result<Self, Error> {
         config.check()?;
-        let seats = Arc::new(Semaphore::new((config.slots + config.queue) as usize));
-        let owners_seats = (config.queue / OWNERS_SHARE) as usize;
+        let seats = Seats::new(config.slots, config.queue);
         let (commands, receiver) = mpsc::channel((config.slots + config.queue) as usize + PROMPTS_MAX);
         let slots = SlotUse { slots: config.slots, free: config.slots, queued: 0 };
         let (slot_use_sender, slot_use) = watch::channel(slots);
@@ -126,7 +124,6 @@ impl Worker {
         let shared = Shared {
             thread,
             seats,
-            owners_seats,
             name,
             facts,
             clockwork,
@@ -177,7 +174,7 @@ impl Worker {
     /// is wrong comes as the first event.
     pub fn generate(&self, request: Request) -> Result<Generation, Error> {
         request.check()?;
-        let seat = self.seat(request.priority)?;
+        let seat = self.seat(request.priority, request.asker)?;
         let (events, receiver) = Events::channel();
         self.work(Work::Answer { request, events, seat })?;
         Ok(Generation { events: receiver, source: Source::Worker(self.clone()), ended: false })
@@ -186,7 +183,7 @@ impl Worker {
     /// Log-probabilities of given tokens, had the model answered with them. Dropping the future cancels.
     pub async fn score(&self, request: ScoreRequest) -> Result<Scored, Error> {
         request.check()?;
-        let seat = self.seat(Priority::Stranger)?;
+        let seat = self.seat(Priority::Stranger, None)?;
         let (reply, scores) = oneshot::channel();
         self.work(Work::Score { request, reply, seat })?;
         scores.await.unwrap_or(Err(Error::Stopped))
@@ -242,12 +239,8 @@ impl Worker {
         self.shared.thread.commands.as_ref().ok_or(Error::Stopped)
     }
 
-    /// A place. Some are the owner's alone: however many others ask, they do not shut the node to him.
-    fn seat(&self, priority: Priority) -> Result<OwnedSemaphorePermit, Error> {
-        let kept = if priority == Priority::Owner { 0 } else { self.shared.owners_seats };
-        let has_room = self.shared.seats.available_permits() > kept;
-        let seat = has_room.then(|| Arc::clone(&self.shared.seats).try_acquire_owned().ok()).flatten();
-        seat.ok_or_else(|| Error::Busy {
+    fn seat(&self, priority: Priority, asker: Option<PeerKey>) -> Result<Seat, Error> {
+        self.shared.seats.take(priority, asker).ok_or_else(|| Error::Busy {
             retry_after_ms: self.shared.gauges.retry_after_ms(*self.shared.slot_use.borrow()),
         })
     }

@@ -15,7 +15,7 @@ use libp2p::kad::{self, store::RecordStore as _};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::{StreamProtocol, Swarm, SwarmBuilder, identify, mdns, ping, quic, tcp};
-use libp2p::{autonat, dcutr, relay, upnp};
+use libp2p::{allow_block_list, autonat, dcutr, relay, upnp};
 use polymath_swarm::embedding::SpaceId;
 use polymath_swarm::identity::Sha256Hash;
 use std::collections::HashSet;
@@ -78,6 +78,8 @@ const IDENTIFY_CACHE: usize = 256;
 /// dial before its Kademlia query, which holds the addresses, is forgotten.
 #[derive(NetworkBehaviour)]
 pub(super) struct Behaviour {
+    /// Who is let in at all.
+    pub(super) shut_out: allow_block_list::Behaviour<allow_block_list::BlockedPeers>,
     pub(super) limits: connection_limits::Behaviour,
     pub(super) exchange: exchange::Behaviour,
     pub(super) audits: audit::Behaviour,
@@ -189,6 +191,7 @@ fn behaviour(
         .with_push_listen_addr_updates(true);
     let ping = ping::Config::new().with_interval(PING_INTERVAL).with_timeout(PING_INTERVAL);
     Ok(Behaviour {
+        shut_out: allow_block_list::Behaviour::default(),
         limits: connection_limits::Behaviour::new(limits(config)),
         exchange: exchange::behaviour(),
         audits: audit::behaviour(),

@@ -47,6 +47,8 @@ pub(super) struct Checked {
     pub(super) adverts: Vec<(Arc<Card>, Status)>,
     /// How many were refused.
     pub(super) refused: usize,
+    /// Of these, those that nobody says by mistake or because his clock is wrong.
+    pub(super) lies: usize,
 }
 
 impl Checker {
@@ -64,6 +66,7 @@ impl Checker {
                 Err(error) => {
                     tracing::debug!(?peer, %error, "an advert is refused");
                     checked.refused += 1;
+                    checked.lies += usize::from(is_lie(&error));
                 }
             }
             // Signatures are plain work: let others run between two adverts.
@@ -118,4 +121,19 @@ impl Checker {
     fn verdicts(&self) -> MutexGuard<'_, LruCache<Sha256Hash, Verdict>> {
         self.verdicts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether an honest node never says such a thing: it checks its own cards, and signs what it says. Another space is another encoder's, and
+/// times depend on clocks; whether embeddings are those of their text was found out by computing, which may fail here.
+fn is_lie(error: &WireError) -> bool {
+    !matches!(
+        error,
+        WireError::Refused(
+            Refusal::OtherSpace
+                | Refusal::FalseClaim
+                | Refusal::Expired
+                | Refusal::TooFarAhead
+                | Refusal::OutOfSequence
+        )
+    )
 }

@@ -8,11 +8,12 @@
 //!
 //! Every reaction is short and awaits nothing: verification runs in tasks of its own and comes back as an
 //! event, replies go through oneshot channels, task streams are served elsewhere. The reactions are grouped
-//! by what they are about: [`attested`], [`commands`], [`connections`], [`discovery`], [`fetches`], [`gossip`], [`lookups`],
+//! by what they are about: [`attested`], [`bans`], [`commands`], [`connections`], [`discovery`], [`fetches`], [`gossip`], [`lookups`],
 //! [`own`], [`reach`], [`served`]. The loop ends when it is told to or when the last handle is dropped; either way it says goodbye
 //! for its experts first.
 
 mod attested;
+mod bans;
 mod calls;
 mod commands;
 mod connections;
@@ -29,11 +30,12 @@ pub(super) use own::Announcement;
 pub(super) use served::Services;
 
 use super::addresses::{Locality, try_bind};
+use super::bans::{Bans, OffenceCounts};
 use super::behaviour::{Behaviour, BehaviourEvent, Names};
 use super::bootstrap::Bootstrap;
 use super::checks::{Checked, Checker};
 use super::directory::Writer;
-use super::peers::Peers;
+use super::peers::{Peers, id_of};
 use super::reach::{Reach, Router};
 use super::{Error, Identity, clock};
 use attested::Attested;
@@ -47,7 +49,8 @@ pub(super) use lookups::PROVIDERS_PER_LOOKUP_MAX;
 use own::Own;
 use polymath_swarm::cells::Codebook;
 use polymath_swarm::embedding::SpaceId;
-use polymath_swarm::trust::Book;
+use polymath_swarm::identity::PeerKey;
+use polymath_swarm::trust::{Book, Offence};
 use std::collections::HashSet;
 use std::io;
 use std::sync::{Arc, RwLock};
@@ -93,6 +96,9 @@ pub(super) struct EventLoop {
     lookups: Lookups,
     routing: discovery::Routing,
     probing: HashSet<PeerId>,
+    bans: Bans,
+    /// What is seen on task streams, which are served elsewhere.
+    offences: mpsc::Receiver<(PeerKey, Offence)>,
     swept: Instant,
 }
 
@@ -104,6 +110,7 @@ impl EventLoop {
         (bootstrap, mut reach): (Bootstrap, Reach),
         surroundings: Surroundings,
         (services, book): (Services, Arc<RwLock<Book>>),
+        (counts, offences): (OffenceCounts, mpsc::Receiver<(PeerKey, Offence)>),
     ) -> Self {
         if swarm.behaviour().router.is_enabled() {
             reach.router = Router::Asked;
@@ -125,6 +132,8 @@ impl EventLoop {
             lookups: Lookups::default(),
             routing: discovery::Routing::default(),
             probing: HashSet::new(),
+            bans: Bans::new(counts, Instant::now()),
+            offences,
             swept: Instant::now(),
         }
     }
@@ -178,6 +187,9 @@ impl EventLoop {
                 Some(checked) = self.checks.join_next() => self.on_checked(checked),
                 served = self.services.audited.next() => self.on_audit_served(served),
                 served = self.services.settled.next() => self.on_settlement_served(served),
+                Some((peer, offence)) = self.offences.recv() => {
+                    id_of(peer).into_iter().for_each(|peer| self.offended(peer, offence));
+                }
                 _ = tick.tick() => self.on_tick(),
             }
         };
@@ -228,7 +240,9 @@ impl EventLoop {
             BehaviourEvent::Punching(event) => self.on_punched(&event),
             BehaviourEvent::Relay(event) => tracing::debug!(?event, "as a relay"),
             BehaviourEvent::Probing(event) => tracing::trace!(?event, "tried a peer's address"),
-            BehaviourEvent::Limits(never) | BehaviourEvent::Tasks(never) => match never {},
+            BehaviourEvent::ShutOut(never) | BehaviourEvent::Limits(never) | BehaviourEvent::Tasks(never) => {
+                match never {}
+            }
         }
     }
 
@@ -245,6 +259,7 @@ impl EventLoop {
             self.directory.write(|table| (table.sweep(clock::now()), ()));
             self.swarm.behaviour_mut().kad.store_mut().sweep(now);
             self.refresh_silent(now);
+            self.let_in(now);
         }
     }
 

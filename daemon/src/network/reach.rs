@@ -129,6 +129,10 @@ pub struct NetworkInfo {
     pub relayed: usize,
     /// Relayed connections that became direct ones, and those that did not.
     pub punched: (u64, u64),
+    /// Peer ids of those that are shut out for a time, with the seconds that are left.
+    pub shut_out: Vec<(String, u64)>,
+    /// Peer ids of those that the owner has blocked.
+    pub blocked: Vec<String>,
 }
 
 /// All of it.

@@ -8,7 +8,9 @@ use super::peers::key_of;
 use super::{Identity, task};
 use libp2p::{PeerId, Stream, StreamProtocol};
 use polymath_swarm::capability::Advert;
+use polymath_swarm::identity::PeerKey;
 use polymath_swarm::task::{Offer, TaskError};
+use polymath_swarm::trust::Offence;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -44,7 +46,12 @@ impl Streams {
         incoming: mpsc::Receiver<(PeerId, Stream)>,
         identity: &Identity,
         service: Arc<dyn task::Service>,
+        offences: mpsc::Sender<(PeerKey, Offence)>,
     ) -> Self {
+        let watch = task::Watch::new(move |peer, offence| {
+            // A loop that is behind has enough of them.
+            let _ = offences.try_send((peer, offence));
+        });
         let incoming = futures::stream::unfold(incoming, async |mut incoming| {
             loop {
                 let (peer, stream) = incoming.recv().await?;
@@ -56,10 +63,16 @@ impl Streams {
         });
         let stop = CancellationToken::new();
         let signer = Arc::new(identity.signing_key().clone());
-        let serving = task::accept_loop(incoming, service, signer, task::Limits::default(), stop.clone());
+        let serving = task::accept_loop(
+            incoming,
+            (service, watch.clone()),
+            signer,
+            task::Limits::default(),
+            stop.clone(),
+        );
         let tracker = TaskTracker::new();
         tracker.spawn(serving.instrument(tracing::info_span!("tasks", peer = %identity.peer_id())));
-        let asker = task::Asker::new(stop.clone());
+        let asker = task::Asker::new(stop.clone(), watch);
         Self { asker, tracker, stop: Arc::new(StopOnDrop(stop)) }
     }
 

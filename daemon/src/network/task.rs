@@ -36,6 +36,8 @@ use futures::stream::BoxStream;
 use polymath_swarm::audit::Evidence;
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use polymath_swarm::task::{Commitment, Offer, TaskError, TaskEvent};
+use polymath_swarm::trust::Offence;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The protocol's name; its last part is the version of the wire format.
@@ -53,6 +55,36 @@ const WRITE_STALL_MAX: Duration = Duration::from_secs(30);
 /// How long a side that is done spends on its last frame and on closing. Longer would only keep a stream to a
 /// peer that does not read.
 const LAST_WORD_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// Told of what peers do against the rules. Cheap to clone.
+#[derive(Clone)]
+pub struct Watch {
+    told: Arc<dyn Fn(PeerKey, Offence) + Send + Sync>,
+}
+
+impl Watch {
+    /// Calls this each time.
+    pub fn new(told: impl Fn(PeerKey, Offence) + Send + Sync + 'static) -> Self {
+        Self { told: Arc::new(told) }
+    }
+
+    fn tell(&self, peer: PeerKey, offence: Offence) {
+        (self.told)(peer, offence);
+    }
+}
+
+/// Tells nobody.
+impl Default for Watch {
+    fn default() -> Self {
+        Self::new(|_, _| {})
+    }
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Watch")
+    }
+}
 
 /// What this node does for others.
 ///

@@ -1,5 +1,6 @@
 //! Real nodes on loopback. Conditions are awaited, never slept for.
 
+mod bans;
 mod garbage;
 mod hostile;
 mod lies;

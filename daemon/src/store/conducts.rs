@@ -9,9 +9,13 @@ use std::collections::BTreeSet;
 /// Node and model of an expert to what was seen of its reliability and of its speed.
 pub(super) const CONDUCTS: TableDefinition<'_, Expert<'_>, (Parts, Parts)> = TableDefinition::new("conducts");
 /// Nodes that the owner vouches for.
-pub(super) const ENDORSED: TableDefinition<'_, &[u8; 32], ()> = TableDefinition::new("endorsed");
+pub(super) const ENDORSED: Nodes = TableDefinition::new("endorsed");
+/// Nodes that the owner will have nothing to do with.
+pub(super) const BLOCKED: Nodes = TableDefinition::new("blocked");
 /// Node, model file.
 type Expert<'a> = (&'a [u8; 32], &'a [u8; 32]);
+/// A set of nodes.
+type Nodes = TableDefinition<'static, &'static [u8; 32], ()>;
 /// Of a tally.
 type Parts = (f64, f64, u64);
 /// Experts whose conduct is kept; those seen longest ago go first.
@@ -60,18 +64,36 @@ impl Store {
 
     /// Whom the owner vouches for.
     pub fn endorsed(&self) -> Result<BTreeSet<PeerKey>, Error> {
+        self.nodes(ENDORSED)
+    }
+
+    /// Vouches for a node, or no more; says whether that changed anything.
+    pub fn endorse(&self, peer: PeerKey, vouched: bool) -> Result<bool, Error> {
+        self.set_node(ENDORSED, peer, vouched)
+    }
+
+    /// With whom the owner will have nothing to do.
+    pub fn blocked(&self) -> Result<BTreeSet<PeerKey>, Error> {
+        self.nodes(BLOCKED)
+    }
+
+    /// Blocks a node, or no more; says whether that changed anything.
+    pub fn block(&self, peer: PeerKey, blocked: bool) -> Result<bool, Error> {
+        self.set_node(BLOCKED, peer, blocked)
+    }
+
+    fn nodes(&self, table: Nodes) -> Result<BTreeSet<PeerKey>, Error> {
         self.read(|database| {
-            let table = database.begin_read()?.open_table(ENDORSED)?;
+            let table = database.begin_read()?.open_table(table)?;
             let keys = table.iter()?.map(|row| row.map(|(key, _)| PeerKey(*key.value())));
             Ok(keys.collect::<Result<_, _>>()?)
         })
     }
 
-    /// Vouches for a node, or no more; says whether that changed anything.
-    pub fn endorse(&self, peer: PeerKey, vouched: bool) -> Result<bool, Error> {
+    fn set_node(&self, table: Nodes, peer: PeerKey, is_in: bool) -> Result<bool, Error> {
         self.write(|change| {
-            let mut table = change.open_table(ENDORSED)?;
-            Ok(match vouched {
+            let mut table = change.open_table(table)?;
+            Ok(match is_in {
                 true => table.insert(&peer.0, ())?.is_none(),
                 false => table.remove(&peer.0)?.is_some(),
             })
@@ -101,5 +123,8 @@ mod tests {
         assert_eq!(store.endorsed().unwrap(), BTreeSet::from([expert.0]));
         assert!(store.endorse(expert.0, false).unwrap());
         assert!(store.endorsed().unwrap().is_empty());
+        assert!(store.block(expert.0, true).unwrap() && !store.block(expert.0, true).unwrap());
+        assert_eq!(store.blocked().unwrap(), BTreeSet::from([expert.0]));
+        assert!(store.block(expert.0, false).unwrap() && store.blocked().unwrap().is_empty());
     }
 }

@@ -10,12 +10,14 @@
 mod attest;
 mod conduct;
 mod eigentrust;
+mod offences;
 mod simulate;
 mod tier;
 
 pub use attest::{Attestation, Book, Contradiction, Endorsement, NotTaken};
 pub use conduct::{Conduct, Tally};
 pub use eigentrust::{Endorsed, eigentrust};
+pub use offences::{Offence, Record};
 pub use simulate::{Block, Kind, World, simulate};
 pub use tier::{Tier, Words};
 

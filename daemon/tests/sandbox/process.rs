@@ -82,6 +82,11 @@ impl Process {
         Self { child: command.spawn().unwrap(), state }
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends it a signal.
     pub(crate) fn signal(&self, name: &str) {
         // Gone already is as good.

@@ -8,7 +8,7 @@ use crate::connection::{Connection, reported};
 use crate::error::Error;
 use crate::node::{
     Account, Audit, Expert, Health, Honesty, Ledger, Network, Peer, Probe, Quality, Receipt, Relay,
-    Reliability, Reputation, Standing,
+    Reliability, Reputation, ShutOut, Standing,
 };
 use crate::question::{Ask, Model};
 use crate::stream::Items;
@@ -66,6 +66,12 @@ pub(crate) async fn network(connection: &Connection) -> Result<Network, Error> {
         peers_relayed: reply.peers_relayed,
         punched: reply.punched,
         not_punched: reply.not_punched,
+        shut_out: reply
+            .shut_out
+            .into_iter()
+            .map(|out| ShutOut { peer_id: out.peer_id, seconds_left: out.seconds_left })
+            .collect(),
+        blocked: reply.blocked,
     })
 }
 

@@ -47,6 +47,8 @@ pub(super) struct Metrics {
     in_flight: Gauge,
     peers: Gauge,
     experts: Gauge,
+    offences: Family<Kind, Gauge>,
+    shut_out: Gauge,
 }
 
 impl Metrics {
@@ -66,7 +68,15 @@ impl Metrics {
         registry.register("peers", "Connected peers", peers.clone());
         let experts = Gauge::default();
         registry.register("experts", "Known experts, this node's own included", experts.clone());
-        Self { registry, requests, questions, seconds, tokens, in_flight, peers, experts }
+        let offences = Family::default();
+        registry.register(
+            "offences",
+            "What peers did against the rules since the start, by kind",
+            offences.clone(),
+        );
+        let shut_out = Gauge::default();
+        registry.register("peers_shut_out", "Peers that are shut out for a time for it", shut_out.clone());
+        Self { registry, requests, questions, seconds, tokens, in_flight, peers, experts, offences, shut_out }
     }
 
     pub(super) fn request(&self, route: &str, status: u16) {
@@ -114,6 +124,14 @@ pub(super) async fn metrics(State(api): State<Api>) -> Result<impl IntoResponse,
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     api.metrics.peers.set(count(api.app.coordinator.peers().await.len()));
     api.metrics.experts.set(count(api.app.coordinator.experts().len()));
+    let network = api.app.coordinator.network();
+    for (kind, seen) in network.offences().all() {
+        let offences = api.metrics.offences.get_or_create(&Kind { kind });
+        offences.set(i64::try_from(seen).unwrap_or(i64::MAX));
+    }
+    if let Ok(info) = network.info().await {
+        api.metrics.shut_out.set(count(info.shut_out.len()));
+    }
     let mut text = String::new();
     encode(&mut text, &api.metrics.registry)
         .map_err(|_| Fault::new("failed", "the metrics cannot be written"))?;

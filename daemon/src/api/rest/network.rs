@@ -35,6 +35,19 @@ pub(super) struct Network {
     punched: u64,
     /// Those that did not.
     not_punched: u64,
+    /// Peers that are shut out for a time because of what they did.
+    shut_out: Vec<ShutOut>,
+    /// Peer ids of those that the owner has blocked.
+    blocked: Vec<String>,
+}
+
+/// A peer that is shut out for a time.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct ShutOut {
+    /// The peer.
+    peer_id: String,
+    /// How long still.
+    seconds_left: u64,
 }
 
 /// A relay that this node's owner named.
@@ -77,6 +90,12 @@ pub(super) async fn network(State(api): State<Api>) -> Result<Json<Network>, Fau
         peers_relayed: info.relayed,
         punched: info.punched.0,
         not_punched: info.punched.1,
+        shut_out: info
+            .shut_out
+            .into_iter()
+            .map(|(peer_id, seconds_left)| ShutOut { peer_id, seconds_left })
+            .collect(),
+        blocked: info.blocked,
     }))
 }
 

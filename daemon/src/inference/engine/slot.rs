@@ -4,13 +4,12 @@ use super::answer::Answer;
 use super::prefixes::{Prefixes, common};
 use super::score::Score;
 use crate::inference::Error;
-use crate::inference::worker::{Gauges, Work};
+use crate::inference::worker::{Gauges, Seat, Work};
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::vocab::LlamaVocab;
 use polymath_swarm::ledger::Priority;
 use std::time::{Duration, Instant as StdInstant};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 /// Tokens of a task, and how far they are read into the KV cache.
@@ -40,19 +39,25 @@ pub(super) struct Bounds<'m> {
 /// the same, so that nobody waits for ever.
 const RANK: Duration = Duration::from_secs(2);
 
-/// When the work's turn is, if it came `now`. Auditors come last.
-pub(super) fn turn_of(work: &Work, now: StdInstant) -> StdInstant {
-    let rank = match work {
-        Work::Answer { request, .. } => match request.priority {
-            Priority::Owner => 0,
-            Priority::Giver => 1,
+/// When the work's turn is, if it came `now` and tasks take so long. Auditors come last. Each task that its asker has already, waiting or
+/// running, counts as if this one had come so much later: who comes with his first is not behind all of another's.
+pub(super) fn turn_of(work: &Work, now: StdInstant, task_time: Duration) -> StdInstant {
+    let (rank, before) = match work {
+        Work::Answer { request, seat, .. } => match request.priority {
+            Priority::Owner => (0, 0),
+            Priority::Giver => (1, seat.before()),
             // A debtor could come as a stranger under a new name.
-            Priority::Stranger | Priority::Debtor => 2,
+            Priority::Stranger | Priority::Debtor => (2, seat.before()),
         },
-        Work::Score { .. } => 3,
+        Work::Score { .. } => (3, 0),
     };
     now + rank * RANK
+        + task_time.clamp(TASK_TIME_MIN, TASK_TIME_MAX) * u32::try_from(before).unwrap_or(u32::MAX)
 }
+
+/// What a task counts for at least where its asker has several, and at most: not known yet, or of a model that is very slow.
+const TASK_TIME_MIN: Duration = Duration::from_millis(50);
+const TASK_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// A task that was let in: it waits in the queue or has a slot.
 pub(super) struct Task {
@@ -64,7 +69,7 @@ pub(super) struct Task {
     pub(super) turn: StdInstant,
     /// Its place among slots and queue. Given up before the last word is said, so that whoever hears it finds
     /// the place free.
-    seat: OwnedSemaphorePermit,
+    seat: Seat,
 }
 
 enum Job {
@@ -78,10 +83,9 @@ impl Task {
         work: Work,
         prompt: Result<Vec<LlamaToken>, Error>,
         bounds: Bounds<'_>,
-        ahead: u32,
+        (ahead, turn): (u32, StdInstant),
     ) -> Option<Self> {
         let begun = StdInstant::now();
-        let turn = turn_of(&work, begun);
         let (row, job, deadline, seat) = match work {
             Work::Answer { request, events, seat } => {
                 let deadline = request.deadline;

@@ -38,6 +38,11 @@ impl Gauges {
         if self.limit == 0 { measured } else { measured.min(self.limit as f32) }
     }
 
+    /// How long a task takes, a moving average.
+    pub(in crate::inference) fn task_time(&self) -> Duration {
+        Duration::from_secs_f32(f32::from_bits(self.task_ms.load(Ordering::Relaxed)).max(0.0) / 1_000.0)
+    }
+
     /// When a place is likely to be free: tasks end at a rate of one a mean duration and slot.
     pub(in crate::inference) fn retry_after_ms(&self, slot_use: SlotUse) -> u32 {
         let task_ms = f32::from_bits(self.task_ms.load(Ordering::Relaxed));

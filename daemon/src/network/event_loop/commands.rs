@@ -23,6 +23,7 @@ pub(in crate::network) enum Command {
     Find { cells: Vec<CellId>, reply: oneshot::Sender<Result<usize, Error>> },
     Audit { peer: PeerId, addresses: Vec<Multiaddr>, request: Request, answer: Answer<AuditResponse> },
     Settle { peer: PeerId, addresses: Vec<Multiaddr>, receipts: Vec<Version>, answer: Answer<SettleResponse> },
+    SetBlocked { blocked: BTreeSet<PeerKey> },
     SetEndorsed { endorsed: BTreeSet<PeerKey> },
     Accuse { contradiction: Box<Contradiction> },
     OpenStream { peer: PeerId, addresses: Vec<Multiaddr>, reply: Reply },
@@ -30,6 +31,7 @@ pub(in crate::network) enum Command {
     Probe { peer: PeerId, addresses: Vec<Multiaddr>, answer: Answer<usize> },
     Info { reply: oneshot::Sender<NetworkInfo> },
     ListenAddresses { reply: oneshot::Sender<Vec<String>> },
+    Leave { reply: oneshot::Sender<()> },
     Shutdown { reply: oneshot::Sender<()> },
 }
 
@@ -52,6 +54,7 @@ impl EventLoop {
                 self.meet(peer, addresses);
                 self.ask_settlement(peer, &receipts, answer);
             }
+            Command::SetBlocked { blocked } => self.set_blocked(&blocked),
             Command::SetEndorsed { endorsed } => self.set_endorsed(endorsed),
             Command::Accuse { contradiction } => self.accuse(*contradiction),
             Command::OpenStream { peer, addresses, reply } => {
@@ -72,6 +75,10 @@ impl EventLoop {
                     Ok(full) | Err(full) => full.to_string(),
                 };
                 let _ = reply.send(self.swarm.listeners().map(full).collect());
+            }
+            Command::Leave { reply } => {
+                self.publish_goodbyes();
+                let _ = reply.send(());
             }
             Command::Shutdown { reply } => {
                 // `run` ends the loop itself; a second request finds it ending.

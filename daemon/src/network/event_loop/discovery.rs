@@ -5,6 +5,7 @@ use crate::network::store::KEY_BYTES;
 use libp2p::kad::{self, ProviderRecord, store::RecordStore as _};
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::{PeerId, identify, mdns};
+use polymath_swarm::trust::Offence;
 use std::time::{Duration, Instant};
 
 /// A key is ours to keep if no more than this many known peers are nearer to it: twice Kademlia's k, since a
@@ -142,6 +143,7 @@ impl EventLoop {
         let provider = record.provider;
         if let Err(error) = self.swarm.behaviour_mut().kad.store_mut().add_provider(record) {
             tracing::debug!(%provider, %error, "a provider record is refused");
+            self.offended(provider, Offence::Flooded);
         }
     }
 

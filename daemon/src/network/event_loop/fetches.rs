@@ -7,12 +7,14 @@ use crate::network::peers::{id_of, key_of};
 use crate::network::wire::{AdvertRequest, AdvertResponse};
 use crate::network::{clock, exchange};
 use futures::FutureExt as _;
-use libp2p::request_response::{Message, OutboundRequestId};
+use libp2p::request_response::{InboundFailure, Message, OutboundFailure, OutboundRequestId};
 use libp2p::{Multiaddr, PeerId};
 use lru::LruCache;
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use polymath_swarm::task::TaskError;
+use polymath_swarm::trust::Offence;
 use std::collections::{HashMap, VecDeque};
+use std::io::ErrorKind;
 use std::num::NonZeroUsize;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
@@ -169,11 +171,17 @@ impl EventLoop {
                 }
                 let Some(peer) = self.fetches.requests.remove(&request_id) else { return };
                 tracing::debug!(%peer, %error, "no adverts");
+                if is_nonsense(&error) {
+                    self.offended(peer, Offence::Malformed);
+                }
                 self.fetches.unreachable.put(peer, Instant::now());
                 self.settled(peer);
             }
             exchange::Event::InboundFailure { peer, error, .. } => {
                 tracing::debug!(%peer, %error, "could not give our adverts");
+                if matches!(&error, InboundFailure::Io(error) if error.kind() == ErrorKind::InvalidData) {
+                    self.offended(peer, Offence::Malformed);
+                }
             }
             exchange::Event::ResponseSent { .. } => {}
         }
@@ -202,6 +210,9 @@ impl EventLoop {
         let Ok((peer, checked)) = joined else { return };
         if checked.refused > 0 {
             tracing::info!(%peer, refused = checked.refused, "adverts are refused");
+            if checked.lies > 0 {
+                self.offended(peer, Offence::FalseClaim);
+            }
         }
         let Some(key) = key_of(&peer) else { return };
         for (card, status) in checked.adverts {
@@ -254,4 +265,9 @@ impl EventLoop {
             }
         }
     }
+}
+
+/// Whether what came back is no message at all.
+fn is_nonsense(error: &OutboundFailure) -> bool {
+    matches!(error, OutboundFailure::Io(error) if error.kind() == ErrorKind::InvalidData)
 }

@@ -10,6 +10,7 @@ use libp2p::gossipsub::{self, MessageAcceptance};
 use libp2p::{Multiaddr, PeerId};
 use polymath_swarm::capability::{Refusal, Status};
 use polymath_swarm::identity::PeerKey;
+use polymath_swarm::trust::Offence;
 
 impl EventLoop {
     pub(super) fn on_gossip(&mut self, event: gossipsub::Event) {
@@ -20,6 +21,10 @@ impl EventLoop {
                 } else {
                     self.on_status(propagation_source, &message.data)
                 };
+                if matches!(acceptance, MessageAcceptance::Reject) {
+                    // Whoever passes it on has not checked it, or made it.
+                    self.offended(propagation_source, Offence::Forged);
+                }
                 let gossip = &mut self.swarm.behaviour_mut().gossip;
                 gossip.report_message_validation_result(&message_id, &propagation_source, acceptance);
             }

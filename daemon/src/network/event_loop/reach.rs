@@ -123,6 +123,12 @@ impl EventLoop {
             direct,
             relayed,
             punched: self.reach.punched,
+            shut_out: self
+                .bans
+                .out(Instant::now())
+                .map(|(p, left)| (p.to_string(), left.as_secs()))
+                .collect(),
+            blocked: self.bans.blocked().map(|peer| peer.to_string()).collect(),
         }
     }
 }

@@ -42,7 +42,7 @@ impl Default for Limits {
 /// being served, and returns when the last of them is closed.
 pub async fn accept_loop<I, S>(
     incoming: I,
-    service: Arc<dyn Service>,
+    (service, watch): (Arc<dyn Service>, Watch),
     signer: Arc<SigningKey>,
     limits: Limits,
     stop: CancellationToken,
@@ -59,15 +59,20 @@ pub async fn accept_loop<I, S>(
             Entry::TurnedAway(permits) => (permits, Arc::new(Full) as Arc<dyn Service>),
             Entry::Dropped => {
                 debug!(?peer, "dropped a task stream: too many");
+                watch.tell(peer, Offence::Flooded);
                 continue;
             }
         };
         let (signer, stop) = (Arc::clone(&signer), stop.clone());
         let span = debug_span!("task", ?peer);
+        let watch = watch.clone();
         let serving = async move {
             let _permits = permits;
             let served = serve(stream, peer, service.as_ref(), &signer, &stop).await;
             debug!(?served, "task stream ended");
+            if matches!(served, Served::Broken(TaskError::Protocol(_))) {
+                watch.tell(peer, Offence::BrokeProtocol);
+            }
         };
         tasks.spawn(serving.instrument(span));
     }

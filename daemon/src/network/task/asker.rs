@@ -8,10 +8,11 @@
 use super::frame::{FRAME_BYTES_MAX, FrameReader, FrameWriter};
 use super::progress::Progress;
 use super::wire::{Finish, Report, Request, decode_report, encode_request};
-use super::{LAST_WORD_TIME_MAX, OFFER_TIME_MAX, SILENCE_MAX};
+use super::{LAST_WORD_TIME_MAX, OFFER_TIME_MAX, SILENCE_MAX, Watch};
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite};
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use polymath_swarm::task::{Backing, Commitment, Ending, Offer, TaskError, TaskEvent, transcript_hash};
+use polymath_swarm::trust::Offence;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -43,12 +44,13 @@ pub struct Expert {
 pub struct Asker {
     tasks: TaskTracker,
     stop: CancellationToken,
+    watch: Watch,
 }
 
 impl Asker {
     /// An asker whose tasks all end when `stop` is cancelled.
-    pub fn new(stop: CancellationToken) -> Self {
-        Self { tasks: TaskTracker::new(), stop }
+    pub fn new(stop: CancellationToken, watch: Watch) -> Self {
+        Self { tasks: TaskTracker::new(), stop, watch }
     }
 
     /// Offers a task over a fresh `stream` and waits until it is accepted.
@@ -66,7 +68,8 @@ impl Asker {
         let (events, receiver) = mpsc::channel(EVENTS_MAX);
         let conversation = Conversation::new(expert, offer, verdict, events);
         let span = debug_span!("ask", peer = ?expert.peer);
-        self.tasks.spawn(conversation.run(stream, self.stop.clone()).instrument(span));
+        let running = conversation.run(stream, self.stop.clone(), self.watch.clone());
+        self.tasks.spawn(running.instrument(span));
         let Accepted { queue_position, price_micro } = accepted.await.map_err(|_| stopping())??;
         Ok(RemoteTask { accepted: Some(queue_position), price_micro, events: receiver })
     }
@@ -131,7 +134,10 @@ impl Conversation {
         Self { expert, offer, progress, began, heartbeats: 0, verdict: Some(verdict), events }
     }
 
-    async fn run<S: AsyncRead + AsyncWrite + Unpin>(mut self, stream: S, stop: CancellationToken) {
+    async fn run<S>(mut self, stream: S, stop: CancellationToken, watch: Watch)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
         let (read, write) = stream.split();
         let mut reader = FrameReader::new(read);
         let mut writer = FrameWriter::new(write);
@@ -149,6 +155,9 @@ impl Conversation {
         // The reader sees the end when the last sender is gone, not when the stream is closed.
         drop(events);
         let cancel = outcome.is_err();
+        if matches!(outcome, Err(TaskError::Protocol(_))) {
+            watch.tell(self.expert.peer, Offence::BrokeProtocol);
+        }
         tokio::join!(self.conclude(outcome, &stop), hang_up(writer, cancel));
     }
 

@@ -183,6 +183,6 @@ async fn asking(
 ) -> (Result<RemoteTask, TaskError>, JoinHandle<Served>) {
     let (near, far) = pipe(bytes);
     let serving = serving(far, service, &CancellationToken::new());
-    let asker = Asker::new(CancellationToken::new());
+    let asker = Asker::new(CancellationToken::new(), Watch::default());
     (within(asker.ask(near, the_expert(), offer)).await, serving)
 }

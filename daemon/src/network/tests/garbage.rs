@@ -9,9 +9,11 @@ use polymath_swarm::task::TaskError;
 use rand::RngExt as _;
 use tokio::io::AsyncWriteExt as _;
 
-const PROTOCOLS: [&str; 8] = [
+const PROTOCOLS: [&str; 10] = [
     "/polymath/advert/1",
-    "/polymath/task/2",
+    crate::network::task::PROTOCOL,
+    "/polymath/audit/1",
+    "/polymath/receipt/1",
     "/polymath/kad/1/test",
     "/meshsub/1.2.0",
     "/meshsub/1.1.0",
@@ -44,24 +46,32 @@ async fn garbage_on_every_protocol_leaves_the_node_answering() {
     let node = Node::start(&[]).await;
     let hash = node.announce("a", 1).await;
     let peer: PeerId = node.address.rsplit_once('/').unwrap().1.parse().unwrap();
-    let stranger = Stranger::start(&node.address);
     let mut sent = 0;
     for protocol in PROTOCOLS {
+        // Whoever has been shut out for one sends nothing on the next.
+        let stranger = Stranger::start(&node.address);
         for size in SIZES {
             for bytes in [noise(size), framed(size)] {
                 let mut control = stranger.control.clone();
                 let Ok(mut stream) = control.open_stream(peer, StreamProtocol::new(protocol)).await else {
                     continue;
                 };
+                sent += 1;
                 // The node may hang up at any byte.
                 if stream.write_all(&bytes).await.is_ok() && size % 2 == 0 {
                     let _ = stream.close().await;
                 }
-                sent += 1;
             }
         }
     }
-    assert!(sent > PROTOCOLS.len() * SIZES.len(), "only {sent} streams could be opened");
+    assert!(sent > 4 * PROTOCOLS.len(), "only {sent} streams could be opened");
+    let counted: u64 = node.network.offences().all().map(|(_, count)| count).sum();
+    assert!(counted >= 6, "{counted}");
+    let shut_out = node.network.info().await.unwrap().shut_out.len();
+    assert!(
+        shut_out >= 2,
+        "{shut_out} are shut out, of those who spoke garbage on adverts and tasks at least"
+    );
     let other = Node::start(&[&node.address]).await;
     other.sees(&["a"]).await;
     let asked = other.network.open_task(node.network.peer(), offer(hash)).await.map(drop);

@@ -17,8 +17,14 @@ impl Door {
     fn open(service: Arc<dyn Service>, limits: Limits) -> Self {
         let (incoming, streams) = mpsc::channel(0);
         let stop = CancellationToken::new();
-        let running = tokio::spawn(accept_loop(streams, service, Arc::new(signer()), limits, stop.clone()));
-        Self { incoming, stop, asker: Asker::new(CancellationToken::new()), running }
+        let running = tokio::spawn(accept_loop(
+            streams,
+            (service, Watch::default()),
+            Arc::new(signer()),
+            limits,
+            stop.clone(),
+        ));
+        Self { incoming, stop, asker: Asker::new(CancellationToken::new(), Watch::default()), running }
     }
 
     async fn ask(&mut self, peer: PeerKey) -> Result<RemoteTask, TaskError> {

@@ -68,7 +68,7 @@ async fn answered(bytes: Vec<u8>) -> (Vec<TaskEvent>, Option<TaskError>, bool) {
             _ => false,
         }
     });
-    let asker = Asker::new(CancellationToken::new());
+    let asker = Asker::new(CancellationToken::new(), Watch::default());
     let (events, error) = match within(asker.ask(near, the_expert(), offer())).await {
         Ok(mut task) => rest(&mut task).await,
         Err(error) => (Vec::new(), Some(error)),
@@ -196,7 +196,7 @@ async fn silence_is_noticed_while_nobody_waits() {
     let (near, far) = pipe(PIPE_BYTES);
     let mut writer = FrameWriter::new(far);
     within(writer.send(&honest()[0])).await.unwrap();
-    let asker = Asker::new(CancellationToken::new());
+    let asker = Asker::new(CancellationToken::new(), Watch::default());
     let mut task = within(asker.ask(near, the_expert(), offer())).await.unwrap();
     tokio::time::sleep(SILENCE_MAX * 3 / 2).await;
     // Too late: the verdict stands.
@@ -219,7 +219,7 @@ async fn bytes_that_dribble_in_are_silence() {
         }
     });
     let began = Instant::now();
-    let asker = Asker::new(CancellationToken::new());
+    let asker = Asker::new(CancellationToken::new(), Watch::default());
     let error = match within(asker.ask(near, the_expert(), offer())).await {
         Ok(mut task) => rest(&mut task).await.1,
         Err(error) => Some(error),
@@ -236,7 +236,7 @@ async fn an_expert_that_leaves_is_unreachable_and_inside_a_frame_broken() {
         let (near, mut far) = pipe(PIPE_BYTES);
         within(far.write_all(&bytes[..length])).await.unwrap();
         within(far.close()).await.unwrap();
-        let asker = Asker::new(CancellationToken::new());
+        let asker = Asker::new(CancellationToken::new(), Watch::default());
         let mut task = within(asker.ask(near, the_expert(), offer())).await.unwrap();
         let (_, error) = rest(&mut task).await;
         let unreachable = matches!(error, Some(TaskError::Unreachable(_)));
@@ -248,7 +248,7 @@ async fn an_expert_that_leaves_is_unreachable_and_inside_a_frame_broken() {
 #[tokio::test]
 async fn an_expert_that_does_not_take_the_offer_is_unreachable() {
     let (near, _far) = pipe(16);
-    let asker = Asker::new(CancellationToken::new());
+    let asker = Asker::new(CancellationToken::new(), Watch::default());
     let error = within(asker.ask(near, the_expert(), offer())).await.err();
     assert!(matches!(error, Some(TaskError::Unreachable(_))), "{error:?}");
 }
@@ -262,7 +262,7 @@ async fn an_expert_that_only_beats_is_left_at_the_deadline() {
             tokio::time::sleep(HEARTBEAT).await;
         }
     });
-    let asker = Asker::new(CancellationToken::new());
+    let asker = Asker::new(CancellationToken::new(), Watch::default());
     let short = Offer { deadline_ms: 500, ..offer() };
     let error = within(asker.ask(near, the_expert(), short)).await.err();
     assert!(error.as_ref().is_some_and(failed("deadline")), "{error:?}");

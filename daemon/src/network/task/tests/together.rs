@@ -109,7 +109,7 @@ async fn giving_up_before_the_answer_withdraws_the_offer() {
     });
     let (near, far) = pipe(PIPE_BYTES);
     let serving = serving(far, &service, &CancellationToken::new());
-    let asker = Asker::new(CancellationToken::new());
+    let asker = Asker::new(CancellationToken::new(), Watch::default());
     let ask = asker.ask(near, the_expert(), offer());
     let waited = tokio::time::timeout(SILENCE_MAX * 3 / 2, ask).await;
     assert!(waited.is_err(), "heartbeats hold an undecided offer open");
@@ -211,7 +211,7 @@ async fn an_expert_that_stops_says_so() {
     let (near, far) = pipe(PIPE_BYTES);
     let stop = CancellationToken::new();
     let serving = serving(far, &service, &stop);
-    let asker = Asker::new(CancellationToken::new());
+    let asker = Asker::new(CancellationToken::new(), Watch::default());
     let mut task = within(asker.ask(near, the_expert(), offer())).await.unwrap();
     stop.cancel();
     let (_, error) = rest(&mut task).await;
@@ -225,7 +225,7 @@ async fn an_asker_that_stops_cancels_its_tasks_and_drains() {
     let (near, far) = pipe(PIPE_BYTES);
     let serving = serving(far, &service, &CancellationToken::new());
     let stop = CancellationToken::new();
-    let asker = Asker::new(stop.clone());
+    let asker = Asker::new(stop.clone(), Watch::default());
     let mut task = within(asker.ask(near, the_expert(), offer())).await.unwrap();
     stop.cancel();
     within(asker.drained()).await;
