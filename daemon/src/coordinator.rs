@@ -26,6 +26,7 @@ mod host;
 mod intents;
 mod ledger;
 mod opinions;
+mod owner;
 mod pace;
 mod planner;
 mod question;
@@ -303,24 +304,6 @@ impl Coordinator {
     pub fn tier_of(&self, advert: &Advert) -> Option<Tier> {
         let is_own = advert.peer == self.inner.network.peer();
         (!is_own).then(|| self.inner.reputations.of((advert.peer, advert.card.model.sha256)).tier)
-    }
-
-    /// Vouches for a node, or no more; says whether that changed anything. Stored when it returns.
-    pub async fn endorse(&self, peer: PeerKey, vouched: bool) -> Result<bool, Error> {
-        let reputations = self.inner.reputations.clone();
-        let writing = tokio::task::spawn_blocking(move || reputations.endorse(peer, vouched));
-        let has_changed = writing.await.map_err(|error| Error::Failed(error.to_string()))??;
-        self.inner.reputations.announce().await;
-        Ok(has_changed)
-    }
-
-    /// Has nothing to do with a node any more, or again; says whether that changed anything. Stored when it returns.
-    pub async fn block(&self, peer: PeerKey, blocked: bool) -> Result<bool, Error> {
-        let reputations = self.inner.reputations.clone();
-        let writing = tokio::task::spawn_blocking(move || reputations.block(peer, blocked));
-        let has_changed = writing.await.map_err(|error| Error::Failed(error.to_string()))??;
-        self.inner.reputations.announce().await;
-        Ok(has_changed)
     }
 
     /// What this node and others have delivered to each other.

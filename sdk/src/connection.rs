@@ -149,6 +149,19 @@ impl Connection {
         Ok(reply.map_err(|s| refused(&s))?.into_inner())
     }
 
+    /// The experts that the node hosts, and their models in memory.
+    pub async fn hosted(&self) -> Result<Vec<wire::Hosted>, Error> {
+        let reply = self.node().await?.list_hosted(wire::ListHostedRequest {}).await;
+        Ok(reply.map_err(|s| refused(&s))?.into_inner().experts)
+    }
+
+    /// Loads a hosted expert's model, or gives its memory back until it is wanted again. For the node's owner: over the Unix socket alone.
+    pub async fn set_loaded(&self, id: &str, loaded: bool) -> Result<(), Error> {
+        let mut control = ControlClient::with_interceptor(self.channel().await?, self.key.clone());
+        let request = wire::SetLoadedRequest { id: id.to_owned(), loaded };
+        control.set_loaded(request).await.map(drop).map_err(|s| refused(&s))
+    }
+
     /// How the node is reached.
     pub async fn network(&self) -> Result<wire::GetNetworkReply, Error> {
         let reply = self.node().await?.get_network(wire::GetNetworkRequest {}).await;

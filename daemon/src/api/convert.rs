@@ -2,8 +2,8 @@
 
 use super::table::Fault;
 use crate::coordinator::{
-    self, Answer, Candidate, Consensus, Event, Judged, KnownAccount, KnownReputation, Planned, Question,
-    Target, TaskResult, TaskStatus,
+    self, Answer, Candidate, Consensus, Event, Hosted, Judged, KnownAccount, KnownReputation, Planned,
+    Question, Target, TaskResult, TaskStatus,
 };
 use crate::network::{self, NetworkInfo, PeerInfo};
 use crate::store::{AuditRecord, SignedRecord};
@@ -224,6 +224,21 @@ pub(super) fn peer(peer: PeerInfo, experts: &[std::sync::Arc<Advert>]) -> v1::Pe
         rtt_ms: peer.rtt_ms,
         experts: hosted,
         relayed: peer.relayed,
+    }
+}
+
+pub(super) fn hosted(hosted: &Hosted) -> v1::Hosted {
+    let (backend, used) = (&hosted.backend, *hosted.backend.slots().borrow());
+    v1::Hosted {
+        id: hosted.id.clone(),
+        loaded: backend.is_loaded(),
+        memory_bytes: backend.bytes(),
+        load_ms: backend.load_ms(),
+        slots: used.slots,
+        free_slots: used.free,
+        queued: used.queued,
+        service: backend.is_service(),
+        model_sha256: backend.facts().sha256.0.to_vec(),
     }
 }
 

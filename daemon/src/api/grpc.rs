@@ -254,6 +254,14 @@ impl Node for Service {
         Ok(Response::new(convert::probe(peer, probe, &coordinator.experts())))
     }
 
+    async fn list_hosted(
+        &self,
+        _: Request<v1::ListHostedRequest>,
+    ) -> Result<Response<v1::ListHostedReply>, Status> {
+        let experts = self.app.coordinator.host().all().iter().map(convert::hosted).collect();
+        Ok(Response::new(v1::ListHostedReply { experts }))
+    }
+
     async fn get_network(
         &self,
         _: Request<v1::GetNetworkRequest>,
@@ -281,6 +289,15 @@ impl Control for Service {
     async fn shutdown(&self, _: Request<v1::ShutdownRequest>) -> Result<Response<v1::ShutdownReply>, Status> {
         self.app.stop.cancel();
         Ok(Response::new(v1::ShutdownReply {}))
+    }
+
+    async fn set_loaded(
+        &self,
+        request: Request<v1::SetLoadedRequest>,
+    ) -> Result<Response<v1::SetLoadedReply>, Status> {
+        let v1::SetLoadedRequest { id, loaded } = request.into_inner();
+        let done = self.app.coordinator.set_loaded(&id, loaded).await;
+        done.map(|()| Response::new(v1::SetLoadedReply {})).map_err(|error| Fault::from(&error).status())
     }
 
     async fn block(&self, request: Request<v1::BlockRequest>) -> Result<Response<v1::BlockReply>, Status> {

@@ -18,6 +18,7 @@ mod extension;
 mod failure;
 mod feedback;
 mod health;
+mod hosted;
 mod ledger;
 mod metrics;
 mod model;
@@ -77,6 +78,9 @@ pub(super) fn router(app: App) -> Router {
         .route("/v1/feedback", post(feedback::feedback))
         .route("/v1/swarm/peers", get(swarm::peers))
         .route("/v1/swarm/peers/{peer}/probe", post(network::probe))
+        .route("/v1/node/models", get(hosted::hosted))
+        .route("/v1/node/models/{id}/load", post(hosted::load))
+        .route("/v1/node/models/{id}/unload", post(hosted::unload))
         .route("/v1/swarm/network", get(network::network))
         .route("/v1/swarm/experts", get(swarm::experts))
         .route("/v1/swarm/plan", post(swarm::plan))

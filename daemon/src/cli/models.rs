@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::session::wire;
 use super::{Context, Json, session, terminal};
 use crate::catalog::{self, Entry, Verified};
 use crate::config::file::File;
@@ -15,6 +16,39 @@ pub(super) enum Command {
     List(List),
     /// Compare each model file's SHA-256 with its card
     Verify(Verify),
+    /// Show the running node's models in memory
+    Loaded(Loaded),
+    /// Load one of the running node's models
+    Load(Named),
+    /// Give a model's memory back until it is wanted again
+    Unload(Named),
+}
+
+/// What `models loaded` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  daemon models loaded
+  daemon models loaded --json | jq '[.models[] | select(.loaded) | .memory_bytes] | add'
+
+Needs a running node. node.model_memory_mb bounds what all of them take together.")]
+pub(super) struct Loaded {
+    #[command(flatten)]
+    json: Json,
+}
+
+/// What `models load` and `models unload` take.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  daemon models load geography
+  daemon models unload geography
+
+Needs a running node. What is in use is not unloaded.")]
+pub(super) struct Named {
+    /// The expert's id
+    #[arg(value_name = "ID")]
+    id: String,
 }
 
 /// What `models list` takes.
@@ -45,15 +79,58 @@ pub(super) struct Verify {
 }
 
 pub(super) async fn run(command: Command, context: Context) -> anyhow::Result<()> {
-    let entries = entries(&context)?;
     match command {
-        Command::List(arguments) => list(&entries, arguments),
+        Command::List(arguments) => list(&entries(&context)?, arguments),
+        Command::Loaded(arguments) => loaded(arguments, &context).await,
+        Command::Load(Named { id }) => set_loaded(&id, true, &context).await,
+        Command::Unload(Named { id }) => set_loaded(&id, false, &context).await,
         Command::Verify(arguments) => {
+            let entries = entries(&context)?;
             // Hashing gigabytes blocks; Ctrl-C must still get through.
             let work = tokio::task::spawn_blocking(move || verify(entries, &arguments));
             context.unless_cancelled(work).await??
         }
     }
+}
+
+async fn loaded(arguments: Loaded, context: &Context) -> anyhow::Result<()> {
+    let settings = context.load(File::default())?;
+    let session = session::Session::running(&settings.config).await?;
+    let hosted = context.unless_cancelled(session.node().hosted()).await??;
+    if arguments.json.json {
+        let object = |of: &wire::Hosted| {
+            json!({
+                "id": of.id,
+                "loaded": of.loaded,
+                "memory_bytes": of.memory_bytes,
+                "load_ms": of.load_ms,
+                "slots": of.slots,
+                "free_slots": of.free_slots,
+                "queued": of.queued,
+                "service": of.service,
+            })
+        };
+        return terminal::json(&json!({ "models": hosted.iter().map(object).collect::<Vec<_>>() }));
+    }
+    let row = |of: &wire::Hosted| {
+        let state = match of {
+            of if of.service => "on a server".to_owned(),
+            of if of.loaded => format!("loaded in {} ms", of.load_ms),
+            of => format!("to be loaded ({} ms)", of.load_ms),
+        };
+        let memory = if of.service { "-".to_owned() } else { terminal::bytes(of.memory_bytes) };
+        vec![of.id.clone(), state, memory, format!("{}/{}", of.free_slots, of.slots), of.queued.to_string()]
+    };
+    let rows: Vec<Vec<String>> = hosted.iter().map(row).collect();
+    let headers = ["EXPERT", "STATE", "MEMORY", "FREE", "WAITING"];
+    Ok(terminal::say(&terminal::table(terminal::Style::detect(), &headers, &rows))?)
+}
+
+async fn set_loaded(id: &str, is_wanted: bool, context: &Context) -> anyhow::Result<()> {
+    let settings = context.load(File::default())?;
+    let session = session::Session::running(&settings.config).await?;
+    context.unless_cancelled(session.node().set_loaded(id, is_wanted)).await??;
+    Ok(terminal::line(&format!("{id} is {}", if is_wanted { "loaded" } else { "unloaded" }))?)
 }
 
 /// The settings' experts, then the bundled ones that they do not name.

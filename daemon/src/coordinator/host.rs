@@ -91,13 +91,17 @@ impl Host {
         self.len() == 0
     }
 
+    /// Every expert that is hosted, by id.
+    pub fn all(&self) -> Vec<Hosted> {
+        let experts = self.experts.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<Hosted> = experts.values().cloned().collect();
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        all
+    }
+
     /// Waits until no expert here has anything to do.
     pub async fn idle(&self) {
-        let hosted: Vec<Hosted> = {
-            let experts = self.experts.read().unwrap_or_else(PoisonError::into_inner);
-            experts.values().cloned().collect()
-        };
-        for expert in hosted {
+        for expert in self.all() {
             let mut slots = expert.backend.slots();
             // A model that has ended has nothing to do.
             let _ = slots.wait_for(|used| used.free == used.slots && used.queued == 0).await;

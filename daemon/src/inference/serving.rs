@@ -1,5 +1,6 @@
 //! What answers for an expert: a model in this process, or a server that the owner runs.
 
+use super::worker::RETRY_MS_MIN;
 use super::{Error, Generation, Grammar, Hot, Request, Service, SlotUse, Worker};
 use polymath_swarm::capability::ModelFacts;
 use tokio::sync::watch;
@@ -43,6 +44,39 @@ impl Backend {
         match self {
             Self::Model(hot) => hot.is_loaded(),
             Self::Service(_) => true,
+        }
+    }
+
+    /// Whether it is a server that the owner runs.
+    pub fn is_service(&self) -> bool {
+        matches!(self, Self::Service(_))
+    }
+
+    /// Bytes of memory that it takes here while it is loaded, estimated.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Model(hot) => hot.bytes(),
+            Self::Service(_) => 0,
+        }
+    }
+
+    /// How long its last loading took.
+    pub fn load_ms(&self) -> u32 {
+        match self {
+            Self::Model(hot) => hot.load_ms(),
+            Self::Service(_) => 0,
+        }
+    }
+
+    /// Gives its memory back until it is wanted again.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] while it is in use, [`Error::Invalid`] for a service.
+    pub async fn unload(&self) -> Result<(), Error> {
+        match self {
+            Self::Model(hot) if hot.unload().await => Ok(()),
+            Self::Model(_) => Err(Error::Busy { retry_after_ms: RETRY_MS_MIN }),
+            Self::Service(_) => Err(Error::Invalid("a server's model is not in this process".to_owned())),
         }
     }
 

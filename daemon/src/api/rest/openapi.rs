@@ -2,8 +2,8 @@
 //! reply is in the table of errors, so that is where it is taken from.
 
 use super::{
-    audits, chat, completions, embeddings, feedback, health, ledger, metrics, model, network, reputation,
-    responses, swarm,
+    audits, chat, completions, embeddings, feedback, health, hosted, ledger, metrics, model, network,
+    reputation, responses, swarm,
 };
 use crate::api::table::ErrorBody;
 use crate::api::table::ROWS;
@@ -27,6 +27,9 @@ const KEY: &str = "key";
         model::model,
         feedback::feedback,
         swarm::peers,
+        hosted::hosted,
+        hosted::load,
+        hosted::unload,
         network::probe,
         network::network,
         swarm::experts,
