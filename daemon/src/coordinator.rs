@@ -53,7 +53,6 @@ use crate::network::{Network, PeerInfo};
 use crate::store::{AuditRecord, Store};
 use polymath_swarm::aggregate;
 use polymath_swarm::capability::Advert;
-use polymath_swarm::identity::PeerKey;
 use polymath_swarm::plan::Plan;
 use polymath_swarm::score::{Filter, Query};
 use polymath_swarm::trust::Tier;

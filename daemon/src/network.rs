@@ -68,7 +68,6 @@ use polymath_swarm::task::{Offer, TaskError};
 use polymath_swarm::trust::{Book, Contradiction};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 use streams::Streams;

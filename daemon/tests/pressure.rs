@@ -1,6 +1,6 @@
 //! Ten times as much as a node can do: it says `busy` at once, does what it has accepted, shares its places out, and does not grow.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "sandbox/fakes.rs"]
 #[expect(dead_code, reason = "each test program uses a part of it")]

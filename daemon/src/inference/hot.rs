@@ -264,9 +264,8 @@ async fn follow(shared: Weak<Shared>, mut slots: watch::Receiver<SlotUse>) {
         let now = *slots.borrow_and_update();
         shared.slot_use.send_if_modified(|shown| std::mem::replace(shown, now) != now);
         drop(shared);
-        match tokio::time::timeout(FOLLOW_EVERY, slots.changed()).await {
-            Ok(Err(_)) => break,
-            Ok(Ok(())) | Err(_) => {}
+        if let Ok(Err(_)) = tokio::time::timeout(FOLLOW_EVERY, slots.changed()).await {
+            break;
         }
     }
     let Some(shared) = shared.upgrade() else { return };

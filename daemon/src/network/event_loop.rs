@@ -215,10 +215,10 @@ impl EventLoop {
             SwarmEvent::NewListenAddr { address, .. } => self.on_listening(address),
             SwarmEvent::ExpiredListenAddr { address, .. } => self.on_not_listening(&address),
             SwarmEvent::ListenerError { error, .. } => tracing::warn!(%error, "a listener reports an error"),
-            SwarmEvent::ListenerClosed { listener_id, addresses, reason } => {
-                if !self.on_relay_lost(listener_id, &addresses) {
-                    tracing::warn!(?addresses, ?reason, "a listener has closed");
-                }
+            SwarmEvent::ListenerClosed { listener_id, addresses, reason }
+                if !self.on_relay_lost(listener_id, &addresses) =>
+            {
+                tracing::warn!(?addresses, ?reason, "a listener has closed");
             }
             _ => {}
         }

@@ -269,7 +269,9 @@ mod tests {
         reach.asked(0, listener);
         assert!(reach.due(now).is_empty());
         reach.held(peer);
-        assert!(reach.relays[0].holds && reach.ended(listener, now) && !reach.relays[0].holds);
+        assert!(reach.relays[0].holds);
+        assert!(reach.ended(listener, now));
+        assert!(!reach.relays[0].holds);
         assert!(!reach.ended(listener, now), "it is forgotten");
         assert!(reach.due(now).is_empty() && reach.due(now + PAUSE_MIN).len() == 1);
         reach.refused(0, now);

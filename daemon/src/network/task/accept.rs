@@ -1,13 +1,14 @@
 //! Serves many streams at once, bounded per peer and in total. A stream over a bound is told `busy`; so many
 //! at a time are told, the rest are dropped unread.
 
-use super::{Delivery, Job, Service, serve};
+use super::{Delivery, Job, Served, Service, Watch, serve};
 use ed25519_dalek::SigningKey;
 use futures::future::BoxFuture;
 use futures::{AsyncRead, AsyncWrite, FutureExt, Stream, StreamExt};
 use polymath_swarm::audit::Evidence;
 use polymath_swarm::identity::PeerKey;
 use polymath_swarm::task::{Commitment, Offer, TaskError};
+use polymath_swarm::trust::Offence;
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
