@@ -1,6 +1,6 @@
 //! What answers for an expert: models that are loaded when they are wanted, and servers that the owner runs.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "sandbox/sandbox.rs"]
 #[expect(dead_code, reason = "each test program uses a part of it")]
