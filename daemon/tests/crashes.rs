@@ -1,7 +1,7 @@
 //! `kill -9` at any instant of starting, loading, serving and writing leaves a state folder from which the node starts; `SIGTERM` lets what has begun
 //! end. `scripts/test --soak` kills two hundred times (`POLYMATH_SOAK_KILLS`).
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "sandbox/process.rs"]
 #[expect(dead_code, reason = "each test program uses a part of it")]
