@@ -23,7 +23,7 @@ it('what waits stands to the right of what it waits for, and nothing overlaps', 
 });
 
 it('a single task takes the room there is, and no plan is no graph', () => {
-  expect(layOut([plan[0]!], 380).cardWidth).toBe(328);
+  expect(layOut([plan[0]!], 380).cardWidth).toBe(340);
   expect(layOut([], 380)).toMatchObject({ nodes: [], edges: [] });
 });
 

@@ -24,12 +24,12 @@ export interface Layout {
 
 export const CARD_HEIGHT = 92;
 /** A card below this is unreadable; the graph scrolls instead. */
-const CARD_WIDTH_MIN = 176;
+const CARD_WIDTH_MIN = 148;
 const CARD_WIDTH_MAX = 340;
 const GAP_ACROSS = 12;
-const GAP_ALONG = 34;
+const GAP_ALONG = 24;
 /** Room for the dots of question and answer. */
-const MARGIN = 26;
+const MARGIN = 20;
 const DOT = 5;
 
 /** Tasks in a row from the first to one that waits for nothing that is left. */

@@ -178,7 +178,7 @@ export const en = {
     experts: 'Experts',
     peers: 'Peers',
     mapLabel: 'Nodes of the swarm and their experts',
-    mapMore: 'A disc is an expert, coloured by tier; the ring shows how busy it is. The ring in the middle is this node.',
+    mapMore: 'A disc is an expert, its ring how busy it is; small dots are nodes, this one in the middle.',
     filter: 'Filter',
     filterPlaceholder: 'Name, purpose, model…',
     nobody: 'No expert is known yet. Serve a model, or join a swarm.',
