@@ -7,8 +7,8 @@ const DOCUMENT = new URL('../../daemon/tests/openapi.json', import.meta.url);
 const TARGET = new URL('../src/lib/api/schema.ts', import.meta.url);
 // What the console uses; what these refer to comes with them.
 const ROOTS = [
-  'AuditList', 'ChatChunk', 'ErrorBody', 'ExpertList', 'FeedbackRequest', 'Health', 'Ledger', 'ModelList', 'PeerList',
-  'PlanRequest', 'Report', 'ReputationList', 'Standing', 'SwarmEvent',
+  'AuditList', 'ChatChunk', 'ErrorBody', 'ExpertCard', 'ExpertList', 'FeedbackRequest', 'Health', 'Ledger', 'LogLine',
+  'ModelList', 'PeerList', 'PlanRequest', 'Report', 'ReputationList', 'Standing', 'SwarmEvent',
 ];
 
 export function generate() {
@@ -36,6 +36,7 @@ function type(schema, indent) {
   if (schema.$ref) return schema.$ref.split('/').pop();
   const several = schema.oneOf ?? schema.anyOf;
   if (several) return several.map((one) => type(one, indent)).join(' | ');
+  if (schema.allOf) return schema.allOf.map((one) => type(one, indent)).join(' & ');
   if (schema.enum) return schema.enum.map((value) => `'${value}'`).join(' | ');
   const kinds = [schema.type ?? 'unknown'].flat();
   return kinds.map((kind) => single(kind, schema, indent)).join(' | ');

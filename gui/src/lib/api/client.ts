@@ -2,7 +2,7 @@ import { asFailure, Failure, failureOf } from './failure';
 import { eventsOf } from './events';
 import { key } from './key.svelte';
 import type {
-  AuditList, ExpertList, FeedbackRequest, Health, Ledger, ModelList, PeerList, PlanRequest, Report, ReputationList,
+  AuditList, ExpertCard, ExpertList, FeedbackRequest, Health, Ledger, LogLine, ModelList, PeerList, PlanRequest, Report, ReputationList,
   Standing, SwarmEvent,
 } from './schema';
 
@@ -49,6 +49,8 @@ export const api = {
   models: () => json<ModelList>('/v1/models'),
   peers: () => json<PeerList>('/v1/swarm/peers'),
   experts: () => json<ExpertList>('/v1/swarm/experts'),
+  card: (peer: string, id: string) =>
+    json<ExpertCard>(`/v1/swarm/experts/${encodeURIComponent(peer)}/${encodeURIComponent(id)}`),
   reputation: () => json<ReputationList>('/v1/swarm/reputation'),
   audits: (limit: number) => json<AuditList>(`/v1/swarm/audits?limit=${limit}`),
   ledger: (limit = PAGE, before?: number) =>
@@ -74,6 +76,15 @@ export const api = {
   async *swarm(signal: AbortSignal): AsyncGenerator<SwarmEvent> {
     for await (const data of eventsOf(await call('/v1/swarm/events', { signal }))) {
       yield JSON.parse(data) as SwarmEvent;
+    }
+  },
+
+  /** Lines of the node's log, the latest first of all and then as they come. */
+  async *logs(signal: AbortSignal): AsyncGenerator<LogLine> {
+    try {
+      for await (const data of eventsOf(await call('/v1/node/logs', { signal }))) yield JSON.parse(data) as LogLine;
+    } catch (thrown) {
+      throw signal.aborted ? new Failure('cancelled', '') : asFailure(thrown);
     }
   },
 

@@ -202,6 +202,22 @@ export type Expert = {
   peer_id: string;
 };
 
+/** A known expert, with what decides who is asked. */
+export type ExpertCard = SwarmExpert & {
+  /** Where its node listens. */
+  addresses: string[];
+  /** The card's own hash, which its status is signed with. */
+  card_sha256: string;
+  /** Prompts that it answers well: what a question is compared with, beside the description. */
+  exemplars: string[];
+  /** BCP 47 tags. */
+  languages: string[];
+  /** Millionths of a credit for each token that it writes. */
+  price_micro: number;
+  /** Sampling temperature where a question does not say. */
+  temperature: number;
+};
+
 /** The known experts. */
 export type ExpertList = {
   /** The experts. */
@@ -304,6 +320,20 @@ export type Ledger = {
   object: string;
   /** This node, as a DID. */
   own: string;
+};
+
+/** A line of the log. Neither prompts nor answers are in it. */
+export type LogLine = {
+  /** What: `message`, and what belongs to it. */
+  fields: Record<string, unknown>;
+  /** `ERROR`, `WARN`, `INFO`, `DEBUG` or `TRACE`. */
+  level: string;
+  /** During what: `name`, and what belongs to it. */
+  span?: Record<string, unknown> | null;
+  /** Which part of the program. */
+  target: string;
+  /** When, as RFC 3339 has it. */
+  timestamp: string;
 };
 
 /** Log-probabilities of an answer's tokens. */
