@@ -183,7 +183,7 @@ test('what was audited and what is owed shows, and is exported as the daemon can
     await ask(page, 'What is the chemical symbol for silver?');
     await answered(page);
     await until('an audit is in the log', 90_000, async () => JSON.parse(await swarm.first.command('audit', 'log', '--json')).audits.length > audits.length);
-    await page.locator('.plan .mark.good').waitFor({ timeout: 20_000 });
+    await page.locator('.plan .mark').waitFor({ timeout: 20_000 });
     await page.goto(`${swarm.url}/#/trust`);
     await page.getByRole('img', { name: /^Chart of/ }).waitFor();
     await page.goto(`${swarm.url}/#/trust/ledger`);

@@ -32,13 +32,10 @@ const STEPS = 300;
 const EXPERT_RADIUS = 17;
 const NODE_RADIUS = 7;
 const LABEL_ROOM = 46;
-/** Round pictures leave the corners empty; screens are wide. */
-const WIDER = 1.6;
-
 export const radiusOf = (spot: Spot) => (spot.kind === 'expert' ? EXPERT_RADIUS : NODE_RADIUS);
 
-/** `own` in the middle, each node near it, its experts around it. */
-export function mapOf(own: string, peers: string[], experts: SwarmExpert[]): SwarmMap {
+/** `own` in the middle, each node near it, its experts around it; about `wider` times as wide as high. */
+export function mapOf(own: string, peers: string[], experts: SwarmExpert[], wider = 1.6): SwarmMap {
   const hosts = [...new Set([own, ...peers, ...experts.map((one) => one.peer_id)])];
   const spots: Spot[] = hosts.map((peer, index) => ({ key: peer, kind: 'node', peer, ...start(index, 90) }));
   spots.push(
@@ -60,8 +57,8 @@ export function mapOf(own: string, peers: string[], experts: SwarmExpert[]): Swa
       .distance((link) => ((link as unknown as Line).kind === 'hosts' ? 44 : 105)).strength(0.7))
     .force('apart', forceManyBody().strength(-230))
     .force('room', forceCollide<Spot>((spot) => radiusOf(spot) + (spot.kind === 'expert' ? LABEL_ROOM / 2 : 8)))
-    .force('x', forceX(0).strength(0.03))
-    .force('y', forceY(0).strength(0.03 * WIDER * 2))
+    .force('x', forceX(0).strength(0.03 * Math.max(1, 2 / wider)))
+    .force('y', forceY(0).strength(0.03 * Math.max(1, 2 * wider)))
     .stop()
     .tick(STEPS);
   return { spots, lines, box: boxOf(spots) };

@@ -47,7 +47,6 @@ export const en = {
     newChat: 'New chat',
     history: 'Conversations',
     openHistory: 'Show conversations',
-    closeHistory: 'Hide conversations',
     noHistory: 'Your conversations stay on this device, and will be listed here.',
     forgetful: 'This browser keeps nothing, so conversations end with this page.',
     remove: (title: string) => `Delete “${title}”`,
@@ -96,7 +95,6 @@ export const en = {
     joinCommand: 'daemon run --bootstrap ADDRESS',
     first: 'Ask your first question',
     firstMore: 'These go to experts that are there right now:',
-    done: 'Skip the guide',
   },
   plan: {
     title: 'Plan',
@@ -104,8 +102,6 @@ export const en = {
     hide: 'Hide plan',
     empty: 'As soon as you ask, the plan of the question shows here: its tasks, who takes them, and how they get on.',
     graph: 'Tasks of this question',
-    open: (id: number) => `Task ${id}, details`,
-    waits: (ids: string) => `after ${ids}`,
     status: {
       planned: 'waiting',
       running: 'running',
@@ -118,7 +114,12 @@ export const en = {
     speed: (n: string) => `${n} tok/s`,
     handedOver: (n: number) => `taken over ${plural(n, 'time')}`,
     opinions: (n: number) => plural(n, 'opinion'),
-    audit: { pass: 'audited, honest', fail: 'audit failed', inconclusive: 'audited, not sure yet', own: 'this node’s own' },
+    audit: {
+      pass: 'its audits pass',
+      fail: 'its audits fail',
+      inconclusive: 'audited, too seldom to tell',
+      own: 'this node’s own',
+    },
   },
   task: {
     title: (id: number) => `Task ${id}`,
@@ -199,7 +200,6 @@ export const en = {
       agent: 'Software',
     },
     own: 'this node',
-    parameters: (n: string) => `${n} parameters`,
     context: (n: string) => `${n} tokens of context`,
     slots: (busy: number, all: number) => `${busy} of ${all}`,
   },
@@ -246,7 +246,6 @@ export const en = {
     price: 'Price',
     free: 'free',
     perToken: (credits: string) => `${credits} a token`,
-    card: 'Card',
     serve: 'daemon run --model model.gguf --description "What it is good at"',
     names: 'Everywhere',
     namesMore: 'Names that any OpenAI client can ask for.',
@@ -284,7 +283,6 @@ export const en = {
     chartMore: 'Mean KL divergence of each audit, in nats a token, on a logarithmic scale. An honest expert stays far below the alarm at 0.15.',
     chartLabel: (n: number) => `Chart of ${plural(n, 'audit')}; the table below has the same values`,
     alarm: 'alarm at 0.15',
-    of: (n: number) => `${plural(n, 'audit')}`,
     outcomes: {
       honest: 'honest', doubtful: 'doubtful', alarm: 'alarm', withheld: 'withheld', contradiction: 'contradiction',
     } as Record<string, string>,
