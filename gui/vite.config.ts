@@ -13,6 +13,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    // How long each plugin took is nobody's business but a developer's.
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
   server: {
     // The node wants its own name as Host and takes no other site's Origin.
