@@ -15,6 +15,7 @@ use crate::embedding::Encoder;
 use crate::inference::Worker;
 use crate::network::{self, Identity, Network};
 use crate::store::Store;
+use crate::telemetry::Tail;
 use crate::{catalog, embedding, inference, store};
 use polymath_swarm::capability::Card;
 use std::net::SocketAddr;
@@ -151,6 +152,7 @@ impl Node {
             name: config.node.name.clone(),
             started: Instant::now(),
             stop: stop.clone(),
+            log: Tail::of_process(),
         };
         let [rest, grpc, ws] = ports.addresses();
         ports.serve(&app, &tracker);

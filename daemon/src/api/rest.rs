@@ -9,6 +9,7 @@
 
 mod audits;
 mod body;
+mod card;
 mod chat;
 mod completions;
 mod conversation;
@@ -19,6 +20,7 @@ mod failure;
 mod feedback;
 mod health;
 mod ledger;
+mod logs;
 mod metrics;
 mod model;
 mod observe;
@@ -76,11 +78,14 @@ pub(super) fn router(app: App) -> Router {
         .route("/v1/feedback", post(feedback::feedback))
         .route("/v1/swarm/peers", get(swarm::peers))
         .route("/v1/swarm/experts", get(swarm::experts))
+        .route("/v1/swarm/experts/{peer_id}/{id}", get(card::card))
         .route("/v1/swarm/plan", post(swarm::plan))
         .route("/v1/swarm/events", get(swarm::events))
         .route("/v1/swarm/audits", get(audits::audits))
         .route("/v1/swarm/reputation", get(reputation::reputation))
         .route("/v1/swarm/ledger", get(ledger::ledger))
+        .route("/v1/node/logs", get(logs::logs))
+        .merge(super::console::routes())
         .fallback(failure::not_found)
         .method_not_allowed_fallback(failure::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

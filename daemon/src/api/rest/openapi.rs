@@ -2,8 +2,8 @@
 //! reply is in the table of errors, so that is where it is taken from.
 
 use super::{
-    audits, chat, completions, embeddings, feedback, health, ledger, metrics, model, reputation, responses,
-    swarm,
+    audits, card, chat, completions, embeddings, feedback, health, ledger, logs, metrics, model, reputation,
+    responses, swarm,
 };
 use crate::api::table::ErrorBody;
 use crate::api::table::ROWS;
@@ -28,11 +28,13 @@ const KEY: &str = "key";
         feedback::feedback,
         swarm::peers,
         swarm::experts,
+        card::card,
         swarm::plan,
         swarm::events,
         audits::audits,
         reputation::reputation,
         ledger::ledger,
+        logs::logs,
         health::health,
         health::ready,
         metrics::metrics,
