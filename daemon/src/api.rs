@@ -1,12 +1,13 @@
 //! How programs reach a node: thin adapters over the coordinator.
 //!
 //! The commands of this machine use gRPC on a Unix socket in the state folder, which only this user can open
-//! ([`Listener`]). Everyone else comes over TCP ([`Ports`]): REST, gRPC and WebSocket, each a `server::Server`
+//! ([`Listener`]). Everyone else comes over TCP ([`Ports`]): REST, which also serves people their page (`console`), gRPC and WebSocket, each a `server::Server`
 //! behind a door that knows who may come in ([`access`]). The adapters translate; they decide nothing. Generated
 //! protobuf types stop here.
 
 pub mod access;
 pub mod client;
+mod console;
 mod convert;
 mod grpc;
 mod request_id;
@@ -16,6 +17,7 @@ pub mod table;
 mod ws;
 
 use crate::coordinator::Coordinator;
+use crate::telemetry::Tail;
 use access::Guard;
 use axum::middleware::{from_fn, from_fn_with_state};
 use server::{Protocol, Server};
@@ -125,6 +127,8 @@ pub struct App {
     pub started: Instant,
     /// Stops the node.
     pub stop: CancellationToken,
+    /// The end of its log.
+    pub log: Tail,
 }
 
 /// The TCP ports, bound but not yet served: a fault shows before the node says that it is ready.

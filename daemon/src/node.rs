@@ -16,6 +16,7 @@ use crate::embedding::Encoder;
 use crate::inference::Budget;
 use crate::network::{self, Identity, Network};
 use crate::store::Store;
+use crate::telemetry::Tail;
 use crate::{catalog, embedding, inference, store};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -145,6 +146,7 @@ impl Node {
             name: config.node.name.clone(),
             started: Instant::now(),
             stop: stop.clone(),
+            log: Tail::of_process(),
         };
         let [rest, grpc, ws] = ports.addresses();
         ports.serve(&app, &tracker);

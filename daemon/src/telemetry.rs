@@ -1,12 +1,17 @@
 //! What the program says about itself: structured logs to standard error.
 //!
 //! Standard output belongs to answers, so logs never go there. A node logs at `info`; a command that only talks
-//! to one is quiet unless something is wrong. Metrics will live here too.
+//! to one is quiet unless something is wrong. The latest lines are kept besides, for the console ([`Tail`]).
+
+mod tail;
+
+pub use tail::Tail;
 
 use std::io::IsTerminal as _;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
+use tracing_subscriber::{EnvFilter, Layer as _, fmt};
 
 /// How much is said, and in which form.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -42,15 +47,16 @@ pub enum Error {
 
 /// Starts logging for the whole process.
 pub fn start(config: &Config) -> Result<(), Error> {
-    let filter = filter(config)?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if config.json {
-        builder.json().finish().try_init()?;
-        return Ok(());
-    }
     let colours =
         std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    builder.with_ansi(colours).with_target(config.verbosity > 1).finish().try_init()?;
+    let shown = fmt::layer().with_writer(std::io::stderr);
+    let shown = if config.json {
+        shown.json().boxed()
+    } else {
+        shown.with_ansi(colours).with_target(config.verbosity > 1).boxed()
+    };
+    let kept = config.daemon.then(|| fmt::layer().json().with_writer(Tail::of_process()));
+    tracing_subscriber::registry().with(shown).with(kept).with(filter(config)?).try_init()?;
     Ok(())
 }
 

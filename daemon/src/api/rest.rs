@@ -9,6 +9,7 @@
 
 mod audits;
 mod body;
+mod card;
 mod chat;
 mod completions;
 mod conversation;
@@ -20,6 +21,7 @@ mod feedback;
 mod health;
 mod hosted;
 mod ledger;
+mod logs;
 mod metrics;
 mod model;
 mod network;
@@ -83,11 +85,14 @@ pub(super) fn router(app: App) -> Router {
         .route("/v1/node/models/{id}/unload", post(hosted::unload))
         .route("/v1/swarm/network", get(network::network))
         .route("/v1/swarm/experts", get(swarm::experts))
+        .route("/v1/swarm/experts/{peer_id}/{id}", get(card::card))
         .route("/v1/swarm/plan", post(swarm::plan))
         .route("/v1/swarm/events", get(swarm::events))
         .route("/v1/swarm/audits", get(audits::audits))
         .route("/v1/swarm/reputation", get(reputation::reputation))
         .route("/v1/swarm/ledger", get(ledger::ledger))
+        .route("/v1/node/logs", get(logs::logs))
+        .merge(super::console::routes())
         .fallback(failure::not_found)
         .method_not_allowed_fallback(failure::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

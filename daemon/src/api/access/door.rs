@@ -5,6 +5,7 @@ use super::keys::Scope;
 use super::ring::Entry;
 use super::rules::{self, Knock, Need, Policy, Shown};
 use super::{Guard, cors};
+use crate::api::console;
 use crate::api::table::Fault;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -153,16 +154,19 @@ pub(in crate::api) async fn guarded_grpc(
 pub(in crate::api) fn need_rest(method: &Method, path: &str) -> Need {
     const ASKING: [&str; 5] =
         ["/v1/chat/", "/v1/completions", "/v1/responses", "/v1/embeddings", "/v1/feedback"];
-    if path == "/health" {
+    // Of the node itself, and its owner's business.
+    if path.starts_with("/v1/node/") {
+        return Need::Scope(Scope::Admin);
+    }
+    let looks = [Method::GET, Method::HEAD, Method::OPTIONS].contains(method);
+    if path == "/health" || (looks && console::is_of_page(path)) {
         return Need::Nothing;
     }
     if ASKING.iter().any(|route| path.starts_with(route)) {
         return Need::Scope(Scope::Chat);
     }
     // Planning asks nobody, though it is a POST.
-    let looks =
-        [Method::GET, Method::HEAD, Method::OPTIONS].contains(method) || path.starts_with("/v1/swarm/");
-    Need::Scope(if looks { Scope::Read } else { Scope::Admin })
+    Need::Scope(if looks || path.starts_with("/v1/swarm/") { Scope::Read } else { Scope::Admin })
 }
 
 /// What a WebSocket wants.
@@ -188,6 +192,9 @@ mod tests {
         let scope = Need::Scope;
         let cases = [
             (Method::GET, "/health", Need::Nothing),
+            (Method::GET, "/", Need::Nothing),
+            (Method::GET, "/assets/index.js", Need::Nothing),
+            (Method::POST, "/", scope(Scope::Admin)),
             (Method::GET, "/health/", scope(Scope::Read)),
             (Method::POST, "/v1/chat/completions", scope(Scope::Chat)),
             (Method::POST, "/v1/completions", scope(Scope::Chat)),
@@ -196,6 +203,8 @@ mod tests {
             (Method::DELETE, "/v1/responses/r", scope(Scope::Chat)),
             (Method::GET, "/v1/models", scope(Scope::Read)),
             (Method::GET, "/metrics", scope(Scope::Read)),
+            (Method::GET, "/v1/node/logs", scope(Scope::Admin)),
+            (Method::GET, "/v1/swarm/experts/12D3KooW/geography", scope(Scope::Read)),
             (Method::POST, "/v1/swarm/plan", scope(Scope::Read)),
             (Method::POST, "/v1/elsewhere", scope(Scope::Admin)),
         ];

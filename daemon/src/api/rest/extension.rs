@@ -51,6 +51,8 @@ pub(super) struct Task {
     score: Option<f32>,
     /// What the score is made of.
     factors: Option<Factors>,
+    /// The nearest experts when the plan was made, best first, whether they fit or not; eight at the most.
+    candidates: Vec<Contender>,
     /// `planned`, `done`, `failed`, `no_expert` or `skipped`.
     status: &'static str,
     /// Its result.
@@ -61,9 +63,28 @@ pub(super) struct Task {
     dropped_messages: u32,
     /// Names it for `/v1/feedback`, once it was answered.
     task_id: Option<String>,
+    /// Tokens that its answer and second opinions took; 0 until it ended.
+    completion_tokens: u32,
+    /// Milliseconds from the question's arrival to its first token, once it ended.
+    first_token_ms: Option<f32>,
+    /// Milliseconds from its own start to its end, once it ended.
+    total_ms: Option<f32>,
     /// What second opinions came to; absent if there were none.
     #[serde(skip_serializing_if = "Option::is_none")]
     consensus: Option<Consensus>,
+}
+
+/// An expert that could do a task, or nearly.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct Contender {
+    /// Who.
+    expert: Expert,
+    /// How well it fits, 0 to 1.
+    score: f32,
+    /// What the score is made of.
+    factors: Factors,
+    /// Whether it may be given the task at all.
+    fits: bool,
 }
 
 /// What several experts' answers to one task came to.
@@ -217,12 +238,10 @@ impl Consensus {
     }
 }
 
-impl Task {
-    fn take(&mut self, candidate: &Candidate) {
+impl Factors {
+    fn of(candidate: &Candidate) -> Self {
         let factors = candidate.factors;
-        self.expert = Some(Expert::of(candidate));
-        self.score = Some(candidate.score());
-        self.factors = Some(Factors {
+        Self {
             claim: factors.claim,
             good: factors.outcomes.good,
             bad: factors.outcomes.bad,
@@ -230,7 +249,26 @@ impl Task {
             coverage: factors.coverage,
             trust: factors.trust,
             availability: factors.availability,
-        });
+        }
+    }
+}
+
+impl Contender {
+    fn of(candidate: &Candidate) -> Self {
+        Self {
+            expert: Expert::of(candidate),
+            score: candidate.score(),
+            factors: Factors::of(candidate),
+            fits: candidate.fits(),
+        }
+    }
+}
+
+impl Task {
+    fn take(&mut self, candidate: &Candidate) {
+        self.expert = Some(Expert::of(candidate));
+        self.score = Some(candidate.score());
+        self.factors = Some(Factors::of(candidate));
     }
 }
 
@@ -248,11 +286,15 @@ pub(super) fn plan(choice: u32, planned: &Planned) -> Plan {
             expert: None,
             score: None,
             factors: None,
+            candidates: p.candidates.iter().map(Contender::of).collect(),
             status: "planned",
             answer: String::new(),
             detail: String::new(),
             dropped_messages: 0,
             task_id: None,
+            completion_tokens: 0,
+            first_token_ms: None,
+            total_ms: None,
             consensus: None,
         };
         if let Some(best) = p.candidates.first().filter(|c| c.fits()) {
@@ -299,6 +341,9 @@ impl Report {
         task.detail.clone_from(&result.detail);
         task.dropped_messages = result.dropped_messages;
         task.task_id = result.task_id.map(|id| id.to_string());
+        task.completion_tokens = result.usage.completion_tokens;
+        task.first_token_ms = result.first_token.map(ms);
+        task.total_ms = Some(ms(result.total));
         task.consensus = result.consensus.as_ref().map(Consensus::of);
         Some(task.clone())
     }

@@ -2,6 +2,7 @@
 
 use super::Api;
 use super::metrics::Metrics;
+use crate::api::console;
 use crate::api::request_id;
 use crate::api::table::by_code;
 use axum::extract::{Request, State};
@@ -55,6 +56,7 @@ fn route(path: &str) -> &'static str {
     match ROUTES.iter().find(|route| **route == path) {
         Some(route) => route,
         None if path.starts_with("/v1/models/") => "/v1/models/{id}",
+        None if console::is_of_page(path) => "console",
         None => "other",
     }
 }

@@ -2,7 +2,7 @@
 //! reply is in the table of errors, so that is where it is taken from.
 
 use super::{
-    audits, chat, completions, embeddings, feedback, health, hosted, ledger, metrics, model, network,
+    audits, card, chat, completions, embeddings, feedback, health, hosted, ledger, logs, metrics, model, network,
     reputation, responses, swarm,
 };
 use crate::api::table::ErrorBody;
@@ -33,11 +33,13 @@ const KEY: &str = "key";
         network::probe,
         network::network,
         swarm::experts,
+        card::card,
         swarm::plan,
         swarm::events,
         audits::audits,
         reputation::reputation,
         ledger::ledger,
+        logs::logs,
         health::health,
         health::ready,
         metrics::metrics,

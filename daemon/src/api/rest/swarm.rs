@@ -141,7 +141,7 @@ pub(super) enum SwarmEvent {
 }
 
 impl SwarmExpert {
-    fn of(advert: &Advert, tier: Option<Tier>) -> Self {
+    pub(super) fn of(advert: &Advert, tier: Option<Tier>) -> Self {
         let (card, status) = (&advert.card, &advert.status);
         Self {
             id: card.id.clone(),
