@@ -29,6 +29,7 @@ mod gate;
 mod identity;
 mod peers;
 pub mod receipts;
+mod rules;
 mod store;
 mod streams;
 pub mod task;
@@ -38,6 +39,7 @@ mod wire;
 
 pub use directory::Directory;
 pub use identity::{FILE as IDENTITY_FILE, Identity};
+pub use rules::rules;
 pub use wire::WireError;
 
 /// Providers that one node keeps under one key; of more, a random sample.
