@@ -27,7 +27,7 @@ pub(super) struct Arguments {
     #[command(subcommand)]
     what: Option<What>,
     #[command(flatten)]
-    network: network::Arguments,
+    network: network::Network,
 }
 
 /// What else is played.

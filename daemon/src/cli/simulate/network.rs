@@ -35,7 +35,7 @@ const STEPS: u64 = 1_000;
 
 /// What `simulate` takes where nothing else is said.
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct Network {
     /// Nodes
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(50..=200_000))]
     nodes: u32,
@@ -135,7 +135,7 @@ impl WhatIf {
     }
 }
 
-pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Result<()> {
+pub(super) async fn run(arguments: Network, context: Context) -> anyhow::Result<()> {
     let loaded = context.load(File::default())?;
     let assets = session::assets(&context, &loaded)?;
     let encoder = context.unless_cancelled(Encoder::open(loaded.config.embedding)).await??;
@@ -164,7 +164,7 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
     if arguments.json.json { terminal::json(&as_json(&reports)) } else { as_table(&reports) }
 }
 
-impl Arguments {
+impl Network {
     /// A run for each number of experts and churn.
     fn setups(&self) -> Vec<Setup> {
         let of = |adverts: u32, churn: f64| Setup {
