@@ -15,13 +15,16 @@ use super::Context;
     after_help = "\
 Examples:
   daemon simulate
-  daemon simulate --nodes 10000 --adverts 100000,1000000 --churn 0,0.3,1 --plot swarm.svg
-  daemon simulate --try room,forget,by-cell,best-first --query-timeout 10 --json | jq .lookup_success
+  daemon simulate --adverts 100000,1000000 --churn 0,0.3,1 --plot swarm.svg
+  daemon simulate --try forget,best-first --query-timeout 10 --json | jq .lookup_success
   daemon simulate trust
 
-Nodes leave without a word and others join. Questions come from nodes that know no expert yet. A lookup succeeds
-if it ends with the checked advert of a live expert from the question's cells. Rules and numbers are those of
-a node; --try and the time-outs say what others would do."
+Nodes leave without a word and others join. Questions come from nodes that know no expert yet.
+A lookup succeeds if it ends with the checked advert of a live expert from the question's cells.
+Numbers and rules are a node's. Of those to try: with `room` a node without room closes the
+connection that has been idle longest, with `forget` whoever cannot be dialled leaves the routing
+table, with `by-cell` providers are asked for the experts in the cells looked up alone, with
+`best-first` exchanges and checks of the best cell come first."
 )]
 pub(super) struct Arguments {
     #[command(subcommand)]

@@ -58,17 +58,23 @@ pub(super) struct Network {
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
     #[command(flatten)]
-    what_if: WhatIf,
-    #[command(flatten)]
     json: Json,
+    #[command(flatten)]
+    what_if: WhatIf,
 }
 
 /// Rules that differ from a node's.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What if")]
 struct WhatIf {
-    /// Rules that a node does not have
-    #[arg(long = "try", value_name = "RULE,...", value_enum, value_delimiter = ',')]
+    /// Rules that a node does not have: room, forget, by-cell, best-first
+    #[arg(
+        long = "try",
+        value_name = "RULE,...",
+        value_enum,
+        value_delimiter = ',',
+        hide_possible_values = true
+    )]
     tried: Vec<Tried>,
     /// Seconds that a walk through the DHT may take [default: a node's]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
@@ -231,7 +237,9 @@ const FIGURES: [Figure; 21] = [
     ("ms of a walk", |r| format!("{:.0}", r.walk_ms)),
     ("walks that ran out of time", |r| percent(r.walks_late)),
     ("publications that reached nobody", |r| percent(r.publications_failed)),
-    ("live providers that are on record", |r| percent(r.providers_known)),
+    ("live providers on record, where keys have room", |r| {
+        r.providers_known.map_or_else(String::new, percent)
+    }),
     ("records of nodes that are gone", |r| percent(r.records_ghosts)),
     ("records that a node keeps", |r| format!("{:.0}", r.records_per_node)),
     ("KB/s that a node sends to keep them", |r| format!("{:.1}", r.bytes_per_node_s / 1e3)),

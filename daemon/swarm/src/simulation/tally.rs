@@ -141,8 +141,9 @@ pub struct Report {
     pub walk_ms: f64,
     /// Share of the publications of a key that reached nobody, since the walk was late.
     pub publications_failed: f64,
-    /// Share of the announced live providers, of cells with no more than a key keeps, that some keeper knows.
-    pub providers_known: f64,
+    /// Share of the announced live providers, of cells with no more than a key keeps, that some keeper knows. None if all
+    /// cells have more.
+    pub providers_known: Option<f64>,
     /// Share of the records kept whose provider is gone.
     pub records_ghosts: f64,
     /// Records that a node keeps for others, mean.
@@ -239,7 +240,7 @@ impl Swarm<'_> {
     }
 
     /// Share of live providers known, share of records whose provider is gone, records in all.
-    fn records(&self, now: Micros) -> (f64, f64, f64) {
+    fn records(&self, now: Micros) -> (Option<f64>, f64, f64) {
         let now_s = (now / SECOND) as u32;
         let (mut providers, mut known, mut kept, mut ghosts) = (0u64, 0u64, 0u64, 0u64);
         for cell in &self.cells {
@@ -259,7 +260,8 @@ impl Swarm<'_> {
                 known += u64::from(holders.iter().any(|(_, shelf)| shelf.holds(*node, now_s)));
             }
         }
-        (known as f64 / providers.max(1) as f64, ghosts as f64 / kept.max(1) as f64, kept as f64)
+        let known = (providers > 0).then(|| known as f64 / providers as f64);
+        (known, ghosts as f64 / kept.max(1) as f64, kept as f64)
     }
 }
 
