@@ -133,9 +133,8 @@ enum Command {
     /// What this node and others have delivered to each other
     #[command(subcommand)]
     Ledger(ledger::Command),
-    /// Try the rules of trust on a swarm with bad experts
-    #[command(subcommand)]
-    Simulate(simulate::Command),
+    /// Play a large swarm in which nodes come and go, or one with bad experts
+    Simulate(simulate::Arguments),
     /// This node's identity, and the nodes that it vouches for
     #[command(subcommand)]
     Identity(identity::Command),
@@ -218,7 +217,7 @@ async fn dispatch(command: Command, context: Context) -> anyhow::Result<()> {
         Command::Audit(command) => audit::run(command, context).await,
         Command::Reputation(command) => reputation::run(command, context).await,
         Command::Ledger(command) => ledger::run(command, context).await,
-        Command::Simulate(command) => simulate::run(&command),
+        Command::Simulate(arguments) => simulate::run(arguments, context).await,
         Command::Identity(command) => identity::run(command, context).await,
         Command::Keys(command) => keys::run(&command, &context),
         Command::Swarm(command) => swarm::run(command, context).await,

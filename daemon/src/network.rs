@@ -32,6 +32,7 @@ mod identity;
 mod peers;
 mod reach;
 pub mod receipts;
+mod rules;
 mod store;
 mod streams;
 pub mod task;
@@ -46,6 +47,7 @@ pub use error::Error;
 pub use identity::{FILE as IDENTITY_FILE, Identity};
 pub use peers::{PeerInfo, Probe};
 pub use reach::{NetworkInfo, RelayInfo, Verdict};
+pub use rules::rules;
 pub use wire::WireError;
 
 /// Providers that one node keeps under one key; of more, a random sample.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "sandbox/process.rs"]
+#[expect(dead_code, reason = "each test program uses a part of it")]
 mod process;
 
 use process::{Process, Start};

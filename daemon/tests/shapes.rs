@@ -79,6 +79,7 @@ async fn works(name: &str, architecture: &str, quantisation: &str, prompt_starts
         grammar: None,
         nonce: None,
         priority: Priority::default(),
+        asker: None,
         continues: Vec::new(),
     };
     let answer = read(worker.generate(request.clone()).unwrap()).await;

@@ -6,7 +6,7 @@
 
 mod api;
 pub(super) mod audit;
-mod lsh;
+pub(super) mod lsh;
 mod measure;
 mod parallel;
 

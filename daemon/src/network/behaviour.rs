@@ -32,10 +32,10 @@ const QUIC_KEEP_ALIVE: Duration = Duration::from_secs(2);
 /// Handshake over a bad link, three round trips and a retransmission.
 const QUIC_HANDSHAKE_MAX: Duration = Duration::from_secs(3);
 /// A dial to a host that drops packets ends after this.
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections of small swarms stay open: a task must not wait for a handshake, and it is the connection's
 /// end that tells of a peer's death. Larger swarms are bounded by `peers_max`.
-const IDLE_MAX: Duration = Duration::from_secs(10 * 60);
+pub(super) const IDLE_MAX: Duration = Duration::from_secs(10 * 60);
 /// Feeds the round-trip times shown for peers, and notices whoever is frozen or cut off: see `on_ping`.
 const PING_INTERVAL: Duration = Duration::from_secs(2);
 /// Two connections of a peer cover both sides dialling at once; a third is waste.
@@ -59,9 +59,9 @@ const CIRCUIT_TIME_MAX: Duration = Duration::from_secs(60 * 60);
 const CIRCUIT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// A provider record is published anew three times in its life.
-const PUBLICATION_INTERVAL: Duration = Duration::from_secs(10 * 60);
+pub(super) const PUBLICATION_INTERVAL: Duration = Duration::from_secs(10 * 60);
 /// Lookups are worthless to a waiting user after this.
-const QUERY_TIMEOUT: Duration = Duration::from_secs(3);
+pub(super) const QUERY_TIMEOUT: Duration = Duration::from_secs(3);
 /// Twenty closer peers and twenty providers, each with eight addresses of a usual length, fit.
 const KAD_PACKET_BYTES_MAX: usize = 32 * 1024;
 

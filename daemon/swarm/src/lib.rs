@@ -18,6 +18,7 @@ pub mod private;
 pub mod sampling;
 pub mod sanitise;
 pub mod score;
+pub mod simulation;
 pub mod task;
 pub mod trust;
 pub mod veil;

@@ -4,7 +4,7 @@
 
 mod plot;
 mod speed;
-mod world;
+pub(in crate::cli) mod world;
 
 use std::path::PathBuf;
 
@@ -28,7 +28,7 @@ const COMPONENTS: usize = 32;
 /// Bytes of a provider in an answer: peer id, and up to four addresses as Kademlia's protobuf writes them.
 const PROVIDER_BYTES: f64 = 160.0;
 /// Bytes of an advert besides embeddings and texts: ids, hashes, two signatures, the status.
-const ADVERT_BYTES: f64 = 500.0;
+pub(in crate::cli) const ADVERT_BYTES: f64 = 500.0;
 
 /// What `benchmark lsh` takes.
 #[derive(Debug, Args)]

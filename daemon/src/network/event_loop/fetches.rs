@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinError;
 
 /// Exchanges and checks under way at once; each may hold a response of 256 KiB.
-const ACTIVE_MAX: usize = 64;
+pub(in crate::network) const ACTIVE_MAX: usize = 64;
 /// Peers waiting for their turn; a status heard later asks again.
 const QUEUE_MAX: usize = 1_024;
 /// Peers asked at once because somebody wants to know whether they are there.

@@ -17,7 +17,7 @@ const ACTIVE_MAX: usize = 32;
 /// Providers followed up for one cell, as the design says: a crowded cell gives a sample.
 pub(in crate::network) const PROVIDERS_PER_LOOKUP_MAX: usize = 60;
 /// A user is waiting.
-const DEADLINE: Duration = Duration::from_secs(3);
+pub(in crate::network) const DEADLINE: Duration = Duration::from_secs(3);
 
 /// The lookups under way.
 #[derive(Default)]

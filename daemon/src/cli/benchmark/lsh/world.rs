@@ -20,7 +20,7 @@ const NEIGHBOURS: usize = 12;
 
 /// What experts are made of and asked about. Nothing of `queries` is in `exemplars`.
 #[derive(Debug, Deserialize)]
-pub(super) struct Topic {
+pub(in crate::cli) struct Topic {
     #[serde(rename = "topic")]
     _name: String,
     descriptions: Vec<String>,
@@ -29,12 +29,12 @@ pub(super) struct Topic {
 }
 
 /// How large the world is to be.
-pub(super) struct Sizes {
-    pub(super) experts: usize,
-    pub(super) queries: usize,
+pub(in crate::cli) struct Sizes {
+    pub(in crate::cli) experts: usize,
+    pub(in crate::cli) queries: usize,
 }
 
-pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Topic>> {
+pub(in crate::cli) fn read(path: &Path) -> anyhow::Result<Vec<Topic>> {
     let topics: Vec<Topic> = cases::read(path)?;
     for (topic, line) in topics.iter().zip(1..) {
         let enough =
@@ -53,12 +53,12 @@ fn texts(topics: &[Topic]) -> impl Iterator<Item = &String> {
 }
 
 /// Queries of all topics, at most as many as are wanted.
-pub(super) fn count(topics: &[Topic], sizes: &Sizes) -> usize {
+pub(in crate::cli) fn count(topics: &[Topic], sizes: &Sizes) -> usize {
     topics.iter().map(|t| t.queries.len()).sum::<usize>().min(sizes.queries)
 }
 
 /// Bytes of a card's texts and int8 embeddings, mean.
-pub(super) fn card_bytes(topics: &[Topic], dimension: usize) -> f64 {
+pub(in crate::cli) fn card_bytes(topics: &[Topic], dimension: usize) -> f64 {
     let mean = |of: fn(&Topic) -> &[String]| {
         let lengths: Vec<f64> =
             topics.iter().flat_map(|t| of(t).iter().map(|text| text.len() as f64)).collect();
@@ -71,7 +71,7 @@ pub(super) fn card_bytes(topics: &[Topic], dimension: usize) -> f64 {
 }
 
 /// The vectors of all texts in order, from `folder`'s cache if it has them: embedding takes longer than all the rest.
-pub(super) async fn embed(
+pub(in crate::cli) async fn embed(
     encoder: &Encoder,
     topics: &[Topic],
     folder: &Path,
@@ -114,7 +114,7 @@ fn decode(raw: &[u8], count: usize, dimension: usize) -> Option<Vec<Embedding>> 
 }
 
 /// Draws experts: a topic, one of its descriptions, one of its exemplars and seven of those nearest to that.
-pub(super) fn make(topics: &[Topic], pool: Vec<Embedding>, sizes: &Sizes, seed: u64) -> World {
+pub(in crate::cli) fn make(topics: &[Topic], pool: Vec<Embedding>, sizes: &Sizes, seed: u64) -> World {
     let mut draw = Draw::new(seed);
     let mut queries = Vec::new();
     // Where each topic's texts begin in the pool.

@@ -26,10 +26,14 @@ impl Draw {
         (self.bits() % (end.max(1) as u64)) as usize
     }
 
+    /// A number between 0 and 1, neither of them.
+    pub fn uniform(&mut self) -> f64 {
+        ((self.bits() >> 11) as f64 + 0.5) / (1u64 << 53) as f64
+    }
+
     /// A standard normal number (Box & Muller 1958).
     pub fn normal(&mut self) -> f32 {
-        let uniform = |bits: u64| ((bits >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
-        let (radius, angle) = (uniform(self.bits()), uniform(self.bits()));
+        let (radius, angle) = (self.uniform(), self.uniform());
         ((-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * angle).cos()) as f32
     }
 
