@@ -1,7 +1,7 @@
 //! Round trips, bounds, and decoders fed with anything.
 
 use super::*;
-use crate::network::fixtures::{card, status};
+use crate::fixtures::{card, status};
 use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
 
