@@ -1,4 +1,5 @@
-//! Live statuses to bytes and back. Addresses travel as binary multiaddresses and are text inside.
+//! Live statuses to bytes and back. Addresses travel as binary multiaddresses and are text inside; one whose text would be
+//! read as another (a DNS name may hold a slash) is refused.
 
 use super::{ADDRESS_BYTES_MAX, WireError, decode, hash};
 use multiaddr::Multiaddr;
@@ -53,5 +54,9 @@ fn address(bytes: Vec<u8>) -> Result<String, WireError> {
         return Err(WireError::Field("addresses"));
     }
     let address = Multiaddr::try_from(bytes).map_err(|_| WireError::Field("addresses"))?;
-    Ok(address.to_string())
+    let text = address.to_string();
+    if text.parse::<Multiaddr>().ok().as_ref() != Some(&address) {
+        return Err(WireError::Field("addresses"));
+    }
+    Ok(text)
 }

@@ -31,6 +31,18 @@ fn cards_statuses_and_messages_round_trip() {
 }
 
 #[test]
+fn an_address_is_what_its_text_says() {
+    let mut status = status(Sha256Hash::of(b"card"), 5, 10);
+    status.addresses = vec!["/dns4/node.example.org/tcp/4001".to_owned()];
+    let honest = encode_status(&status);
+    assert_eq!(decode_status(&honest).unwrap().addresses, status.addresses);
+    let mut smuggled = honest;
+    let dot = smuggled.windows(4).position(|w| w == b".org").unwrap();
+    smuggled[dot] = b'/';
+    assert!(matches!(decode_status(&smuggled), Err(WireError::Field("addresses"))));
+}
+
+#[test]
 fn a_card_of_a_megabyte_is_refused_both_ways() {
     let mut large = card("tiny", 1);
     large.description = "x".repeat(1 << 20);
