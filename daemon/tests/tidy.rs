@@ -64,7 +64,7 @@ fn rust_files(folder: &Path, into: &mut Vec<PathBuf>) {
 /// Path relative to the daemon's folder, and the source without its tests.
 fn sources() -> Vec<(String, String)> {
     let mut files = Vec::new();
-    for folder in ["src", "swarm/src", "wire/src"] {
+    for folder in ["src", "swarm/src", "wire/src", "fuzz/src", "fuzz/fuzz_targets"] {
         rust_files(&root().join(folder), &mut files);
     }
     assert!(files.len() > 20, "found only {} source files: the test looks in the wrong place", files.len());
@@ -141,7 +141,7 @@ fn each_vendor_is_named_in_one_room() {
 
 #[test]
 fn generated_types_stay_at_the_edge() {
-    let rooms = ["src/api", "src/network", "src/cli", "wire/src"];
+    let rooms = ["src/api", "src/network", "src/cli", "wire/src", "fuzz/src"];
     let found: Vec<String> = sources()
         .into_iter()
         .filter(|(path, text)| {
