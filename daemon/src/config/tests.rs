@@ -347,7 +347,7 @@ fn mutated(text: &str, changes: &[(usize, u8, usize, char)]) -> String {
 }
 
 proptest! {
-    // Of each thousand, some hundred are read to their end.
+    // Each takes less than a millisecond, and many are refused at their first odd line.
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]

@@ -3,6 +3,8 @@
 //! `cargo run -p polymath-wire --example seeds -- daemon/fuzz/corpus` after a change of the wire format. Files of other names
 //! stay: they are inputs that once broke something.
 
+#![expect(clippy::unwrap_used, reason = "the fixtures are the tests', which fail by panicking")]
+
 #[path = "../src/fixtures.rs"]
 mod fixtures;
 
