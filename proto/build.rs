@@ -15,6 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let descriptors = protox::compile(FILES, ["."])?;
     let out = std::path::PathBuf::from(std::env::var("OUT_DIR")?);
     std::fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure().compile_fds(descriptors)?;
+    let services = std::env::var_os("CARGO_FEATURE_SERVICES").is_some();
+    tonic_prost_build::configure().build_client(services).build_server(services).compile_fds(descriptors)?;
     Ok(())
 }

@@ -39,16 +39,15 @@ pub mod task;
 #[cfg(test)]
 mod tests;
 mod transport;
-mod wire;
 
 pub use bans::OffenceCounts;
 pub use directory::Directory;
 pub use error::Error;
 pub use identity::{FILE as IDENTITY_FILE, Identity};
 pub use peers::{PeerInfo, Probe};
+pub use polymath_wire::advert::WireError;
 pub use reach::{NetworkInfo, RelayInfo, Verdict};
 pub use rules::rules;
-pub use wire::WireError;
 
 /// Providers that one node keeps under one key; of more, a random sample.
 pub const PROVIDERS_PER_KEY_MAX: usize = store::PROVIDERS_PER_KEY_MAX;
@@ -68,6 +67,8 @@ use polymath_swarm::ledger::{Settlement, Version};
 use polymath_swarm::private::SwarmKeys;
 use polymath_swarm::task::{Offer, TaskError};
 use polymath_swarm::trust::{Book, Contradiction};
+use polymath_wire::audit::{Request, opening_of, replayed_of};
+use polymath_wire::receipt::settlements_of;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -286,8 +287,8 @@ impl Network {
         peer: PeerKey,
         task_id: [u8; 16],
     ) -> Result<(Evidence, [u8; 64]), TaskError> {
-        let request = audit::Request::Challenge { task_id };
-        audit::opening_of(self.audit(peer, &[], request).await?)
+        let request = Request::Challenge { task_id };
+        opening_of(self.audit(peer, &[], request).await?)
     }
 
     /// Has a node that serves the same model compute an answer again; `None` if the model cannot have written it.
@@ -295,8 +296,8 @@ impl Network {
     /// # Errors
     /// As the node says, or [`TaskError::Unreachable`].
     pub async fn replay(&self, auditor: &Advert, replay: Replay) -> Result<Option<Computed>, TaskError> {
-        let request = audit::Request::Replay(Box::new(replay));
-        audit::replayed_of(self.audit(auditor.peer, &auditor.status.addresses, request).await?)
+        let request = Request::Replay(Box::new(replay));
+        replayed_of(self.audit(auditor.peer, &auditor.status.addresses, request).await?)
     }
 
     /// Says to an expert's node what this one owes it, at most [`SETTLED_AT_ONCE_MAX`](polymath_swarm::ledger::SETTLED_AT_ONCE_MAX)
@@ -320,7 +321,7 @@ impl Network {
                 answer,
             })
             .await?;
-        receipts::settlements_of(response, count)
+        settlements_of(response, count)
     }
 
     /// Has nothing to do with these peers, and with others again.
@@ -355,7 +356,7 @@ impl Network {
         &self,
         peer: PeerKey,
         addresses: &[String],
-        request: audit::Request,
+        request: Request,
     ) -> Result<AuditResponse, TaskError> {
         self.call(peer, addresses, |(peer, addresses), answer| Command::Audit {
             peer,

@@ -64,7 +64,7 @@ fn rust_files(folder: &Path, into: &mut Vec<PathBuf>) {
 /// Path relative to the daemon's folder, and the source without its tests.
 fn sources() -> Vec<(String, String)> {
     let mut files = Vec::new();
-    for folder in ["src", "swarm/src"] {
+    for folder in ["src", "swarm/src", "wire/src", "fuzz/src", "fuzz/fuzz_targets"] {
         rust_files(&root().join(folder), &mut files);
     }
     assert!(files.len() > 20, "found only {} source files: the test looks in the wrong place", files.len());
@@ -141,7 +141,7 @@ fn each_vendor_is_named_in_one_room() {
 
 #[test]
 fn generated_types_stay_at_the_edge() {
-    let rooms = ["src/api", "src/network", "src/cli"];
+    let rooms = ["src/api", "src/network", "src/cli", "wire/src", "fuzz/src"];
     let found: Vec<String> = sources()
         .into_iter()
         .filter(|(path, text)| {
@@ -151,7 +151,7 @@ fn generated_types_stay_at_the_edge() {
         .map(|(path, _)| path)
         .collect();
     assert_none(
-        "generated protobuf types beyond api, network and the commands that speak to the api",
+        "generated protobuf types beyond api, network, the decoders and the commands that speak to the api",
         &found,
     );
 }
@@ -223,6 +223,34 @@ fn the_policy_crate_does_no_io() {
         }
     }
     assert_none("I/O, clocks or entropy in the policy crate", &found);
+}
+
+#[test]
+fn the_decoders_do_no_io() {
+    let banned = [
+        "std::fs",
+        "std::net",
+        "std::io",
+        "std::time",
+        "std::thread",
+        "tokio",
+        "futures",
+        "libp2p",
+        "tonic",
+        "rand",
+    ];
+    let mut found = Vec::new();
+    for (path, text) in sources().into_iter().filter(|(path, _)| path.starts_with("wire/")) {
+        for word in banned {
+            if code_lines(&text).any(|l| names_path(l, word) || l.contains(&format!("use {word};"))) {
+                found.push(format!("{path} names {word}"));
+            }
+        }
+    }
+    let manifest = fs::read_to_string(root().join("wire/Cargo.toml")).unwrap();
+    let heavy = ["tokio", "libp2p", "tonic", "futures"];
+    found.extend(heavy.into_iter().filter(|h| manifest.lines().any(|l| l.starts_with(h))).map(String::from));
+    assert_none("I/O, clocks or heavy dependencies in the decoders of network input", &found);
 }
 
 #[test]

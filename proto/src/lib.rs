@@ -1,4 +1,4 @@
-//! Polymath's wire format: the types and the tonic service generated from `proto/polymath/v1/*.proto`.
+//! Polymath's wire format: the types and (feature `services`) the tonic service generated from `proto/polymath/v1/*.proto`.
 //!
 //! Nothing here has behaviour. Inside the daemon only `network` and `api` may name these types; they convert
 //! to the policy crate's types at their edge, so that a change of the wire stops there.
@@ -11,7 +11,7 @@ pub mod v1 {
         unreachable_pub,
         reason = "generated; documented in the .proto files"
     )]
-    tonic::include_proto!("polymath.v1");
+    include!(concat!(env!("OUT_DIR"), "/polymath.v1.rs"));
 }
 
 /// The encoded `FileDescriptorSet` of every `.proto` file, for golden tests and reflection.

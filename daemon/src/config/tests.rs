@@ -3,6 +3,7 @@
 use super::environment::FixedEnvironment;
 use super::file::{ExpertSection, OneOrMany};
 use super::*;
+use proptest::prelude::*;
 
 const HOME: (&str, &str) = ("HOME", "/home/someone");
 
@@ -299,4 +300,64 @@ fn what_the_public_node_is_told_does_not_concern_a_private_one() {
     assert!(config.network.private.is_some() && !config.ask.audit.others);
     assert!(config.network.listen.iter().all(|address| !address.contains("4820")));
     assert_eq!(config.ask.audit.rate, 0.5, "what concerns no swarm in particular stays");
+}
+
+/// What takes the place of a value, a key or a piece of the example file.
+const ODD: [&str; 16] = [
+    "-1",
+    "0",
+    "18446744073709551616",
+    "nan",
+    "inf",
+    "1e400",
+    "true",
+    "\"\"",
+    "\"\u{202e}\\u0000\"",
+    "\"/ip4/0.0.0.0\"",
+    "\"[::1]:99999\"",
+    "[]",
+    "[[], 1, \"x\"]",
+    "{ a = { b = 1 } }",
+    "1979-05-27T07:32:00Z",
+    "[expert]\n",
+];
+
+/// The example file with this done to it: lines taken away, doubled, given another value, another character.
+fn mutated(text: &str, changes: &[(usize, u8, usize, char)]) -> String {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    for &(line, what, odd, character) in changes {
+        let line = line % lines.len();
+        let odd = ODD[odd % ODD.len()];
+        match what % 5 {
+            0 if lines.len() > 1 => drop(lines.remove(line)),
+            0 | 1 => lines.insert(line, lines[line].clone()),
+            2 => {
+                let key = lines[line].split('=').next().unwrap_or_default().to_owned();
+                lines[line] = format!("{key}= {odd}");
+            }
+            3 => {
+                let mut characters: Vec<char> = lines[line].chars().collect();
+                characters.insert(usize::from(what) % (characters.len() + 1), character);
+                lines[line] = characters.into_iter().collect();
+            }
+            _ => lines.insert(line, odd.to_owned()),
+        }
+    }
+    lines.join("\n")
+}
+
+proptest! {
+    // Each takes less than a millisecond, and many are refused at their first odd line.
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn whatever_is_done_to_the_example_it_is_read_or_refused_with_a_reason(
+        changes in prop::collection::vec((0usize..1_000, any::<u8>(), 0usize..ODD.len(), any::<char>()), 1..4)
+    ) {
+        let example = include_str!("../../../config.example.toml");
+        match loaded(&mutated(example, &changes), file::File::default(), &[]) {
+            Ok(config) => prop_assert!(!config.node.name.is_empty()),
+            Err(error) => prop_assert!(!error.to_string().is_empty()),
+        }
+    }
 }

@@ -238,7 +238,8 @@ impl Table {
         let bytes = (elements / block).checked_mul(block_bytes).ok_or_else(|| too_large(name))?;
         let end = source.u64()?.checked_add(bytes).ok_or_else(|| too_large(name))?;
         self.extent = self.extent.max(end);
-        *self.bytes_of_type.entry(kind).or_default() += bytes;
+        let of_type = self.bytes_of_type.entry(kind).or_default();
+        *of_type = of_type.checked_add(bytes).ok_or_else(|| too_large(name))?;
         Ok(bytes)
     }
 

@@ -7,11 +7,9 @@ use libp2p::Multiaddr;
 use libp2p::PeerId;
 use libp2p::multiaddr::Protocol;
 use polymath_swarm::capability::ADDRESSES_MAX;
+use polymath_wire::advert::ADDRESS_BYTES_MAX;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
-
-/// Bytes of one address: a long DNS name with its protocols fits, a blob does not.
-pub(super) const ADDRESS_BYTES_MAX: usize = 128;
 
 /// Where this node is, as far as its own listeners tell.
 #[derive(Clone, Debug, Default)]

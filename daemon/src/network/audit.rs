@@ -3,8 +3,6 @@
 //!
 //! What the messages mean, and what follows from them, is [`polymath_swarm::audit`]'s business.
 
-mod wire;
-
 use super::codec;
 use futures::future::BoxFuture;
 use libp2p::StreamProtocol;
@@ -12,18 +10,13 @@ use polymath_proto::v1::{AuditRequest, AuditResponse};
 use polymath_swarm::audit::{Computed, Evidence, Replay};
 use polymath_swarm::identity::PeerKey;
 use polymath_swarm::task::{Commitment, TaskError};
+use polymath_wire::audit::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
 use std::time::Duration;
-
-pub(super) use wire::{decode_request, encode_reply, encode_request, opening_of, replayed_of};
 
 /// The protocol's name and version.
 pub(super) const PROTOCOL: StreamProtocol = StreamProtocol::new("/polymath/audit/1");
 /// How long an exchange may take: one prefill of a long conversation on a slow machine.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// Bytes of a request: 256 KiB of text and 16,384 tokens.
-const REQUEST_BYTES_MAX: usize = 364 * 1024;
-/// Bytes of a response: 273 positions of twenty alternatives.
-const RESPONSE_BYTES_MAX: usize = 128 * 1024;
 
 /// What this node does for auditors.
 pub trait Service: Send + Sync + 'static {
@@ -38,21 +31,6 @@ pub trait Service: Send + Sync + 'static {
     /// # Errors
     /// [`TaskError::Busy`], or [`TaskError::Refused`] if the model is not here.
     fn replay(&self, peer: PeerKey, replay: Replay) -> BoxFuture<'_, Result<Option<Computed>, TaskError>>;
-}
-
-/// What is asked of another node.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Request {
-    Challenge { task_id: [u8; 16] },
-    Replay(Box<Replay>),
-}
-
-/// What it answers.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Reply {
-    Opening { evidence: Evidence, signature: [u8; 64] },
-    Replayed(Option<Computed>),
-    Declined(TaskError),
 }
 
 pub(super) type Behaviour = codec::Behaviour<AuditRequest, AuditResponse>;

@@ -3,9 +3,7 @@
 //! Over what they run is [`transport`]'s business. Every protocol name
 //! that matters carries our own prefix and the namespace, so two namespaces on one wire stay apart.
 
-use super::attested::ATTESTATION_BYTES_MAX;
 use super::store::{ProviderStore, RECORD_LIFETIME};
-use super::wire::GOSSIP_BYTES_MAX;
 use super::{Config, Error, Identity};
 use super::{audit, exchange, peers, receipts, streams, transport};
 use libp2p::connection_limits::{self, ConnectionLimits};
@@ -18,6 +16,8 @@ use libp2p::{StreamProtocol, Swarm, SwarmBuilder, identify, mdns, ping, quic, tc
 use libp2p::{allow_block_list, autonat, dcutr, relay, upnp};
 use polymath_swarm::embedding::SpaceId;
 use polymath_swarm::identity::Sha256Hash;
+use polymath_wire::advert::GOSSIP_BYTES_MAX;
+use polymath_wire::attestation::ATTESTATION_BYTES_MAX;
 use std::collections::HashSet;
 use std::time::Duration;
 

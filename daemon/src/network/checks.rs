@@ -3,12 +3,12 @@
 //! This is the slow part (a signature takes tens of microseconds, embedding a card tens of milliseconds), so
 //! it runs in tasks of its own, a few at a time, and its verdicts on cards are remembered.
 
-use super::wire::{AdvertResponse, SignedAdvert, WireError, decode_card, decode_status};
 use super::{ClaimCheck, clock};
 use lru::LruCache;
 use polymath_swarm::capability::{Card, Refusal, Status};
 use polymath_swarm::embedding::SpaceId;
 use polymath_swarm::identity::{Domain, PeerKey, Sha256Hash};
+use polymath_wire::advert::{AdvertResponse, SignedAdvert, WireError, decode_card, decode_status};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

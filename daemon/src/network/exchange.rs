@@ -1,9 +1,9 @@
 //! `/polymath/advert/1`: one request, one response, each a protobuf message that ends with its stream's half.
 
-use super::wire::{AdvertRequest, AdvertResponse, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
 use futures::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use libp2p::StreamProtocol;
 use libp2p::request_response::{self, ProtocolSupport};
+use polymath_wire::advert::{AdvertRequest, AdvertResponse, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX};
 use std::io;
 use std::time::Duration;
 

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! - `frame` cuts a byte stream into frames, bounded, cancellation-safe.
-//! - `wire` turns protobuf into the policy crate's types and back; nothing else here sees protobuf.
+//! - [`polymath_wire::task`] turns protobuf into the policy crate's types and back; nothing else sees protobuf.
 //! - `progress` holds the rules of order and size of what an expert reports, applied by both sides.
 //! - `expert` serves one stream, `accept` many of them, bounded per peer and in total.
 //! - `asker` asks, and believes nothing that it has not checked.
@@ -25,7 +25,6 @@ mod frame;
 mod progress;
 #[cfg(test)]
 mod tests;
-pub(super) mod wire;
 
 pub use accept::{Limits, accept_loop};
 pub use asker::{Asker, Expert, RemoteTask};

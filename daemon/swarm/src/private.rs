@@ -150,11 +150,14 @@ impl Invitation {
         }
         let secret = take(&mut rest, 32)?.try_into().map_err(|_| InvitationError::Damaged)?;
         let mut addresses = Vec::new();
-        while !rest.is_empty() && addresses.len() < ADDRESSES_MAX {
+        while !rest.is_empty() {
             let length = take(&mut rest, 2)?;
             let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
-            let address = take(&mut rest, length.min(ADDRESS_BYTES_MAX))?;
-            addresses.push(String::from_utf8_lossy(address).into_owned());
+            let address = str::from_utf8(take(&mut rest, length)?).map_err(|_| InvitationError::Damaged)?;
+            if length > ADDRESS_BYTES_MAX || addresses.len() == ADDRESSES_MAX {
+                return Err(InvitationError::Damaged);
+            }
+            addresses.push(address.to_owned());
         }
         Ok(Self { name, secret: SwarmSecret::new(secret), addresses })
     }
@@ -205,6 +208,24 @@ mod tests {
             |name: &str| Invitation::decode(&Invitation { name: name.into(), ..invitation() }.encode());
         for bad in ["", "..", "a/b", ".hidden", "a b", &"x".repeat(33)] {
             assert_eq!(named(bad), Err(InvitationError::Name), "{bad}");
+        }
+    }
+
+    #[test]
+    fn addresses_that_no_invitation_holds_are_refused() {
+        let with = |addresses: &[&[u8]]| {
+            let mut content = [&[1, 6][..], b"family", &[7; 32]].concat();
+            for address in addresses {
+                content.extend([&(address.len() as u16).to_be_bytes()[..], address].concat());
+            }
+            let checksum = Sha256::digest(&content);
+            content.extend_from_slice(&checksum[..CHECKSUM]);
+            Invitation::decode(&format!("{PREFIX}{}", bs58::encode(content).into_string()))
+        };
+        let sound = b"/ip4/192.0.2.1/tcp/1".as_slice();
+        assert_eq!(with(&[sound; ADDRESSES_MAX]).unwrap().addresses.len(), ADDRESSES_MAX);
+        for bad in [&[b"\xff\xfe".as_slice()][..], &[&[b'a'; 257]], &[sound; ADDRESSES_MAX + 1]] {
+            assert_eq!(with(bad), Err(InvitationError::Damaged));
         }
     }
 

@@ -108,6 +108,7 @@ fn lies_are_found_before_memory_is_spent() {
     case("impossibly large", |f| f.tensor("t", &[0], 0, 0), 1, 0);
     case("impossibly large", |f| f.tensor("t", &[1 << 40, 1 << 40], 0, 0), 1, 0);
     case("impossibly large", |f| f.tensor("t", &[4], 0, u64::MAX), 1, 0);
+    case("impossibly large", |f| f.tensor("t", &[1 << 60], 28, 0).tensor("u", &[1 << 60], 28, 0), 2, 0);
     case("not a multiple", |f| f.tensor("t", &[33], 2, 0), 1, 0);
     case("unknown type", |f| f.tensor("t", &[32], 4, 0), 1, 0);
     case("twice", |f| f.tensor("t", &[4], 0, 0).tensor("t", &[4], 0, 32).data(64), 2, 0);

@@ -2,13 +2,14 @@
 
 use super::EventLoop;
 use crate::network::attested::{
-    ACCUSATIONS_MAX, REPEAT_EVERY, REPEAT_PAUSE, REPEAT_SOON, REVOKED_FOR, Shares, decode, encode,
+    ACCUSATIONS_MAX, REPEAT_EVERY, REPEAT_PAUSE, REPEAT_SOON, REVOKED_FOR, Shares,
 };
 use crate::network::clock;
 use libp2p::PeerId;
 use libp2p::gossipsub::{MessageAcceptance, PublishError};
 use polymath_swarm::identity::PeerKey;
 use polymath_swarm::trust::{Attestation, Book, Contradiction, Endorsement, NotTaken};
+use polymath_wire::attestation::{decode, encode};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;

@@ -3,7 +3,6 @@
 use super::calls::Answer;
 use super::own::Announcement;
 use super::{Error, EventLoop};
-use crate::network::audit::Request;
 use crate::network::streams::Reply;
 use crate::network::{NetworkInfo, PeerInfo};
 use libp2p::{Multiaddr, PeerId};
@@ -12,6 +11,7 @@ use polymath_swarm::cells::CellId;
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use polymath_swarm::ledger::Version;
 use polymath_swarm::trust::Contradiction;
+use polymath_wire::audit::Request;
 use std::collections::BTreeSet;
 use tokio::sync::oneshot;
 

@@ -1,16 +1,15 @@
 //! Statuses by gossip: verified before they are forwarded, and a reason to fetch a card that is not known.
 
 use super::EventLoop;
-use crate::network::addresses::ADDRESS_BYTES_MAX;
 use crate::network::clock;
 use crate::network::directory::Insert;
 use crate::network::peers::id_of;
-use crate::network::wire::{WireError, decode_gossip, decode_status};
 use libp2p::gossipsub::{self, MessageAcceptance};
 use libp2p::{Multiaddr, PeerId};
 use polymath_swarm::capability::{Refusal, Status};
 use polymath_swarm::identity::PeerKey;
 use polymath_swarm::trust::Offence;
+use polymath_wire::advert::{ADDRESS_BYTES_MAX, WireError, decode_gossip, decode_status};
 
 impl EventLoop {
     pub(super) fn on_gossip(&mut self, event: gossipsub::Event) {

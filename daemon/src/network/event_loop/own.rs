@@ -3,13 +3,13 @@
 use super::EventLoop;
 use crate::network::addresses::to_announce;
 use crate::network::directory::ADVERTS_PER_PEER_MAX;
-use crate::network::wire::{AdvertResponse, SignedAdvert, encode_card, encode_gossip, encode_status};
 use crate::network::{Error, ExpertState, SlotUse, clock};
 use libp2p::gossipsub::PublishError;
 use libp2p::kad::RecordKey;
 use polymath_swarm::capability::{Card, Status};
 use polymath_swarm::embedding::Embedding;
 use polymath_swarm::identity::{Domain, Envelope, Sha256Hash};
+use polymath_wire::advert::{AdvertResponse, SignedAdvert, encode_card, encode_gossip, encode_status};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;

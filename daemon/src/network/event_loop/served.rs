@@ -2,14 +2,15 @@
 
 use super::EventLoop;
 use super::calls::{Answer, Calls, RETRY_AFTER_MS, Served};
-use crate::network::audit::{self, Reply, Request, decode_request, encode_reply, encode_request};
-use crate::network::receipts;
+use crate::network::{audit, receipts};
 use libp2p::PeerId;
 use libp2p::request_response::Event;
 use polymath_proto::v1::{AuditRequest, AuditResponse, SettleRequest, SettleResponse};
 use polymath_swarm::identity::PeerKey;
 use polymath_swarm::ledger::Version;
 use polymath_swarm::task::TaskError;
+use polymath_wire::audit::{Reply, Request, decode_request, encode_reply, encode_request};
+use polymath_wire::receipt;
 use std::sync::Arc;
 
 /// Both, under way.
@@ -42,7 +43,7 @@ impl EventLoop {
         answer: Answer<SettleResponse>,
     ) {
         let behaviour = &mut self.swarm.behaviour_mut().receipts;
-        let send = || behaviour.send_request(&peer, receipts::encode_request(receipts));
+        let send = || behaviour.send_request(&peer, receipt::encode_request(receipts));
         self.services.settled.ask(answer, send);
     }
 
@@ -62,13 +63,13 @@ impl EventLoop {
     pub(super) fn on_receipts(&mut self, event: Event<SettleRequest, SettleResponse>) {
         let service = self.services.receipts.clone();
         let serve = |peer, request| async move {
-            let settled = match receipts::decode_request(request) {
+            let settled = match receipt::decode_request(request) {
                 Ok(receipts) => service.settle(peer, receipts).await,
                 Err(error) => Err(error),
             };
-            receipts::encode_response(settled)
+            receipt::encode_response(settled)
         };
-        let busy = || receipts::encode_response(Err(TaskError::Busy { retry_after_ms: RETRY_AFTER_MS }));
+        let busy = || receipt::encode_response(Err(TaskError::Busy { retry_after_ms: RETRY_AFTER_MS }));
         if let Some(served) = self.services.settled.on_event(event, serve, busy) {
             self.on_settlement_served(served);
         }

@@ -5,14 +5,15 @@
 //! channel is full nothing is read, and nobody's silence is held against them. The task ends with the stream,
 //! with the [`RemoteTask`] (then the expert is told to stop), or with the [`Asker`]'s shutdown.
 
-use super::frame::{FRAME_BYTES_MAX, FrameReader, FrameWriter};
+use super::frame::{FrameReader, FrameWriter};
 use super::progress::Progress;
-use super::wire::{Finish, Report, Request, decode_report, encode_request};
 use super::{LAST_WORD_TIME_MAX, OFFER_TIME_MAX, SILENCE_MAX, Watch};
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite};
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use polymath_swarm::task::{Backing, Commitment, Ending, Offer, TaskError, TaskEvent, transcript_hash};
 use polymath_swarm::trust::Offence;
+use polymath_wire::frame::FRAME_BYTES_MAX;
+use polymath_wire::task::{Finish, Report, Request, decode_report, encode_request};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};

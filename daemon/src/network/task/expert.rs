@@ -4,12 +4,8 @@
 //! stopping. They race in one `select`; whichever wins drops the other three, the job among them, before the
 //! last word is written.
 
-use super::frame::{FRAME_BYTES_MAX, FrameReader, FrameWriter, OFFER_BYTES_MAX};
+use super::frame::{FrameReader, FrameWriter};
 use super::progress::Progress;
-use super::wire::{
-    Finish, PACKET_LOGPROBS_MAX, PACKET_TEXT_BYTES_MAX, PACKET_TOKENS_MAX, Packet, Report, Request,
-    decode_request, encode_report, padded,
-};
 use super::{Delivery, HEARTBEAT, Job, LAST_WORD_TIME_MAX, OFFER_TIME_MAX, Service, WRITE_STALL_MAX};
 use ed25519_dalek::SigningKey;
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, FutureExt, StreamExt};
@@ -17,6 +13,11 @@ use polymath_swarm::audit::Evidence;
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use polymath_swarm::task::{
     Backing, Commitment, Ending, Offer, TaskError, TaskEvent, TokenLogprobs, transcript_hash,
+};
+use polymath_wire::frame::{FRAME_BYTES_MAX, OFFER_BYTES_MAX};
+use polymath_wire::task::{
+    Finish, PACKET_LOGPROBS_MAX, PACKET_TEXT_BYTES_MAX, PACKET_TOKENS_MAX, Packet, Report, Request,
+    decode_request, encode_report, padded,
 };
 use std::future::Future;
 use std::time::Duration;

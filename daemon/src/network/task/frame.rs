@@ -1,4 +1,4 @@
-//! Frames: an unsigned varint length (LEB128, as protobuf's length-delimited messages) and so many bytes.
+//! Frames ([`polymath_wire::frame`]) cut out of a stream, and written to one.
 //!
 //! Memory follows what has arrived, never what a length claims. Reading and writing keep their state in the
 //! reader and the writer, so either may be cancelled between polls and taken up again without losing the
@@ -7,15 +7,9 @@
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use polymath_proto::v1::TaskFrame;
 use polymath_swarm::task::TaskError;
-use prost::Message as _;
+use polymath_wire::frame::{encode, first};
 use std::io;
 
-/// Bytes of a frame with an offer: 256 KiB of text, a grammar of 64, the stop strings, the tokens it continues, the encoding around them.
-pub(super) const OFFER_BYTES_MAX: usize = 448 * 1024;
-/// Bytes of any other frame: a packet of tokens with twenty alternatives each stays well below.
-pub(super) const FRAME_BYTES_MAX: usize = 64 * 1024;
-/// Bytes of a length prefix: three carry 21 bits, more than any frame may have.
-const PREFIX_BYTES_MAX: usize = 3;
 /// Bytes asked of the stream at once: a token packet is about a hundred, an offer usually less than this.
 const CHUNK_BYTES: usize = 4 * 1024;
 
@@ -52,7 +46,11 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
             let read = self.io.read(&mut chunk).await.map_err(unreachable)?;
             if read == 0 {
                 let between = self.buffer.is_empty();
-                return if between { Ok(None) } else { Err(broken("the stream ended inside a frame")) };
+                return if between {
+                    Ok(None)
+                } else {
+                    Err(TaskError::Protocol("the stream ended inside a frame".into()))
+                };
             }
             self.buffer.extend_from_slice(&chunk[..read]);
         }
@@ -60,28 +58,10 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
 
     /// Takes a frame that has arrived whole.
     fn buffered(&mut self, bytes_max: usize) -> Result<Option<TaskFrame>, TaskError> {
-        let arrived = &self.buffer[self.start..];
-        let Some((length, prefix)) = length_prefix(arrived)? else { return Ok(None) };
-        if length > bytes_max {
-            return Err(broken(format!("a frame of {length} bytes, where {bytes_max} are allowed")));
-        }
-        let Some(body) = arrived.get(prefix..prefix + length) else { return Ok(None) };
-        let frame = TaskFrame::decode(body).map_err(|error| broken(format!("no task frame: {error}")))?;
-        self.start += prefix + length;
+        let Some((frame, bytes)) = first(&self.buffer[self.start..], bytes_max)? else { return Ok(None) };
+        self.start += bytes;
         Ok(Some(frame))
     }
-}
-
-/// Reads a length and how many bytes it took; `None` if more bytes are needed.
-fn length_prefix(bytes: &[u8]) -> Result<Option<(usize, usize)>, TaskError> {
-    let mut length = 0;
-    for (index, byte) in bytes.iter().take(PREFIX_BYTES_MAX).enumerate() {
-        length |= usize::from(byte & 0x7f) << (7 * index);
-        if byte & 0x80 == 0 {
-            return Ok(Some((length, index + 1)));
-        }
-    }
-    if bytes.len() < PREFIX_BYTES_MAX { Ok(None) } else { Err(broken("a frame of two megabytes or more")) }
 }
 
 /// Writes frames.
@@ -98,9 +78,7 @@ impl<W: AsyncWrite + Unpin> FrameWriter<W> {
 
     /// Writes `frame` and flushes. If this is cancelled, the frame is still first in line.
     pub(super) async fn send(&mut self, frame: &TaskFrame) -> Result<(), TaskError> {
-        // Encoding into a vector cannot fail.
-        self.pending.reserve(frame.encoded_len() + PREFIX_BYTES_MAX);
-        frame.encode_length_delimited(&mut self.pending).map_err(|error| broken(error.to_string()))?;
+        self.pending.extend(encode(frame));
         while !self.pending.is_empty() {
             let written = self.io.write(&self.pending).await.map_err(unreachable)?;
             if written == 0 {
@@ -116,10 +94,6 @@ impl<W: AsyncWrite + Unpin> FrameWriter<W> {
     pub(super) async fn close(&mut self) -> Result<(), TaskError> {
         self.io.close().await.map_err(unreachable)
     }
-}
-
-fn broken(reason: impl Into<String>) -> TaskError {
-    TaskError::Protocol(reason.into())
 }
 
 fn unreachable(error: io::Error) -> TaskError {

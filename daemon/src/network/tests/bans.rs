@@ -2,7 +2,7 @@
 
 use super::hostile::{Liar, Order, fresh, gossip};
 use crate::network::fixtures::{Node, card, eventually, status};
-use crate::network::wire::AdvertResponse;
+use polymath_wire::advert::AdvertResponse;
 use crate::network::{Identity, clock};
 use polymath_swarm::capability::Status;
 use polymath_swarm::identity::{Domain, Envelope, Sha256Hash};
@@ -82,7 +82,7 @@ async fn ten_thousand_invented_experts_do_not_keep_an_honest_one_out() {
             addresses: vec!["/ip4/127.0.0.1/udp/9/quic-v1".to_owned()],
             ..status(Sha256Hash::of(&number.to_le_bytes()), now, now + 60_000)
         };
-        let payload = crate::network::wire::encode_status(&invented);
+        let payload = polymath_wire::advert::encode_status(&invented);
         let envelope = Envelope::seal(sybil.signing_key(), Domain::Status, payload);
         liar.order(Order::Gossip(gossip(&envelope))).await;
     }

@@ -3,7 +3,6 @@
 
 use crate::network::behaviour::{self, Behaviour, BehaviourEvent, Names};
 use crate::network::fixtures::{config, space};
-use crate::network::wire::{AdvertResponse, SignedAdvert, encode_card, encode_gossip, encode_status};
 use crate::network::{Identity, clock, exchange, streams};
 use futures::StreamExt as _;
 use libp2p::gossipsub;
@@ -13,6 +12,7 @@ use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, Swarm, SwarmBuilder, identify};
 use polymath_swarm::capability::{Card, Status};
 use polymath_swarm::identity::{Domain, Envelope, Sha256Hash};
+use polymath_wire::advert::{AdvertResponse, SignedAdvert, encode_card, encode_gossip, encode_status};
 use std::collections::HashSet;
 use tokio::sync::{mpsc, watch};
 

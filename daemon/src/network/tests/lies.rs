@@ -2,7 +2,6 @@
 
 use super::hostile::{Liar, Order, Stranger, fresh, gossip};
 use crate::network::fixtures::{FakeClaims, Node, card, codebook, config, space, status, vector};
-use crate::network::wire::{AdvertResponse, SignedAdvert};
 use crate::network::{Identity, clock, exchange};
 use futures::{AsyncReadExt as _, AsyncWriteExt as _, StreamExt as _};
 use libp2p::PeerId;
@@ -10,6 +9,7 @@ use libp2p::kad::RecordKey;
 use polymath_swarm::cells::{CellId, dht_key};
 use polymath_swarm::embedding::Embedding;
 use polymath_swarm::identity::Sha256Hash;
+use polymath_wire::advert::{AdvertResponse, SignedAdvert};
 use std::sync::atomic::Ordering;
 
 fn key_of(cell: CellId) -> RecordKey {

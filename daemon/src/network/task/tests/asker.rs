@@ -1,11 +1,12 @@
 //! An asker against experts that break the rules.
 
 use super::*;
-use crate::network::task::frame::{FRAME_BYTES_MAX, FrameReader, FrameWriter, OFFER_BYTES_MAX};
-use crate::network::task::wire::{Request, decode_request};
+use crate::network::task::frame::{FrameReader, FrameWriter};
 use futures::{AsyncReadExt, AsyncWriteExt};
 use polymath_proto::v1::{self, TaskFrame, task_frame::Body};
 use polymath_swarm::task::{running_hash, transcript_hash};
+use polymath_wire::frame::{FRAME_BYTES_MAX, OFFER_BYTES_MAX};
+use polymath_wire::task::{Request, decode_request};
 use proptest::prelude::*;
 use prost::Message as _;
 use std::time::Instant;

@@ -1,10 +1,11 @@
 //! An expert against askers that break the rules.
 
 use super::*;
-use crate::network::task::frame::{FRAME_BYTES_MAX, FrameReader, FrameWriter};
-use crate::network::task::wire::{Report, Request, decode_report, encode_request};
+use crate::network::task::frame::{FrameReader, FrameWriter};
 use futures::{AsyncReadExt, AsyncWriteExt};
 use polymath_proto::v1::{ChatMessage, Heartbeat, TaskFrame, task_frame::Body};
+use polymath_wire::frame::FRAME_BYTES_MAX;
+use polymath_wire::task::{Report, Request, decode_report, encode_request};
 use proptest::prelude::*;
 use prost::Message as _;
 use std::time::Instant;

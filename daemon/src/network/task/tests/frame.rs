@@ -1,10 +1,11 @@
 //! Frames in pieces, cut short, too long, and interrupted.
 
 use super::*;
-use crate::network::task::frame::{FRAME_BYTES_MAX, FrameReader, FrameWriter};
+use crate::network::task::frame::{FrameReader, FrameWriter};
 use futures::io::Cursor;
 use futures::stream::TryStreamExt;
 use polymath_proto::v1::{Failed, Heartbeat, TaskFrame, task_frame::Body};
+use polymath_wire::frame::FRAME_BYTES_MAX;
 use proptest::prelude::*;
 
 fn a_frame(message: String) -> TaskFrame {
@@ -106,8 +107,8 @@ proptest! {
 
 #[tokio::test]
 async fn padded_frames_have_few_sizes_and_say_the_same() {
-    use super::super::frame::OFFER_BYTES_MAX;
-    use super::super::wire::{Request, decode_request, encode_request};
+    use polymath_wire::frame::OFFER_BYTES_MAX;
+    use polymath_wire::task::{Request, decode_request, encode_request};
     use prost::Message as _;
     let mut sizes = std::collections::BTreeSet::new();
     for length in (0..3_000).step_by(7) {

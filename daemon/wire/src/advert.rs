@@ -1,4 +1,4 @@
-//! Between the bytes on the wire and the policy crate's types, with every bound checked on the way in.
+//! Adverts and their exchange: between the bytes on the wire and the policy crate's types, with every bound checked on the way in.
 //!
 //! The protobuf types stop here. Size is checked before anything is decoded; what a decoder here returns has
 //! the right lengths and kinds, and [`Card::check`]/[`Status::check`] have the last word on meaning.
@@ -6,8 +6,8 @@
 mod card;
 mod status;
 
-pub(super) use card::{decode_card, encode_card};
-pub(super) use status::{decode_status, encode_status};
+pub use card::{decode_card, encode_card};
+pub use status::{decode_status, encode_status};
 
 use polymath_proto::v1 as pb;
 use polymath_swarm::capability::{CARD_BYTES_MAX, Refusal, STATUS_BYTES_MAX};
@@ -16,15 +16,17 @@ use prost::Message as _;
 
 /// Bytes an envelope adds to its payload: key, signature, tags and lengths (about 110).
 const ENVELOPE_BYTES: usize = 128;
+/// Bytes of one address: a long DNS name with its protocols fits, a blob does not.
+pub const ADDRESS_BYTES_MAX: usize = 128;
 /// Bytes of a gossiped message: one status in its envelope.
-pub(super) const GOSSIP_BYTES_MAX: usize = STATUS_BYTES_MAX + ENVELOPE_BYTES;
+pub const GOSSIP_BYTES_MAX: usize = STATUS_BYTES_MAX + ENVELOPE_BYTES;
 /// Cards that one request may ask for, and adverts that one response may carry: as many as a peer may have.
-pub(super) const ADVERTS_MAX: usize = 64;
+pub const ADVERTS_MAX: usize = 64;
 /// Bytes of a request: 64 hashes with their tags and lengths.
-pub(super) const REQUEST_BYTES_MAX: usize = 4 * 1024;
+pub const REQUEST_BYTES_MAX: usize = 4 * 1024;
 /// Bytes of a response: thirty to forty experts with eight exemplars each in 384 dimensions. What does not
 /// fit is asked for by hash when its status is heard.
-pub(super) const RESPONSE_BYTES_MAX: usize = 256 * 1024;
+pub const RESPONSE_BYTES_MAX: usize = 256 * 1024;
 
 /// Why bytes were refused.
 #[derive(Debug, thiserror::Error)]
@@ -64,30 +66,39 @@ pub enum WireError {
 
 /// Card and status as they were signed.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct SignedAdvert {
-    pub(super) card: Envelope,
-    pub(super) status: Envelope,
+pub struct SignedAdvert {
+    /// Its payload is a card's.
+    pub card: Envelope,
+    /// Its payload is a status's.
+    pub status: Envelope,
 }
 
 /// Asks for a peer's experts: all, or those with these card hashes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct AdvertRequest {
-    pub(super) cards: Vec<Sha256Hash>,
+pub struct AdvertRequest {
+    /// None: all.
+    pub cards: Vec<Sha256Hash>,
 }
 
 /// The answer; signatures are not yet checked.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct AdvertResponse {
-    pub(super) adverts: Vec<SignedAdvert>,
+pub struct AdvertResponse {
+    /// In no order.
+    pub adverts: Vec<SignedAdvert>,
 }
 
 impl AdvertRequest {
-    pub(super) fn encode(&self) -> Vec<u8> {
+    /// Encodes it.
+    pub fn encode(&self) -> Vec<u8> {
         let card_sha256 = self.cards.iter().map(|hash| hash.0.to_vec()).collect();
         pb::AdvertRequest { card_sha256 }.encode_to_vec()
     }
 
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, WireError> {
+    /// Decodes one.
+    ///
+    /// # Errors
+    /// [`WireError`] for what is too large, no request, or out of bounds.
+    pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
         let message: pb::AdvertRequest = decode("advert request", bytes, REQUEST_BYTES_MAX)?;
         if message.card_sha256.len() > ADVERTS_MAX {
             return Err(WireError::Field("card_sha256"));
@@ -100,7 +111,7 @@ impl AdvertRequest {
 
 impl AdvertResponse {
     /// Encodes as many adverts, in order, as the size limit allows.
-    pub(super) fn encode(&self) -> Vec<u8> {
+    pub fn encode(&self) -> Vec<u8> {
         let mut out = pb::AdvertResponse::default();
         let mut bytes = 0;
         for advert in self.adverts.iter().take(ADVERTS_MAX) {
@@ -116,7 +127,11 @@ impl AdvertResponse {
         out.encode_to_vec()
     }
 
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, WireError> {
+    /// Decodes one; neither signatures nor payloads are looked at.
+    ///
+    /// # Errors
+    /// As [`AdvertRequest::decode`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
         let message: pb::AdvertResponse = decode("advert response", bytes, RESPONSE_BYTES_MAX)?;
         if message.adverts.len() > ADVERTS_MAX {
             return Err(WireError::Field("adverts"));
@@ -127,12 +142,15 @@ impl AdvertResponse {
 }
 
 /// Encodes a signed status for gossip.
-pub(super) fn encode_gossip(status: &Envelope) -> Vec<u8> {
+pub fn encode_gossip(status: &Envelope) -> Vec<u8> {
     signed(status).encode_to_vec()
 }
 
-/// Decodes a gossiped status and checks its signature.
-pub(super) fn decode_gossip(bytes: &[u8]) -> Result<Envelope, WireError> {
+/// Decodes a gossiped status and checks its signature. Its payload is for [`decode_status`].
+///
+/// # Errors
+/// [`WireError`] for what is too large, no envelope, or wrongly signed.
+pub fn decode_gossip(bytes: &[u8]) -> Result<Envelope, WireError> {
     let message: pb::Signed = decode("gossip", bytes, GOSSIP_BYTES_MAX)?;
     let envelope = envelope(message, "status", STATUS_BYTES_MAX)?;
     envelope.verify(Domain::Status)?;

@@ -1,10 +1,7 @@
-//! Protobuf to the policy crate's types and back. What comes in is bounded afterwards.
+//! Audits: protobuf to the policy crate's types and back. What comes in is bounded afterwards.
 
-use super::{Reply, Request};
-use crate::network::task::wire::{
-    CODE_BYTES_MAX, MESSAGE_BYTES_MAX, a_code, decode_messages, decode_settings, encode_messages,
-    encode_settings, exactly, for_people, hash, shortened,
-};
+use crate::field::{CODE_BYTES_MAX, MESSAGE_BYTES_MAX, a_code, broken, exactly, for_people, hash, shortened};
+use crate::task::{decode_messages, decode_settings, encode_messages, encode_settings};
 use polymath_proto::v1::{self, AuditRequest, AuditResponse, audit_request, audit_response};
 use polymath_swarm::audit::{
     ANSWER_PLACES, Computed, Evidence, Misfits, PROMPT_PLACES, Position, Replay, Reported, TOP_MAX,
@@ -12,7 +9,41 @@ use polymath_swarm::audit::{
 use polymath_swarm::sampling::Sampler;
 use polymath_swarm::task::TaskError;
 
-pub(in crate::network) fn encode_request(request: Request) -> AuditRequest {
+/// Bytes of a request: 256 KiB of text and 16,384 tokens.
+pub const REQUEST_BYTES_MAX: usize = 364 * 1024;
+/// Bytes of a response: 273 positions of twenty alternatives.
+pub const RESPONSE_BYTES_MAX: usize = 128 * 1024;
+
+/// What is asked of another node.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Request {
+    /// Open what was committed to for this task.
+    Challenge {
+        /// As its asker named it.
+        task_id: [u8; 16],
+    },
+    /// Compute this answer again.
+    Replay(Box<Replay>),
+}
+
+/// What it answers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    /// What was committed to.
+    Opening {
+        /// The evidence.
+        evidence: Evidence,
+        /// Of the opening; not verified here.
+        signature: [u8; 64],
+    },
+    /// What was computed; `None` if the vocabulary has no such tokens.
+    Replayed(Option<Computed>),
+    /// Neither, and why.
+    Declined(TaskError),
+}
+
+/// Encodes what is asked.
+pub fn encode_request(request: Request) -> AuditRequest {
     let body = match request {
         Request::Challenge { task_id } => {
             audit_request::Body::Challenge(v1::Challenge { task_id: task_id.to_vec() })
@@ -32,9 +63,11 @@ pub(in crate::network) fn encode_request(request: Request) -> AuditRequest {
     AuditRequest { body: Some(body) }
 }
 
+/// Decodes what is asked.
+///
 /// # Errors
 /// [`TaskError::Protocol`] for what is no request, or out of bounds.
-pub(in crate::network) fn decode_request(request: AuditRequest) -> Result<Request, TaskError> {
+pub fn decode_request(request: AuditRequest) -> Result<Request, TaskError> {
     match request.body.ok_or_else(|| broken("an empty request"))? {
         audit_request::Body::Challenge(challenge) => {
             Ok(Request::Challenge { task_id: exactly(&challenge.task_id, "task_id")? })
@@ -57,7 +90,8 @@ pub(in crate::network) fn decode_request(request: AuditRequest) -> Result<Reques
     }
 }
 
-pub(in crate::network) fn encode_reply(reply: Reply) -> AuditResponse {
+/// Encodes what is answered; of errors only what is for others to know.
+pub fn encode_reply(reply: Reply) -> AuditResponse {
     let body = match reply {
         Reply::Opening { evidence, signature } => audit_response::Body::Opening(v1::Opening {
             evidence: Some(encode_evidence(evidence)),
@@ -92,9 +126,11 @@ pub(in crate::network) fn encode_reply(reply: Reply) -> AuditResponse {
     AuditResponse { body: Some(body) }
 }
 
+/// The opening in an answer.
+///
 /// # Errors
 /// Whatever the other said instead, or [`TaskError::Protocol`].
-pub(in crate::network) fn opening_of(response: AuditResponse) -> Result<(Evidence, [u8; 64]), TaskError> {
+pub fn opening_of(response: AuditResponse) -> Result<(Evidence, [u8; 64]), TaskError> {
     match response.body {
         Some(audit_response::Body::Opening(opening)) => {
             let evidence = opening.evidence.ok_or_else(|| broken("an opening of nothing"))?;
@@ -104,9 +140,11 @@ pub(in crate::network) fn opening_of(response: AuditResponse) -> Result<(Evidenc
     }
 }
 
+/// The computation in an answer.
+///
 /// # Errors
 /// As [`opening_of`].
-pub(in crate::network) fn replayed_of(response: AuditResponse) -> Result<Option<Computed>, TaskError> {
+pub fn replayed_of(response: AuditResponse) -> Result<Option<Computed>, TaskError> {
     match response.body {
         Some(audit_response::Body::Replayed(replayed)) => {
             let Some(evidence) = replayed.evidence else { return Ok(None) };
@@ -167,10 +205,6 @@ fn decode(position: v1::Position) -> Result<Position, TaskError> {
     let top = top_ids.into_iter().zip(top_steps).map(|(id, steps)| Ok((id, small(steps)?)));
     let top = top.collect::<Result<_, TaskError>>()?;
     Ok(Position { place, reported: Reported { id, steps: small(steps)?, top } })
-}
-
-fn broken(reason: &str) -> TaskError {
-    TaskError::Protocol(reason.to_owned())
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use prost::Message as _;
 ///
 /// # Errors
 /// [`WireError::TooLarge`] if nobody would accept it.
-pub(in crate::network) fn encode_card(card: &Card) -> Result<Vec<u8>, WireError> {
+pub fn encode_card(card: &Card) -> Result<Vec<u8>, WireError> {
     let kind = match card.kind {
         ExpertKind::Model => pb::ExpertKind::Model,
         ExpertKind::Service => pb::ExpertKind::Service,
@@ -38,7 +38,10 @@ pub(in crate::network) fn encode_card(card: &Card) -> Result<Vec<u8>, WireError>
 }
 
 /// Decodes a card and checks every bound.
-pub(in crate::network) fn decode_card(bytes: &[u8]) -> Result<Card, WireError> {
+///
+/// # Errors
+/// [`WireError`] for what is too large, no card, or refused by [`Card::check`].
+pub fn decode_card(bytes: &[u8]) -> Result<Card, WireError> {
     let message: pb::Card = decode("card", bytes, CARD_BYTES_MAX)?;
     if message.exemplars.len() > EXEMPLARS_MAX || message.embeddings.len() > 1 + EXEMPLARS_MAX {
         return Err(Refusal::Bounds { field: "exemplars", reason: "at most 16" }.into());

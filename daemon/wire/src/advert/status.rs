@@ -1,14 +1,14 @@
-//! Live statuses to bytes and back. Addresses travel as binary multiaddresses and are text inside.
+//! Live statuses to bytes and back. Addresses travel as binary multiaddresses and are text inside; one whose text would be
+//! read as another (a DNS name may hold a slash) is refused.
 
-use super::{WireError, decode, hash};
-use crate::network::addresses::ADDRESS_BYTES_MAX;
-use libp2p::Multiaddr;
+use super::{ADDRESS_BYTES_MAX, WireError, decode, hash};
+use multiaddr::Multiaddr;
 use polymath_proto::v1 as pb;
 use polymath_swarm::capability::{ADDRESSES_MAX, Refusal, STATUS_BYTES_MAX, Status};
 use prost::Message as _;
 
 /// Encodes a status; addresses that do not parse are left out.
-pub(in crate::network) fn encode_status(status: &Status) -> Vec<u8> {
+pub fn encode_status(status: &Status) -> Vec<u8> {
     let addresses = status.addresses.iter().filter_map(|a| a.parse::<Multiaddr>().ok()).map(|a| a.to_vec());
     pb::Status {
         card_sha256: status.card.0.to_vec(),
@@ -26,7 +26,10 @@ pub(in crate::network) fn encode_status(status: &Status) -> Vec<u8> {
 }
 
 /// Decodes a status. Whether it may be believed now is [`Status::check`]'s business.
-pub(in crate::network) fn decode_status(bytes: &[u8]) -> Result<Status, WireError> {
+///
+/// # Errors
+/// [`WireError`] for what is too large, no status, or has addresses that are none.
+pub fn decode_status(bytes: &[u8]) -> Result<Status, WireError> {
     let message: pb::Status = decode("status", bytes, STATUS_BYTES_MAX)?;
     if message.addresses.len() > ADDRESSES_MAX {
         return Err(Refusal::Bounds { field: "addresses", reason: "at most 8" }.into());
@@ -51,5 +54,9 @@ fn address(bytes: Vec<u8>) -> Result<String, WireError> {
         return Err(WireError::Field("addresses"));
     }
     let address = Multiaddr::try_from(bytes).map_err(|_| WireError::Field("addresses"))?;
-    Ok(address.to_string())
+    let text = address.to_string();
+    if text.parse::<Multiaddr>().ok().as_ref() != Some(&address) {
+        return Err(WireError::Field("addresses"));
+    }
+    Ok(text)
 }

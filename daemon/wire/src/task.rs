@@ -1,27 +1,25 @@
-//! Protobuf to the policy crate's types and back. What comes in is bounded and finite afterwards; what does
+//! The task protocol's frames: protobuf to the policy crate's types and back. What comes in is bounded and finite afterwards; what does
 //! not convert is told apart as a reason for people.
 
-use super::frame::{FRAME_BYTES_MAX, OFFER_BYTES_MAX};
+use crate::field::{CODE_BYTES_MAX, MESSAGE_BYTES_MAX, a_code, broken, exactly, for_people, hash, shortened};
+use crate::frame::{FRAME_BYTES_MAX, OFFER_BYTES_MAX};
 use polymath_proto::v1::{self, TaskFrame, task_frame::Body};
 use polymath_swarm::identity::Sha256Hash;
 use polymath_swarm::sampling::Settings;
 use polymath_swarm::task::{FinishReason, Message, Offer, PIECE_BYTES_MAX, TaskError, TokenLogprobs};
 use prost::Message as _;
 
-/// Bytes of a code: the longest is `unknown_expert`.
-pub(in crate::network) const CODE_BYTES_MAX: usize = 64;
-/// Bytes of a message for people: a few lines.
-pub(in crate::network) const MESSAGE_BYTES_MAX: usize = 1_024;
 /// Tokens of one packet.
-pub(super) const PACKET_TOKENS_MAX: usize = 64;
+pub const PACKET_TOKENS_MAX: usize = 64;
 /// Tokens of one packet with log-probabilities: with twenty alternatives and texts of 256 bytes each, one takes
 /// 6 KB, so packets of these stay under half of a frame.
-pub(super) const PACKET_LOGPROBS_MAX: usize = 4;
+pub const PACKET_LOGPROBS_MAX: usize = 4;
 /// Bytes of the text of one packet: the other half of a frame, less some room for the rest.
-pub(super) const PACKET_TEXT_BYTES_MAX: usize = FRAME_BYTES_MAX / 2 - 1_024;
+pub const PACKET_TEXT_BYTES_MAX: usize = FRAME_BYTES_MAX / 2 - 1_024;
 
 /// What an asker says.
-pub(super) enum Request {
+#[derive(Clone, Debug, PartialEq)]
+pub enum Request {
     /// The offer, which may still be out of bounds.
     Offer(Box<Offer>),
     /// Stop.
@@ -29,41 +27,61 @@ pub(super) enum Request {
 }
 
 /// What an expert says.
-pub(super) enum Report {
+#[derive(Clone, Debug, PartialEq)]
+pub enum Report {
+    /// It will.
     Accepted {
+        /// Tasks before this one.
         queue_position: u32,
+        /// Of a generated token, millionths of a credit.
         price_micro: u64,
     },
+    /// It writes.
     Tokens(Packet),
+    /// It is still there.
     Heartbeat,
+    /// It has finished.
     Done(Finish),
     /// Busy, refused or failed: the last word.
     Ended(TaskError),
 }
 
 /// Some tokens.
-pub(super) struct Packet {
-    pub(super) sequence: u32,
-    pub(super) ids: Vec<u32>,
-    pub(super) text: String,
-    pub(super) logprobs: Vec<TokenLogprobs>,
+#[derive(Clone, Debug, PartialEq)]
+pub struct Packet {
+    /// Index of the first of these tokens.
+    pub sequence: u32,
+    /// Of the tokens.
+    pub ids: Vec<u32>,
+    /// What they add to the text.
+    pub text: String,
+    /// One a token, or none.
+    pub logprobs: Vec<TokenLogprobs>,
     /// Of all tokens up to the last of these.
-    pub(super) running: Sha256Hash,
+    pub running: Sha256Hash,
 }
 
 /// A result, and what the expert commits to.
-pub(super) struct Finish {
-    pub(super) finish_reason: FinishReason,
-    pub(super) prompt_tokens: u32,
-    pub(super) completion_tokens: u32,
-    pub(super) transcript: Sha256Hash,
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finish {
+    /// Why it stopped.
+    pub finish_reason: FinishReason,
+    /// Tokens of the templated prompt.
+    pub prompt_tokens: u32,
+    /// Tokens drawn.
+    pub completion_tokens: u32,
+    /// What was asked and answered.
+    pub transcript: Sha256Hash,
     /// `None` from an expert that reports no distributions.
-    pub(super) evidence: Option<Sha256Hash>,
-    pub(super) run_id: [u8; 16],
-    pub(super) signature: [u8; 64],
+    pub evidence: Option<Sha256Hash>,
+    /// Of this run of the task, drawn by the expert.
+    pub run_id: [u8; 16],
+    /// Of the four above; not verified here.
+    pub signature: [u8; 64],
 }
 
-pub(super) fn encode_request(request: Request) -> TaskFrame {
+/// Encodes what an asker says; a private offer is filled up to one of few sizes.
+pub fn encode_request(request: Request) -> TaskFrame {
     let is_private = matches!(&request, Request::Offer(offer) if offer.private);
     let frame = frame(match request {
         Request::Cancel => Body::Cancel(v1::Cancel {}),
@@ -85,7 +103,11 @@ pub(super) fn encode_request(request: Request) -> TaskFrame {
     if is_private { padded(frame, OFFER_BYTES_MAX) } else { frame }
 }
 
-pub(super) fn decode_request(frame: TaskFrame) -> Result<Request, TaskError> {
+/// Decodes what an asker says.
+///
+/// # Errors
+/// [`TaskError::Protocol`] for what is none of it.
+pub fn decode_request(frame: TaskFrame) -> Result<Request, TaskError> {
     match frame.body {
         Some(Body::Cancel(v1::Cancel {})) => Ok(Request::Cancel),
         Some(Body::Offer(offer)) => Ok(Request::Offer(Box::new(Offer {
@@ -108,7 +130,8 @@ pub(super) fn decode_request(frame: TaskFrame) -> Result<Request, TaskError> {
     }
 }
 
-pub(super) fn encode_report(report: Report) -> TaskFrame {
+/// Encodes what an expert says.
+pub fn encode_report(report: Report) -> TaskFrame {
     frame(match report {
         Report::Accepted { queue_position, price_micro } => {
             Body::Accepted(v1::Accepted { queue_position, price_micro })
@@ -155,7 +178,11 @@ fn encode_end(error: TaskError) -> Body {
     }
 }
 
-pub(super) fn decode_report(frame: TaskFrame) -> Result<Report, TaskError> {
+/// Decodes what an expert says. Whether it may be said now is for the caller to know.
+///
+/// # Errors
+/// [`TaskError::Protocol`] for what is none of it.
+pub fn decode_report(frame: TaskFrame) -> Result<Report, TaskError> {
     Ok(match frame.body {
         Some(Body::Accepted(v1::Accepted { queue_position, price_micro })) => {
             Report::Accepted { queue_position, price_micro }
@@ -204,7 +231,7 @@ fn frame(body: Body) -> TaskFrame {
 const PAD_BYTES: usize = 256;
 
 /// Fills a frame up, so that its size says little of its text. A frame that cannot be filled within `bytes_max` stays as it is.
-pub(super) fn padded(mut frame: TaskFrame, bytes_max: usize) -> TaskFrame {
+pub fn padded(mut frame: TaskFrame, bytes_max: usize) -> TaskFrame {
     /// The field's tag and a length of two bytes.
     const FIELD: usize = 3;
     /// So much padding there always is: the other side knows by it, and its length takes two bytes.
@@ -220,15 +247,15 @@ pub(super) fn padded(mut frame: TaskFrame, bytes_max: usize) -> TaskFrame {
     frame
 }
 
-pub(in crate::network) fn encode_messages(messages: Vec<Message>) -> Vec<v1::ChatMessage> {
+pub(crate) fn encode_messages(messages: Vec<Message>) -> Vec<v1::ChatMessage> {
     messages.into_iter().map(|Message { role, content }| v1::ChatMessage { role, content }).collect()
 }
 
-pub(in crate::network) fn decode_messages(messages: Vec<v1::ChatMessage>) -> Vec<Message> {
+pub(crate) fn decode_messages(messages: Vec<v1::ChatMessage>) -> Vec<Message> {
     messages.into_iter().map(|v1::ChatMessage { role, content }| Message { role, content }).collect()
 }
 
-pub(in crate::network) fn encode_settings(settings: &Settings) -> v1::SamplingSettings {
+pub(crate) fn encode_settings(settings: &Settings) -> v1::SamplingSettings {
     v1::SamplingSettings {
         temperature: settings.temperature,
         top_k: settings.top_k,
@@ -240,7 +267,7 @@ pub(in crate::network) fn encode_settings(settings: &Settings) -> v1::SamplingSe
     }
 }
 
-pub(in crate::network) fn decode_settings(settings: v1::SamplingSettings) -> Settings {
+pub(crate) fn decode_settings(settings: v1::SamplingSettings) -> Settings {
     Settings {
         temperature: settings.temperature,
         top_k: settings.top_k,
@@ -276,35 +303,4 @@ fn decode_logprobs(logprobs: v1::TokenLogprobs) -> Result<TokenLogprobs, TaskErr
         return Err(broken("log-probabilities without their tokens' text, or with too long ones"));
     }
     Ok(TokenLogprobs { logprob, top: top_ids.into_iter().zip(top_logprobs).collect(), pieces })
-}
-
-pub(in crate::network) fn hash(bytes: &[u8], field: &str) -> Result<Sha256Hash, TaskError> {
-    exactly(bytes, field).map(Sha256Hash)
-}
-
-pub(in crate::network) fn exactly<const N: usize>(bytes: &[u8], field: &str) -> Result<[u8; N], TaskError> {
-    bytes.try_into().map_err(|_| broken(&format!("{field} has {} bytes, not {N}", bytes.len())))
-}
-
-/// Codes are for programs: lower-case letters, digits and underscores.
-pub(in crate::network) fn a_code(code: String) -> Result<String, TaskError> {
-    let proper = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    let fits = (1..=CODE_BYTES_MAX).contains(&code.len()) && code.bytes().all(proper);
-    if fits { Ok(code) } else { Err(broken("an error code that is none")) }
-}
-
-/// A stranger's explanation ends up in logs and terminals, so it has no control characters.
-pub(in crate::network) fn for_people(mut message: String) -> String {
-    message.retain(|character| !character.is_control());
-    shortened(message, MESSAGE_BYTES_MAX)
-}
-
-/// Cuts at a character boundary.
-pub(in crate::network) fn shortened(mut text: String, bytes_max: usize) -> String {
-    text.truncate(text.floor_char_boundary(bytes_max));
-    text
-}
-
-fn broken(reason: &str) -> TaskError {
-    TaskError::Protocol(reason.into())
 }

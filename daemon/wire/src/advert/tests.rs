@@ -1,7 +1,7 @@
 //! Round trips, bounds, and decoders fed with anything.
 
 use super::*;
-use crate::network::fixtures::{card, status};
+use crate::fixtures::{card, status};
 use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
 
@@ -28,6 +28,18 @@ fn cards_statuses_and_messages_round_trip() {
     assert_eq!(AdvertResponse::decode(&response.encode()).unwrap(), response);
     let gossip = sealed().status;
     assert_eq!(decode_gossip(&encode_gossip(&gossip)).unwrap(), gossip);
+}
+
+#[test]
+fn an_address_is_what_its_text_says() {
+    let mut status = status(Sha256Hash::of(b"card"), 5, 10);
+    status.addresses = vec!["/dns4/node.example.org/tcp/4001".to_owned()];
+    let honest = encode_status(&status);
+    assert_eq!(decode_status(&honest).unwrap().addresses, status.addresses);
+    let mut smuggled = honest;
+    let dot = smuggled.windows(4).position(|w| w == b".org").unwrap();
+    smuggled[dot] = b'/';
+    assert!(matches!(decode_status(&smuggled), Err(WireError::Field("addresses"))));
 }
 
 #[test]

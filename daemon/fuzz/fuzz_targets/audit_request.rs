@@ -1,0 +1,5 @@
+//! See [`polymath_fuzz::audit::audit_request`].
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| polymath_fuzz::audit::audit_request(data));
