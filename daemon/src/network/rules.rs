@@ -4,8 +4,9 @@
 use super::behaviour::{CONNECTION_TIMEOUT, IDLE_MAX, PUBLICATION_INTERVAL, QUERY_TIMEOUT};
 use super::event_loop::{EXCHANGES_MAX, LOOKUP_DEADLINE};
 use super::store::RECORD_LIFETIME;
-use super::{PROVIDERS_PER_KEY_MAX, PROVIDERS_PER_LOOKUP_MAX, wire};
+use super::{PROVIDERS_PER_KEY_MAX, PROVIDERS_PER_LOOKUP_MAX};
 use polymath_swarm::simulation::Rules;
+use polymath_wire::advert::RESPONSE_BYTES_MAX;
 use std::time::Duration;
 
 /// libp2p's own interval for looking after its routing table, which we leave as it is.
@@ -27,7 +28,7 @@ pub fn rules(peers_max: u32, advert_bytes: f64, check: Duration) -> Rules {
         exchanges: EXCHANGES_MAX,
         check: micros(check),
         advert_bytes,
-        response_bytes: wire::RESPONSE_BYTES_MAX as f64,
+        response_bytes: RESPONSE_BYTES_MAX as f64,
         connections_max: peers_max as usize,
         connection_idle: micros(IDLE_MAX),
         // A full node refuses; whoever cannot be dialled stays in libp2p's table; an exchange is for everything; checks

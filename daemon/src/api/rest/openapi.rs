@@ -2,8 +2,8 @@
 //! reply is in the table of errors, so that is where it is taken from.
 
 use super::{
-    audits, card, chat, completions, embeddings, feedback, health, hosted, ledger, logs, metrics, model, network,
-    reputation, responses, swarm,
+    audits, card, chat, completions, embeddings, feedback, health, hosted, ledger, logs, metrics, model,
+    network, reputation, responses, swarm,
 };
 use crate::api::table::ErrorBody;
 use crate::api::table::ROWS;

@@ -2,10 +2,10 @@
 
 use super::hostile::{Liar, Order, fresh, gossip};
 use crate::network::fixtures::{Node, card, eventually, status};
-use polymath_wire::advert::AdvertResponse;
 use crate::network::{Identity, clock};
 use polymath_swarm::capability::Status;
 use polymath_swarm::identity::{Domain, Envelope, Sha256Hash};
+use polymath_wire::advert::AdvertResponse;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
