@@ -85,6 +85,8 @@ impl EventLoop {
             DialError::Denied { .. } | DialError::DialPeerConditionFalse(_) | DialError::Aborted
         );
         let Some(peer) = peer.filter(|peer| !ours && !self.peers.contains(peer)) else { return };
+        // Walks would wait for it again and again.
+        self.swarm.behaviour_mut().kad.remove_peer(&peer);
         if self.probing.remove(&peer) {
             self.bury(peer);
         } else {

@@ -70,7 +70,7 @@ impl EventLoop {
             }
         }
         if info.protocols.contains(&crate::network::exchange::PROTOCOL) {
-            self.fetch(peer, Vec::new());
+            self.fetch_all(peer);
         }
     }
 
