@@ -1,12 +1,12 @@
 //! Asking peers for their adverts: one exchange a peer at a time, bounded, with a memory for what failed.
 
-use super::calls::{Answer, RETRY_AFTER_MS};
+use super::calls::{Answer, RETRY_AFTER_MS, sender_of_nonsense};
 use super::{Checked, EventLoop};
 use crate::network::directory::Insert;
 use crate::network::peers::{id_of, key_of};
 use crate::network::{clock, exchange};
 use futures::FutureExt as _;
-use libp2p::request_response::{InboundFailure, Message, OutboundFailure, OutboundRequestId};
+use libp2p::request_response::{Message, OutboundRequestId};
 use libp2p::{Multiaddr, PeerId};
 use lru::LruCache;
 use polymath_swarm::cells::LOOKUPS_MAX;
@@ -15,7 +15,6 @@ use polymath_swarm::task::TaskError;
 use polymath_swarm::trust::Offence;
 use polymath_wire::advert::{AdvertRequest, AdvertResponse};
 use std::collections::{HashMap, VecDeque};
-use std::io::ErrorKind;
 use std::num::NonZeroUsize;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
@@ -232,6 +231,9 @@ impl EventLoop {
     }
 
     pub(super) fn on_exchange(&mut self, event: exchange::Event) {
+        if let Some(peer) = sender_of_nonsense(&event) {
+            self.offended(peer, Offence::Malformed);
+        }
         match event {
             exchange::Event::Message { peer, message: Message::Request { request, channel, .. }, .. } => {
                 tracing::trace!(%peer, "asks for our adverts");
@@ -249,17 +251,11 @@ impl EventLoop {
                 }
                 let Some(peer) = self.fetches.requests.remove(&request_id) else { return };
                 tracing::debug!(%peer, %error, "no adverts");
-                if is_nonsense(&error) {
-                    self.offended(peer, Offence::Malformed);
-                }
                 self.fetches.unreachable.put(peer, Instant::now());
                 self.settled(peer);
             }
             exchange::Event::InboundFailure { peer, error, .. } => {
                 tracing::debug!(%peer, %error, "could not give our adverts");
-                if matches!(&error, InboundFailure::Io(error) if error.kind() == ErrorKind::InvalidData) {
-                    self.offended(peer, Offence::Malformed);
-                }
             }
             exchange::Event::ResponseSent { .. } => {}
         }
@@ -344,9 +340,4 @@ impl EventLoop {
             }
         }
     }
-}
-
-/// Whether what came back is no message at all.
-fn is_nonsense(error: &OutboundFailure) -> bool {
-    matches!(error, OutboundFailure::Io(error) if error.kind() == ErrorKind::InvalidData)
 }
