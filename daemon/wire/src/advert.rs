@@ -11,6 +11,7 @@ pub use status::{decode_status, encode_status};
 
 use polymath_proto::v1 as pb;
 use polymath_swarm::capability::{CARD_BYTES_MAX, Refusal, STATUS_BYTES_MAX};
+use polymath_swarm::cells::LOOKUPS_MAX;
 use polymath_swarm::identity::{Domain, Envelope, EnvelopeError, PeerKey, Sha256Hash};
 use prost::Message as _;
 
