@@ -4,9 +4,10 @@
 import { readFile } from 'node:fs/promises';
 import { createServer, request } from 'node:http';
 import { extname, join } from 'node:path';
-import { ROOT } from './swarm.mjs';
+import { fileURLToPath } from 'node:url';
 
-const DIST = join(ROOT, 'gui/dist');
+const DIST = fileURLToPath(new URL('../dist', import.meta.url));
+const CONSOLE = new URL('../../daemon/src/api/console.rs', import.meta.url);
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.css': 'text/css; charset=utf-8', '.svg': 'image/svg+xml' };
 const OF_PAGE = /^\/(assets\/[\w.-]+|favicon\.svg|theme\.js)?$/;
 
@@ -25,7 +26,7 @@ export async function front(url) {
 }
 
 async function policyOf() {
-  const source = await readFile(join(ROOT, 'daemon/src/api/console.rs'), 'utf8');
+  const source = await readFile(CONSOLE, 'utf8');
   return /const POLICY: &str = "([^"]+)"/.exec(source)[1].replaceAll(/\\\n\s+/g, '');
 }
 
