@@ -7,8 +7,8 @@ const DOCUMENT = new URL('../../daemon/tests/openapi.json', import.meta.url);
 const TARGET = new URL('../src/lib/api/schema.ts', import.meta.url);
 // What the console uses; what these refer to comes with them.
 const ROOTS = [
-  'AuditList', 'ChatChunk', 'ErrorBody', 'ExpertCard', 'ExpertList', 'FeedbackRequest', 'Health', 'Ledger', 'LogLine',
-  'ModelList', 'PeerList', 'PlanRequest', 'Report', 'ReputationList', 'Standing', 'SwarmEvent',
+  'AuditList', 'ChatChunk', 'ErrorBody', 'ExpertCard', 'ExpertList', 'FeedbackRequest', 'Health', 'HostedList', 'Ledger', 'LogLine',
+  'ModelList', 'Network', 'PeerList', 'PlanRequest', 'Probe', 'Report', 'ReputationList', 'Standing', 'SwarmEvent',
 ];
 
 export function generate() {

@@ -5,12 +5,12 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { audit, open, picture, SCREENS, startBrowser } from './browser.mjs';
-import { pause, startSwarm, until } from './swarm.mjs';
+import { consoleOf, pause, startSwarm, until } from './swarm.mjs';
 
 /** For an answer of small experts on a loaded machine. */
 const ANSWER = { timeout: 60_000 };
 const PAINT_MS_MAX = 1_000;
-const VIEWS = ['swarm', 'swarm/experts', 'swarm/peers', 'models', 'trust', 'trust/reputation', 'trust/ledger', 'settings'];
+const VIEWS = ['swarm', 'swarm/experts', 'swarm/peers', 'swarm/network', 'models', 'trust', 'trust/reputation', 'trust/ledger', 'settings'];
 
 let swarm;
 let browser;
@@ -196,9 +196,55 @@ test('what was audited and what is owed shows, and is exported as the daemon can
   });
 });
 
+test('a node is asked whether it is there', async () => {
+  await visit(SCREENS.desktop, async (page, { expect }) => {
+    await page.goto(`${swarm.url}/#/swarm/experts`);
+    await page.getByLabel('Filter').fill('chemi');
+    await page.locator('tbody tr').first().getByRole('link').click();
+    await page.getByRole('button', { name: 'Is it there?' }).click();
+    await page.getByText(/It answered after .* and offers 1 expert\. The connection is direct\./).waitFor(ANSWER);
+    await audit(page, 'probe');
+    // Nobody has this one's key.
+    expect(/status of 503/);
+    await page.goto(`${swarm.url}/#/swarm/peers/12D3KooWQYV9dGMFoRzNStwpXztXaBUjtPqi6aU76ZgUriHhKust`);
+    await page.getByRole('button', { name: 'Is it there?' }).click();
+    await page.getByText('It did not answer.').waitFor(ANSWER);
+    await audit(page, 'failed probe');
+  });
+});
+
+test('how the node is reached is told', async () => {
+  await visit(SCREENS.desktop, async (page) => {
+    await page.goto(`${swarm.url}/#/swarm/network`);
+    await page.getByText('Nobody has tried yet').waitFor();
+    await page.getByText('8 direct, 0 relayed').waitFor(ANSWER);
+    await page.getByText(/^\/ip4\/127\.0\.0\.1\/udp\//).first().waitFor();
+  });
+});
+
+test('a model leaves the memory and comes back', async () => {
+  await visit(SCREENS.desktop, async (page) => {
+    await page.goto(`${swarm.url}/#/models`);
+    const memory = page.getByRole('group', { name: 'Memory of geography' });
+    await memory.getByText('in memory').waitFor(ANSWER);
+    await memory.getByRole('button', { name: 'Unload' }).click();
+    await memory.getByText('not loaded').waitFor(ANSWER);
+    // The card and the table say so as well, as soon as the directory does.
+    await page.getByRole('heading', { level: 3, name: 'geography' }).getByText('not loaded').waitFor(ANSWER);
+    await audit(page, 'unloaded');
+    await page.goto(`${swarm.url}/#/swarm/experts`);
+    await page.getByText(/must be loaded into memory/).waitFor();
+    await audit(page, 'a cold expert');
+    await page.goto(`${swarm.url}/#/models`);
+    await memory.getByRole('button', { name: 'Load' }).click();
+    await memory.getByText('in memory').waitFor(ANSWER);
+    await page.getByRole('heading', { level: 3, name: 'geography' }).getByText('not loaded').waitFor({ state: 'detached', ...ANSWER });
+  });
+});
+
 test('a node with keys asks for one, and a wrong one is told', async () => {
   const guarded = swarm.node('guarded', { expert: null, more: ['--rest', '127.0.0.1:0'] });
-  const url = `http://${await guarded.told(/REST on (\S+)/)}`;
+  const url = await consoleOf(`http://${await guarded.told(/REST on (\S+)/)}`);
   const { key } = JSON.parse(await guarded.command('keys', 'create', 'console', '--json'));
   await until('the node wants a key', 10_000, async () => (await fetch(`${url}/v1/models`)).status === 401);
   const visited = await open(browser, url);
@@ -213,6 +259,10 @@ test('a node with keys asks for one, and a wrong one is told', async () => {
   await page.getByLabel('API key').fill(key);
   await page.getByRole('button', { name: 'Use this key' }).click();
   await page.getByText('9 experts can be asked').waitFor({ timeout: 30_000 });
+  // What is the owner's stays the owner's.
+  visited.expect(/status of 403/);
+  await page.goto(`${url}/#/models`);
+  await page.getByText('it wants a key with the scope admin').waitFor();
   visited.check();
   await visited.close();
   await guarded.stop();
@@ -258,7 +308,7 @@ test('whoever wants less motion gets none', async () => {
 });
 
 test('the page is served as it should be', async () => {
-  const page = await fetch(`${swarm.url}/`);
+  const page = await fetch(`${swarm.api}/`);
   const policy = page.headers.get('content-security-policy');
   assert.match(policy, /^default-src 'none'/);
   assert.doesNotMatch(policy, /unsafe|\*|https?:/);
@@ -267,11 +317,11 @@ test('the page is served as it should be', async () => {
   const html = await page.text();
   assert.doesNotMatch(html, /<style|style=|<script(?![^>]*src=)|https?:/);
   const script = /src="(\/assets\/[^"]+)"/.exec(html)[1];
-  const asset = await fetch(swarm.url + script);
+  const asset = await fetch(swarm.api + script);
   assert.match(asset.headers.get('cache-control'), /immutable/);
   assert.match(asset.headers.get('content-type'), /^text\/javascript/);
   assert.equal(asset.headers.get('content-encoding'), 'gzip');
-  const again = await fetch(swarm.url + script, { headers: { 'if-none-match': asset.headers.get('etag') } });
+  const again = await fetch(swarm.api + script, { headers: { 'if-none-match': asset.headers.get('etag') } });
   assert.equal(again.status, 304);
-  assert.equal((await fetch(`${swarm.url}/assets/nothing.js`)).status, 404);
+  assert.equal((await fetch(`${swarm.api}/assets/nothing.js`)).status, 404);
 });

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { front } from './front.mjs';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const run = promisify(execFile);
@@ -87,7 +88,10 @@ class Node {
   }
 }
 
-/** Up when the console's node knows all; `url` is where its console is. */
+/** Where a node's console is. */
+export const consoleOf = (node) => (process.env.CONSOLE_DIST ? front(node) : node);
+
+/** Up when the console's node knows all; `url` is where its console is, `api` where its node itself is. */
 export async function startSwarm() {
   const swarm = {
     daemon: daemonPath(),
@@ -109,7 +113,8 @@ export async function startSwarm() {
     const first = swarm.node(FIRST, { settings: '[audit]\nrate = 1.0\n', more: ['--rest', '127.0.0.1:0'] });
     swarm.first = first;
     swarm.address = await first.told(/listening on (\S+)/);
-    swarm.url = `http://${await first.told(/REST on (\S+)/)}`;
+    swarm.api = `http://${await first.told(/REST on (\S+)/)}`;
+    swarm.url = await consoleOf(swarm.api);
     const others = readdirSync(join(swarm.assets, 'models/experts')).filter((name) => name !== FIRST);
     for (const name of others) {
       const card = join(swarm.assets, 'models/experts', name);

@@ -2,11 +2,13 @@ import { asFailure, Failure, failureOf } from './failure';
 import { eventsOf } from './events';
 import { key } from './key.svelte';
 import type {
-  AuditList, ExpertCard, ExpertList, FeedbackRequest, Health, Ledger, LogLine, ModelList, PeerList, PlanRequest, Report, ReputationList,
-  Standing, SwarmEvent,
+  AuditList, ExpertCard, ExpertList, FeedbackRequest, Health, HostedList, Ledger, LogLine, ModelList, Network, PeerList, PlanRequest, Probe,
+  Report, ReputationList, Standing, SwarmEvent,
 } from './schema';
 
 interface Call {
+  /** `POST` where there is a body, `GET` where not, unless said. */
+  method?: 'POST';
   body?: unknown;
   signal?: AbortSignal;
 }
@@ -14,14 +16,14 @@ interface Call {
 /** Receipts of a page: the most that the daemon gives at once. */
 const PAGE = 1000;
 
-async function call(path: string, { body, signal }: Call = {}): Promise<Response> {
+async function call(path: string, { method, body, signal }: Call = {}): Promise<Response> {
   const headers = new Headers();
   if (key.value) headers.set('authorization', `Bearer ${key.value}`);
   if (body !== undefined) headers.set('content-type', 'application/json');
   let reply: Response;
   try {
     reply = await fetch(path, {
-      method: body === undefined ? 'GET' : 'POST',
+      method: method ?? (body === undefined ? 'GET' : 'POST'),
       headers,
       body: body === undefined ? null : JSON.stringify(body),
       signal: signal ?? null,
@@ -51,6 +53,12 @@ export const api = {
   experts: () => json<ExpertList>('/v1/swarm/experts'),
   card: (peer: string, id: string) =>
     json<ExpertCard>(`/v1/swarm/experts/${encodeURIComponent(peer)}/${encodeURIComponent(id)}`),
+  network: () => json<Network>('/v1/swarm/network'),
+  probe: (peer: string) => json<Probe>(`/v1/swarm/peers/${encodeURIComponent(peer)}/probe`, { method: 'POST' }),
+  /** The experts that this node hosts, and their models in memory; for its owner, as are the next two. */
+  hosted: () => json<HostedList>('/v1/node/models'),
+  setLoaded: (id: string, loaded: boolean) =>
+    json<HostedList>(`/v1/node/models/${encodeURIComponent(id)}/${loaded ? 'load' : 'unload'}`, { method: 'POST' }),
   reputation: () => json<ReputationList>('/v1/swarm/reputation'),
   audits: (limit: number) => json<AuditList>(`/v1/swarm/audits?limit=${limit}`),
   ledger: (limit = PAGE, before?: number) =>

@@ -310,6 +310,36 @@ export type Honesty = {
   finding: string;
 };
 
+/** The hosted experts. */
+export type HostedList = {
+  /** The experts. */
+  data: HostedModel[];
+  /** `list`. */
+  object: string;
+};
+
+/** A hosted expert. */
+export type HostedModel = {
+  /** Of those, free. */
+  free_slots: number;
+  /** The card's id. */
+  id: string;
+  /** How long its last loading took. */
+  load_ms: number;
+  /** Whether it is in memory. */
+  loaded: boolean;
+  /** What it takes there, estimated; 0 for a server's. */
+  memory_bytes: number;
+  /** SHA-256 of the model's file; of a server's address and model, if it is one. */
+  model_sha256: string;
+  /** Tasks that wait. */
+  queued: number;
+  /** Whether it is a server that the owner runs. */
+  service: boolean;
+  /** Tasks that it can run at once. */
+  slots: number;
+};
+
 /** Every account, and the latest receipts. */
 export type Ledger = {
   /** Those that owe most first. */
@@ -377,6 +407,36 @@ export type ModelList = {
   object: string;
 };
 
+/** How this node is reached. */
+export type Network = {
+  /** Peer ids of those that the owner has blocked. */
+  blocked: string[];
+  /** Addresses that lead to it through relays. */
+  circuits: string[];
+  /** Addresses at which others have reached it. */
+  confirmed: string[];
+  /** Whether it relays for others. */
+  is_relay: boolean;
+  /** Addresses that it listens on. */
+  listening: string[];
+  /** Those that did not. */
+  not_punched: number;
+  /** Peers connected directly. */
+  peers_direct: number;
+  /** Peers connected by way of a relay alone. */
+  peers_relayed: number;
+  /** Relayed connections that became direct ones. */
+  punched: number;
+  /** The relays that its owner named. */
+  relays: Relay[];
+  /** What became of a port in its router (UPnP): `off`, `asked`, `open`, `none`, `behind another`. */
+  router: string;
+  /** Peers that are shut out for a time because of what they did. */
+  shut_out: ShutOut[];
+  /** Whether others reach it without a relay: `unknown`, `reachable` or `unreachable`. */
+  verdict: string;
+};
+
 /** Something the swarm did, as it happens. */
 export type Note = {
   /** Which of the `choices` it is for. */
@@ -434,6 +494,8 @@ export type Peer = {
   experts: string[];
   /** Its id. */
   peer_id: string;
+  /** Whether it is connected by way of a relay alone. */
+  relayed: boolean;
   /** The last round trip. */
   rtt_ms?: number | null;
 };
@@ -470,12 +532,31 @@ export type Polymath = {
 /** How much a question matters. */
 export type Priority = 'normal' | 'high';
 
+/** A peer's answer. */
+export type Probe = {
+  connection?: null | Peer;
+  /** How many experts it offers. */
+  experts: number;
+  /** The peer. */
+  peer_id: string;
+  /** From the question to the answer, a new connection included if there was none. */
+  took_ms: number;
+};
+
 /** Weights of verdicts and cross-checks. */
 export type Quality = {
   /** Bad ones. */
   bad: number;
   /** Good answers. */
   good: number;
+};
+
+/** A relay that this node's owner named. */
+export type Relay = {
+  /** Its address. */
+  address: string;
+  /** Whether it holds a place for this node. */
+  holds: boolean;
 };
 
 /** Weights of what was seen. */
@@ -537,6 +618,14 @@ export type ReputationList = {
 /** What an answer was. */
 export type Said = 'good' | 'bad';
 
+/** A peer that is shut out for a time. */
+export type ShutOut = {
+  /** The peer. */
+  peer_id: string;
+  /** How long still. */
+  seconds_left: number;
+};
+
 /** An expert's signatures under a task. */
 export type Signed = {
   /** Hash of the evidence that it committed to. */
@@ -592,6 +681,8 @@ export type SwarmExpert = {
   abilities: string[];
   /** llama.cpp's name of the architecture. */
   architecture: string;
+  /** Whether its model must be loaded before it begins. */
+  cold: boolean;
   /** Tokens of prompt and answer together. */
   context_tokens: number;
   /** What it is good at. */
@@ -618,6 +709,8 @@ export type SwarmExpert = {
   tier: string;
   /** Measured speed. */
   tokens_per_second: number;
+  /** Whether nobody can find out if it runs what it claims: a server that its owner runs. */
+  unverifiable: boolean;
 };
 
 /** A task. */

@@ -25,6 +25,14 @@ export function duration(ms: number): string {
   return said.length > 0 ? said.join(' ') : `${Math.floor(ms / 1_000)} s`;
 }
 
+/** Bytes as people say them, in powers of 1024. */
+export function bytes(value: number): string {
+  const units = ['B', 'KB', 'MB', 'GB', 'TB'];
+  let [size, unit] = [value, 0];
+  while (size >= 1024 && unit < units.length - 1) [size, unit] = [size / 1024, unit + 1];
+  return `${size >= 100 || unit === 0 ? Math.round(size) : size.toFixed(1)} ${units[unit]}`;
+}
+
 /** Millionths of a credit as credits, without needless zeros. */
 export function credits(micro: number): string {
   return new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 6 }).format(micro / 1e6);
