@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// How long questions in flight may take to end once the node is told to stop.
-const DRAIN_MAX: Duration = Duration::from_secs(5);
+const DRAIN_MAX: Duration = Duration::from_secs(10);
 
 /// Why a node did not start. Every message names what to change.
 #[derive(Debug, thiserror::Error)]

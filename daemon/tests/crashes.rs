@@ -20,6 +20,9 @@ const KILLS: usize = 30;
 /// A node that was started is asked something after so many kills.
 const CHECK_EVERY: usize = 5;
 
+/// One after the other: a machine that starts nodes all the time answers slowly.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 fn kills() -> usize {
     std::env::var("POLYMATH_SOAK_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS)
 }
@@ -39,6 +42,7 @@ async fn answer(node: &Process, prompt: &str) -> Result<String, String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_any_instant_it_starts_again() {
+    let _turn = TURN.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let start = Start { expert: Some("chemistry"), ..Start::default() };
     let mut draw = StdRng::seed_from_u64(SEED);
@@ -75,6 +79,7 @@ async fn killed_at_any_instant_it_starts_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_told_to_stop_finishes_what_has_begun_and_takes_nothing_more() {
+    let _turn = TURN.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let plain = Start { settings: "[audit]\nrate = 0.0\n", ..Start::default() };
     let asker = Process::start(folder.path(), "asker", &plain);

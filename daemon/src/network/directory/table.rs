@@ -172,7 +172,7 @@ impl Table {
     pub(crate) fn drop_peer(&mut self, peer: PeerKey) -> bool {
         let cards = self.per_peer.get(&peer).cloned().unwrap_or_default();
         for card in &cards {
-            self.remove((peer, *card));
+            self.forget((peer, *card));
         }
         !cards.is_empty()
     }
@@ -185,7 +185,7 @@ impl Table {
         };
         let gone: Vec<Name> = self.entries.iter().filter(|(_, e)| stale(e)).map(|(n, _)| *n).collect();
         for name in &gone {
-            self.remove(*name);
+            self.forget(*name);
         }
         !gone.is_empty()
     }
@@ -198,6 +198,14 @@ impl Table {
         peers.sort_unstable();
         peers.dedup();
         peers
+    }
+
+    /// Takes out whoever seems to be dead. Its last status would be good enough should it be alive after all, older ones would not.
+    fn forget(&mut self, name: Name) {
+        if let Some(entry) = self.entries.get(&name) {
+            self.departed.put(name, entry.advert.status.sequence.saturating_sub(1));
+        }
+        self.remove(name);
     }
 
     fn remove(&mut self, name: Name) -> bool {
@@ -265,6 +273,17 @@ mod tests {
         let replayed = table.insert(peer(1), card.clone(), fresh(hash(1), 7), false, now);
         assert_eq!(replayed, Insert::Refused(Refusal::OutOfSequence));
         assert_eq!(table.insert(peer(1), card, fresh(hash(1), 9), false, now), Insert::Added, "a restart");
+    }
+
+    #[test]
+    fn who_was_dropped_comes_back_by_its_last_status_and_by_no_older_one() {
+        let (mut table, now) = (Table::default(), (Instant::now(), NOW_MS));
+        let card = Arc::new(card("a", 1));
+        table.insert(peer(1), card.clone(), fresh(hash(1), 5), false, now);
+        assert!(table.drop_peer(peer(1)));
+        let older = table.update(peer(1), fresh(hash(1), 4), now);
+        assert_eq!(older, Insert::Refused(Refusal::OutOfSequence));
+        assert_eq!(table.insert(peer(1), card, fresh(hash(1), 5), false, now), Insert::Added);
     }
 
     #[test]
