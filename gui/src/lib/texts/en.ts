@@ -251,7 +251,7 @@ export const en = {
     shutOutMore: 'For a time, because of what they did.',
     secondsLeft: (left: string) => `${left} still`,
     blocked: 'Blocked by you',
-    blockHint: 'To have nothing to do with a node, or again:',
+    blockHint: 'To have nothing to do with a node, and to let it in again:',
     blockCommand: 'daemon peers block PEER',
     unblockCommand: 'daemon peers block PEER --revoke',
   },
