@@ -59,13 +59,13 @@ async fn killed_at_any_instant_it_starts_again() {
             when[2] += 1;
         } else {
             tokio::time::sleep(after).await;
-            when[usize::from(node.state.join("api.sock").exists())] += 1;
+            when[usize::from(node.connection().health().await.is_ok())] += 1;
         }
         node.signal("KILL");
         node.wait();
     }
     println!(
-        "{} kills, {} before it listened, {} after, {} in the midst of an answer: it started again every time",
+        "{} kills, {} before it answered, {} after, {} in the midst of a question: it started again every time",
         kills(),
         when[0],
         when[1],

@@ -186,7 +186,7 @@ fn the_example_file_is_valid_and_leaves_no_key_out() {
     let text = std::fs::read_to_string(&path).unwrap();
     let places = Places { config: Some(path), assets: None };
     let loaded = load(&places, file::File::default(), &FixedEnvironment::new(&[HOME])).unwrap();
-    assert_eq!(loaded.config.experts.len(), 2);
+    assert_eq!(loaded.config.experts.len(), 3);
     // serde lists a section's keys when it meets one that it does not know.
     for section in ["node", "expert", "api", "network", "embedding", "ask", "ask.filter", "audit", "ledger"] {
         let error =

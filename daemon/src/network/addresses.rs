@@ -101,8 +101,10 @@ pub(super) fn to_announce<'a>(
     let (circuits, direct): (Vec<&Multiaddr>, Vec<_>) = all.into_iter().partition(|a| is_circuit(a));
     let mut announced: Vec<Multiaddr> = Vec::new();
     let room = ADDRESSES_MAX - usize::from(!circuits.is_empty());
-    for address in confirmed.chain(direct).take(room).chain(circuits) {
-        if announced.len() < ADDRESSES_MAX && !announced.contains(address) {
+    for (address, room) in
+        confirmed.chain(direct).map(|a| (a, room)).chain(circuits.into_iter().map(|a| (a, ADDRESSES_MAX)))
+    {
+        if announced.len() < room && !announced.contains(address) {
             announced.push(address.clone());
         }
     }

@@ -33,9 +33,9 @@ const QUIC_KEEP_ALIVE: Duration = Duration::from_secs(2);
 const QUIC_HANDSHAKE_MAX: Duration = Duration::from_secs(3);
 /// A dial to a host that drops packets ends after this.
 pub(super) const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
-/// Connections of small swarms stay open: a task must not wait for a handshake, and it is the connection's
-/// end that tells of a peer's death. Larger swarms are bounded by `peers_max`.
-pub(super) const IDLE_MAX: Duration = Duration::from_secs(10 * 60);
+/// A connection that nobody uses is closed after this, where so many are connected that others need its place; until then it stays
+/// ([`streams`]).
+pub(super) const IDLE_MAX: Duration = Duration::from_secs(10);
 /// Feeds the round-trip times shown for peers, and notices whoever is frozen or cut off: see `on_ping`.
 const PING_INTERVAL: Duration = Duration::from_secs(2);
 /// Two connections of a peer cover both sides dialling at once; a third is waste.
@@ -60,8 +60,9 @@ const CIRCUIT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// A provider record is published anew three times in its life.
 pub(super) const PUBLICATION_INTERVAL: Duration = Duration::from_secs(10 * 60);
-/// Lookups are worthless to a waiting user after this.
-pub(super) const QUERY_TIMEOUT: Duration = Duration::from_secs(3);
+/// A walk through the DHT: long enough for dials to peers that are gone to fail first, else a publication would end with nothing stored. Nobody waits
+/// so long for experts: see `lookups`.
+pub(super) const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Twenty closer peers and twenty providers, each with eight addresses of a usual length, fit.
 const KAD_PACKET_BYTES_MAX: usize = 32 * 1024;
 

@@ -69,8 +69,14 @@ impl Bootstrap {
             }
             if seed.peer == Some(peer) {
                 seed.connected = true;
-                seed.pause = PAUSE_MIN;
             }
+        }
+    }
+
+    /// A peer has said who it is: it will have us.
+    pub(super) fn welcomed(&mut self, peer: PeerId) {
+        for seed in self.seeds.iter_mut().filter(|seed| seed.peer == Some(peer)) {
+            seed.pause = PAUSE_MIN;
         }
     }
 
@@ -79,6 +85,8 @@ impl Bootstrap {
         for seed in self.seeds.iter_mut().filter(|seed| seed.peer == Some(peer)) {
             seed.connected = false;
             seed.due = now + seed.pause;
+            // Who closes at once is not dialled four times a second for ever.
+            seed.pause = (seed.pause * 2).min(PAUSE_MAX);
         }
     }
 
@@ -117,9 +125,14 @@ mod tests {
         bootstrap.dialling(&address, first);
         let peer = PeerId::random();
         bootstrap.connected(peer, first);
+        bootstrap.welcomed(peer);
         assert!(bootstrap.due(now + PAUSE_MAX).is_empty());
         bootstrap.disconnected(peer, now);
         assert_eq!(bootstrap.due(now + PAUSE_MIN).len(), 1);
+        bootstrap.dialling(&address, second);
+        bootstrap.connected(peer, second);
+        bootstrap.disconnected(peer, now);
+        assert!(bootstrap.due(now + PAUSE_MIN).is_empty(), "it has closed without a word");
     }
 
     #[test]

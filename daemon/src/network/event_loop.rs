@@ -62,6 +62,8 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// How often time-driven work is looked at; the resolution of every pause below.
 const TICK: Duration = Duration::from_millis(100);
+/// With more than this part of all the peers that a node may have, connections that nobody uses make room for new ones.
+const CROWDED_PART: usize = 2;
 /// How often what is stale is swept out.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a listener may take to come up; binding is immediate, names of interfaces take a moment.
@@ -260,6 +262,8 @@ impl EventLoop {
             self.directory.write(|table| (table.sweep(clock::now()), ()));
             self.swarm.behaviour_mut().kad.store_mut().sweep(now);
             self.refresh_silent(now);
+            let crowded = self.peers.len() > self.surroundings.peers_max as usize / CROWDED_PART;
+            self.swarm.behaviour_mut().tasks.set_crowded(crowded);
             self.let_in(now);
         }
     }

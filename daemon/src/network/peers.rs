@@ -45,8 +45,18 @@ pub(super) struct Peers {
     connected: HashMap<PeerId, Peer>,
 }
 
+/// How a peer was whose last connection has gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gone {
+    /// It had said who it is.
+    Known,
+    /// It had not: it will have nothing to do with us, or has no room.
+    Silent,
+}
+
 #[derive(Debug, Default)]
 struct Peer {
+    is_identified: bool,
     connections: HashMap<ConnectionId, Connection>,
     addresses: Vec<Multiaddr>,
     agent: String,
@@ -85,15 +95,15 @@ impl Peers {
         self.connected.entry(peer).or_default().connections.insert(connection, connection_of);
     }
 
-    /// Says whether that was the last connection.
-    pub(super) fn disconnected(&mut self, peer: PeerId, connection: ConnectionId) -> bool {
-        let Some(entry) = self.connected.get_mut(&peer) else { return true };
+    /// If that was the last connection, says how it was.
+    pub(super) fn disconnected(&mut self, peer: PeerId, connection: ConnectionId) -> Option<Gone> {
+        let Some(entry) = self.connected.get_mut(&peer) else { return Some(Gone::Silent) };
         entry.connections.remove(&connection);
-        let last = entry.connections.is_empty();
-        if last {
-            self.connected.remove(&peer);
+        if !entry.connections.is_empty() {
+            return None;
         }
-        last
+        let entry = self.connected.remove(&peer)?;
+        Some(if entry.is_identified { Gone::Known } else { Gone::Silent })
     }
 
     /// Takes what identify told over a connection: name and addresses worth dialling. Returns the connections that the peer must
@@ -106,6 +116,7 @@ impl Peers {
         addresses: Vec<Multiaddr>,
     ) -> Vec<ConnectionId> {
         let Some(entry) = self.connected.get_mut(&peer) else { return Vec::new() };
+        entry.is_identified = true;
         let (name, instance) = instance_of(agent);
         let plain = |c: &char| c.is_ascii_graphic() || *c == ' ';
         entry.agent = name.chars().filter(plain).take(AGENT_BYTES_MAX).collect();
@@ -215,7 +226,8 @@ mod tests {
         peers.identified(peer, connection, &format!("\u{1b}[31m{}", "x".repeat(1_000)), Vec::new());
         let agent = &peers.infos()[0].agent;
         assert!(agent.len() <= AGENT_BYTES_MAX && agent.starts_with("[31mx"), "{agent}");
-        assert!(peers.disconnected(peer, connection) && !peers.contains(&peer));
+        assert_eq!(peers.disconnected(peer, connection), Some(Gone::Known));
+        assert!(!peers.contains(&peer));
     }
 
     #[test]

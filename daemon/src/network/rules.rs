@@ -31,11 +31,10 @@ pub fn rules(peers_max: u32, advert_bytes: f64, check: Duration) -> Rules {
         response_bytes: RESPONSE_BYTES_MAX as f64,
         connections_max: peers_max as usize,
         connection_idle: micros(IDLE_MAX),
-        // A full node refuses; whoever cannot be dialled stays in libp2p's table; an exchange is for everything; checks
-        // take turns.
-        makes_room: false,
-        forgets_unreachable: false,
-        fetches_by_cell: false,
+        // Where half of the places are taken, whoever is idle goes, which leaves room; checks take turns.
+        makes_room: true,
+        forgets_unreachable: true,
+        fetches_by_cell: true,
         checks_best_first: false,
     }
 }

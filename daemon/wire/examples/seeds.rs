@@ -63,7 +63,8 @@ fn adverts() -> Seeds {
         status: Envelope::seal(&key(), Domain::Status, status.clone()),
     };
     let gossip = encode_gossip(&advert.status);
-    let request = AdvertRequest { cards: vec![Sha256Hash::of(b"a"), Sha256Hash::of(b"b")] }.encode();
+    let request =
+        AdvertRequest { cards: vec![Sha256Hash::of(b"a")], keys: vec![Sha256Hash::of(b"b")] }.encode();
     let response = AdvertResponse { adverts: vec![advert.clone(), advert] }.encode();
     vec![
         ("card", vec![card]),

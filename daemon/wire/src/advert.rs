@@ -11,6 +11,7 @@ pub use status::{decode_status, encode_status};
 
 use polymath_proto::v1 as pb;
 use polymath_swarm::capability::{CARD_BYTES_MAX, Refusal, STATUS_BYTES_MAX};
+use polymath_swarm::cells::LOOKUPS_MAX;
 use polymath_swarm::identity::{Domain, Envelope, EnvelopeError, PeerKey, Sha256Hash};
 use prost::Message as _;
 
@@ -73,11 +74,13 @@ pub struct SignedAdvert {
     pub status: Envelope,
 }
 
-/// Asks for a peer's experts: all, or those with these card hashes.
+/// Asks for a peer's experts: all if it names nothing, else those that it names in any way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AdvertRequest {
-    /// None: all.
+    /// Those with these cards.
     pub cards: Vec<Sha256Hash>,
+    /// Those that are announced under these keys of the DHT.
+    pub keys: Vec<Sha256Hash>,
 }
 
 /// The answer; signatures are not yet checked.
@@ -91,7 +94,8 @@ impl AdvertRequest {
     /// Encodes it.
     pub fn encode(&self) -> Vec<u8> {
         let card_sha256 = self.cards.iter().map(|hash| hash.0.to_vec()).collect();
-        pb::AdvertRequest { card_sha256 }.encode_to_vec()
+        let keys = self.keys.iter().map(|key| key.0.to_vec()).collect();
+        pb::AdvertRequest { card_sha256, keys }.encode_to_vec()
     }
 
     /// Decodes one.
@@ -105,7 +109,11 @@ impl AdvertRequest {
         }
         let cards: Result<_, _> =
             message.card_sha256.iter().map(|bytes| hash(bytes, "card_sha256")).collect();
-        Ok(Self { cards: cards? })
+        if message.keys.len() > LOOKUPS_MAX {
+            return Err(WireError::Field("keys"));
+        }
+        let keys: Result<_, _> = message.keys.iter().map(|bytes| hash(bytes, "keys")).collect();
+        Ok(Self { cards: cards?, keys: keys? })
     }
 }
 

@@ -28,8 +28,6 @@ const CARDS: usize = 4_000;
 const PROMPTS: usize = 128;
 /// Draws cards and questions.
 const SEED: u64 = 17;
-/// Seconds before questions: as long as a record lives, so that those of nodes that left are as many as they get.
-const WARM_UP_S: u32 = 30 * 60;
 /// Steps of the progress bar.
 const STEPS: u64 = 1_000;
 
@@ -45,7 +43,7 @@ pub(super) struct Network {
     /// Share of the nodes that leaves, and joins, in an hour; several are several runs
     #[arg(long, value_name = "SHARE,...", value_delimiter = ',', default_value = "0.3", value_parser = rate)]
     churn: Vec<f64>,
-    /// Hours in which questions are asked, after half an hour without
+    /// Hours in which questions are asked, once the first records have had their time
     #[arg(long, value_name = "N", default_value_t = 0.5, value_parser = hours)]
     hours: f64,
     /// Questions
@@ -156,7 +154,7 @@ pub(super) async fn run(arguments: Network, context: Context) -> anyhow::Result<
     let mut rules = network::rules(peers_max, advert_bytes, check);
     arguments.what_if.apply(&mut rules);
     let (codebook, space) = (encoder.codebook(), encoder.space());
-    let setups = arguments.setups();
+    let setups = arguments.setups(&rules);
     let played = tokio::task::spawn_blocking(move || {
         let layout = layout(&made, &codebook, space);
         setups.iter().map(|setup| play(setup, &rules, &layout)).collect::<Vec<Report>>()
@@ -172,12 +170,13 @@ pub(super) async fn run(arguments: Network, context: Context) -> anyhow::Result<
 
 impl Network {
     /// A run for each number of experts and churn.
-    fn setups(&self) -> Vec<Setup> {
+    fn setups(&self, rules: &Rules) -> Vec<Setup> {
         let of = |adverts: u32, churn: f64| Setup {
             nodes: self.nodes,
             adverts,
             churn,
-            warm_up_s: WARM_UP_S,
+            // By then the records of nodes that left are as many as they get.
+            warm_up_s: (rules.record_lifetime / 1_000_000) as u32,
             watched_s: (self.hours * 3_600.0) as u32,
             questions: self.lookups,
             seed: self.seed,

@@ -2,11 +2,15 @@
 //! oneshots. Both are bounded.
 
 use crate::network::peers::key_of;
-use libp2p::request_response::{Event, Message, OutboundRequestId, ResponseChannel};
+use libp2p::PeerId;
+use libp2p::request_response::{
+    Event, InboundFailure, Message, OutboundFailure, OutboundRequestId, ResponseChannel,
+};
 use polymath_swarm::identity::PeerKey;
 use polymath_swarm::task::TaskError;
 use std::collections::HashMap;
 use std::future::Future;
+use std::io;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
@@ -93,5 +97,19 @@ impl<A: Send + 'static> Calls<A> {
                 None => std::future::pending().await,
             }
         }
+    }
+}
+
+/// Who has sent what is no message at all, as a request or as a response.
+pub(super) fn sender_of_nonsense<Q, A>(event: &Event<Q, A>) -> Option<PeerId> {
+    let is_nonsense = |error: &io::Error| error.kind() == io::ErrorKind::InvalidData;
+    match event {
+        Event::InboundFailure { peer, error: InboundFailure::Io(error), .. } if is_nonsense(error) => {
+            Some(*peer)
+        }
+        Event::OutboundFailure { peer, error: OutboundFailure::Io(error), .. } if is_nonsense(error) => {
+            Some(*peer)
+        }
+        _ => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::EventLoop;
 use crate::network::addresses::{Locality, to_announce};
-use crate::network::peers::key_of;
+use crate::network::peers::{Gone, key_of};
 use libp2p::core::ConnectedPoint;
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{ConnectionError, ConnectionId, DialError};
@@ -57,14 +57,15 @@ impl EventLoop {
         connection: ConnectionId,
         cause: Option<&ConnectionError>,
     ) {
-        if !self.peers.disconnected(peer, connection) {
-            return;
-        }
+        let Some(gone) = self.peers.disconnected(peer, connection) else { return };
         tracing::debug!(%peer, ?cause, "disconnected");
         self.bootstrap.disconnected(peer, Instant::now());
         let idle = matches!(cause, Some(ConnectionError::KeepAliveTimeout));
-        if !idle {
-            self.probe(peer);
+        match gone {
+            // Dialling again and again would change nothing.
+            Gone::Silent => self.bury(peer),
+            Gone::Known if !idle => self.probe(peer),
+            Gone::Known => {}
         }
     }
 
@@ -85,6 +86,8 @@ impl EventLoop {
             DialError::Denied { .. } | DialError::DialPeerConditionFalse(_) | DialError::Aborted
         );
         let Some(peer) = peer.filter(|peer| !ours && !self.peers.contains(peer)) else { return };
+        // Walks would wait for it again and again.
+        self.swarm.behaviour_mut().kad.remove_peer(&peer);
         if self.probing.remove(&peer) {
             self.bury(peer);
         } else {

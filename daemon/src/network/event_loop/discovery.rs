@@ -42,6 +42,7 @@ impl EventLoop {
 
     pub(super) fn on_identify(&mut self, event: identify::Event) {
         let identify::Event::Received { peer_id: peer, connection_id, info } = event else { return };
+        self.bootstrap.welcomed(peer);
         let remote = self.peers.remote_address(peer, connection_id);
         let addresses = self.locality.worth_dialling(info.listen_addrs, remote);
         for lost in self.peers.identified(peer, connection_id, &info.agent_version, addresses.clone()) {
@@ -70,7 +71,7 @@ impl EventLoop {
             }
         }
         if info.protocols.contains(&crate::network::exchange::PROTOCOL) {
-            self.fetch(peer, Vec::new());
+            self.fetch_all(peer);
         }
     }
 

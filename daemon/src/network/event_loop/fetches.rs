@@ -1,20 +1,20 @@
 //! Asking peers for their adverts: one exchange a peer at a time, bounded, with a memory for what failed.
 
-use super::calls::{Answer, RETRY_AFTER_MS};
+use super::calls::{Answer, RETRY_AFTER_MS, sender_of_nonsense};
 use super::{Checked, EventLoop};
 use crate::network::directory::Insert;
 use crate::network::peers::{id_of, key_of};
 use crate::network::{clock, exchange};
 use futures::FutureExt as _;
-use libp2p::request_response::{InboundFailure, Message, OutboundFailure, OutboundRequestId};
+use libp2p::request_response::{Message, OutboundRequestId};
 use libp2p::{Multiaddr, PeerId};
 use lru::LruCache;
+use polymath_swarm::cells::LOOKUPS_MAX;
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use polymath_swarm::task::TaskError;
 use polymath_swarm::trust::Offence;
 use polymath_wire::advert::{AdvertRequest, AdvertResponse};
 use std::collections::{HashMap, VecDeque};
-use std::io::ErrorKind;
 use std::num::NonZeroUsize;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
@@ -30,6 +30,10 @@ const PROBES_MAX: usize = 64;
 const WANTED_MAX: usize = 64;
 /// Peers that could not be reached, and cards that were not given or not believed.
 const FAILURES: NonZeroUsize = NonZeroUsize::new(4_096).expect("not zero");
+/// Cells of peers that were asked for lately.
+const ASKED: NonZeroUsize = NonZeroUsize::new(16_384).expect("not zero");
+/// How long what a peer has in a cell is taken for known: new experts there are heard of by gossip.
+const ASKED_LIFETIME: Duration = Duration::from_secs(60);
 /// How long an unreachable peer is left alone.
 const UNREACHABLE_PAUSE: Duration = Duration::from_secs(10);
 /// How long a card is left alone that its peer did not give, or that was refused.
@@ -46,19 +50,36 @@ pub(super) struct Fetches {
     requests: HashMap<OutboundRequestId, PeerId>,
     /// Requests that a person waits for.
     probes: HashMap<OutboundRequestId, Answer<usize>>,
-    queue: VecDeque<(PeerId, Vec<Sha256Hash>)>,
+    queue: VecDeque<(PeerId, Wanted)>,
+    /// Who was asked for the experts of a cell, and for all (`None`), and when.
+    asked: LruCache<(PeerId, Option<Sha256Hash>), Instant>,
+    /// Whom a lookup has met, and when.
+    met: LruCache<PeerId, Instant>,
     unreachable: LruCache<PeerId, Instant>,
     refused: LruCache<(PeerKey, Sha256Hash), Instant>,
     /// Strangers that may still be dialled in the second that began then.
     strangers: (u32, Instant),
 }
 
+/// What is asked of a peer; nothing at all is everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Wanted {
+    cards: Vec<Sha256Hash>,
+    keys: Vec<Sha256Hash>,
+}
+
+impl Wanted {
+    fn is_empty(&self) -> bool {
+        self.cards.is_empty() && self.keys.is_empty()
+    }
+}
+
 #[derive(Default)]
 struct Fetch {
-    /// Cards whose status was heard before the request went out.
-    wanted: Vec<Sha256Hash>,
-    /// Cards whose status was heard since: the response may not have them yet.
-    late: Vec<Sha256Hash>,
+    /// Cards whose status was heard before the request went out, and the keys that it names.
+    wanted: Wanted,
+    /// Cards whose status was heard since: the response may not have them yet; and keys that came since.
+    late: Wanted,
 }
 
 impl Default for Fetches {
@@ -68,6 +89,8 @@ impl Default for Fetches {
             requests: HashMap::new(),
             probes: HashMap::new(),
             queue: VecDeque::new(),
+            asked: LruCache::new(ASKED),
+            met: LruCache::new(FAILURES),
             unreachable: LruCache::new(FAILURES),
             refused: LruCache::new(FAILURES),
             strangers: (STRANGERS_PER_SECOND, Instant::now()),
@@ -99,24 +122,67 @@ impl Fetches {
         left > 0
     }
 
+    /// Whether the peer's experts of this cell (`None`: all) were asked for lately, by themselves or with all others.
+    fn was_asked(&mut self, peer: PeerId, key: Option<Sha256Hash>) -> bool {
+        let now = Instant::now();
+        let mut lately =
+            |key| self.asked.get(&(peer, key)).is_some_and(|at| now.duration_since(*at) < ASKED_LIFETIME);
+        lately(None) || (key.is_some() && lately(key))
+    }
+
+    /// Whether a lookup is about to hear, or has just heard, what it wants of this peer.
+    fn is_met_by_lookup(&mut self, peer: &PeerId) -> bool {
+        self.met.get(peer).is_some_and(|at| at.elapsed() < ASKED_LIFETIME)
+    }
+
     fn is_unreachable(&mut self, peer: &PeerId, now: Instant) -> bool {
         self.unreachable.get(peer).is_some_and(|failed| now.duration_since(*failed) < UNREACHABLE_PAUSE)
     }
 }
 
 impl EventLoop {
-    /// Asks `peer` for its experts, `wanted` being those whose statuses made us ask. Says whether an answer
+    /// Asks `peer` for its experts, `cards` being those whose statuses made us ask. Says whether an answer
     /// can be waited for: [`Self::settled`] is called when it is there and checked, or will not come.
-    pub(super) fn fetch(&mut self, peer: PeerId, wanted: Vec<Sha256Hash>) -> bool {
+    pub(super) fn fetch(&mut self, peer: PeerId, cards: Vec<Sha256Hash>) -> bool {
+        self.fetch_wanted(peer, Wanted { cards, keys: Vec::new() })
+    }
+
+    /// Asks `peer` for its experts under a key alone: it may have many, and each costs a check. `None` if what it has there is known.
+    pub(super) fn fetch_under(&mut self, peer: PeerId, key: Sha256Hash) -> Option<bool> {
+        let known = key_of(&peer).is_some_and(|key| self.directory.read(|table| table.knows(key)));
+        if known && self.fetches.was_asked(peer, Some(key)) {
+            return None;
+        }
+        if !known {
+            self.fetches.met.put(peer, Instant::now());
+        }
+        Some(self.fetch_wanted(peer, Wanted { cards: Vec::new(), keys: vec![key] }))
+    }
+
+    /// Asks a peer that has made itself known for everything, unless a lookup has just met it: then that is all that is wanted, and its other
+    /// experts are heard of by gossip.
+    pub(super) fn fetch_all(&mut self, peer: PeerId) {
+        if !self.fetches.is_met_by_lookup(&peer) {
+            self.fetch(peer, Vec::new());
+        }
+    }
+
+    fn fetch_wanted(&mut self, peer: PeerId, mut wanted: Wanted) -> bool {
         let itself = peer == *self.swarm.local_peer_id();
+        let now = Instant::now();
         let Some(key) = key_of(&peer).filter(|_| !itself) else { return false };
-        if self.fetches.is_unreachable(&peer, Instant::now()) {
+        if self.fetches.is_unreachable(&peer, now) {
             return false;
         }
         if let Some(active) = self.fetches.active.get_mut(&peer) {
-            let room = WANTED_MAX.saturating_sub(active.late.len());
-            let new = wanted.into_iter().filter(|card| !active.wanted.contains(card)).take(room);
-            active.late.extend(new);
+            let Wanted { cards, keys } = &mut active.late;
+            let room = WANTED_MAX.saturating_sub(cards.len());
+            cards.extend(
+                wanted.cards.into_iter().filter(|card| !active.wanted.cards.contains(card)).take(room),
+            );
+            let room = LOOKUPS_MAX.saturating_sub(keys.len());
+            let new = wanted.keys.into_iter().filter(|key| !active.wanted.keys.contains(key)).take(room);
+            keys.extend(new.collect::<Vec<_>>());
             return true;
         }
         if self.fetches.active.len() >= ACTIVE_MAX {
@@ -130,10 +196,21 @@ impl EventLoop {
             }
             return room;
         }
-        // The first time everything, later only what is new.
-        let cards = if self.directory.read(|table| table.knows(key)) { wanted.clone() } else { Vec::new() };
-        self.fetches.active.insert(peer, Fetch { wanted, late: Vec::new() });
-        let id = self.swarm.behaviour_mut().exchange.send_request(&peer, AdvertRequest { cards });
+        // Who is not known, and not asked for a cell, is asked for everything, later only for what is new.
+        if wanted.keys.is_empty() && !self.directory.read(|table| table.knows(key)) {
+            self.fetches.active.insert(peer, Fetch { wanted, late: Wanted::default() });
+            wanted = Wanted::default();
+        } else {
+            self.fetches.active.insert(peer, Fetch { wanted: wanted.clone(), late: Wanted::default() });
+        }
+        if wanted.is_empty() {
+            self.fetches.asked.put((peer, None), now);
+        }
+        for key in &wanted.keys {
+            self.fetches.asked.put((peer, Some(*key)), now);
+        }
+        let Wanted { cards, keys } = wanted;
+        let id = self.swarm.behaviour_mut().exchange.send_request(&peer, AdvertRequest { cards, keys });
         self.fetches.requests.insert(id, peer);
         true
     }
@@ -147,17 +224,20 @@ impl EventLoop {
             let _ = answer.send(Err(TaskError::Unreachable("that is this node itself".to_owned())));
         } else {
             self.meet(peer, addresses);
-            let request = AdvertRequest { cards: Vec::new() };
+            let request = AdvertRequest::default();
             let id = self.swarm.behaviour_mut().exchange.send_request(&peer, request);
             self.fetches.probes.insert(id, answer);
         }
     }
 
     pub(super) fn on_exchange(&mut self, event: exchange::Event) {
+        if let Some(peer) = sender_of_nonsense(&event) {
+            self.offended(peer, Offence::Malformed);
+        }
         match event {
             exchange::Event::Message { peer, message: Message::Request { request, channel, .. }, .. } => {
                 tracing::trace!(%peer, "asks for our adverts");
-                let response = self.own.adverts(&request.cards);
+                let response = self.own.adverts(&request);
                 // The peer may have given up meanwhile.
                 let _ = self.swarm.behaviour_mut().exchange.send_response(channel, response);
             }
@@ -171,17 +251,11 @@ impl EventLoop {
                 }
                 let Some(peer) = self.fetches.requests.remove(&request_id) else { return };
                 tracing::debug!(%peer, %error, "no adverts");
-                if is_nonsense(&error) {
-                    self.offended(peer, Offence::Malformed);
-                }
                 self.fetches.unreachable.put(peer, Instant::now());
                 self.settled(peer);
             }
             exchange::Event::InboundFailure { peer, error, .. } => {
                 tracing::debug!(%peer, %error, "could not give our adverts");
-                if matches!(&error, InboundFailure::Io(error) if error.kind() == ErrorKind::InvalidData) {
-                    self.offended(peer, Offence::Malformed);
-                }
             }
             exchange::Event::ResponseSent { .. } => {}
         }
@@ -239,18 +313,19 @@ impl EventLoop {
         if let Some(key) = key_of(&peer) {
             let unknown = |card: &Sha256Hash| self.directory.read(|table| table.get(key, *card).is_none());
             let now = Instant::now();
-            for card in fetch.wanted.into_iter().filter(&unknown) {
+            for card in fetch.wanted.cards.into_iter().filter(&unknown) {
                 self.fetches.refused.put((key, card), now);
             }
-            let late: Vec<Sha256Hash> = fetch.late.into_iter().filter(unknown).collect();
-            if !late.is_empty() && self.fetch(peer, late) {
+            let cards: Vec<Sha256Hash> = fetch.late.cards.into_iter().filter(unknown).collect();
+            let late = Wanted { cards, keys: fetch.late.keys };
+            if !late.is_empty() && self.fetch_wanted(peer, late) {
                 return;
             }
         }
         self.lookups.settled(peer);
         while self.fetches.active.len() < ACTIVE_MAX {
             let Some((peer, wanted)) = self.fetches.queue.pop_front() else { break };
-            if !self.fetch(peer, wanted) {
+            if !self.fetch_wanted(peer, wanted) {
                 // It became unreachable while it waited: whoever waits for it shall not wait on.
                 self.lookups.settled(peer);
             }
@@ -265,9 +340,4 @@ impl EventLoop {
             }
         }
     }
-}
-
-/// Whether what came back is no message at all.
-fn is_nonsense(error: &OutboundFailure) -> bool {
-    matches!(error, OutboundFailure::Io(error) if error.kind() == ErrorKind::InvalidData)
 }

@@ -1,13 +1,13 @@
-//! Finding experts by cell: parallel provider lookups, then one exchange with each provider not known yet.
+//! Finding experts by cell: parallel provider lookups, then one exchange with each provider, for what it has there.
 
 use super::EventLoop;
 use crate::network::Error;
 use crate::network::behaviour::KAD_PROTOCOL;
-use crate::network::peers::key_of;
 use libp2p::PeerId;
 use libp2p::kad::{QueryId, RecordKey};
 use libp2p::swarm::dial_opts::DialOpts;
 use polymath_swarm::cells::{CellId, LOOKUPS_MAX, dht_key};
+use polymath_swarm::identity::Sha256Hash;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -26,10 +26,8 @@ pub(super) struct Lookups {
 }
 
 struct Lookup {
-    /// The cells' queries that still run, each with the providers that it gave.
-    queries: HashMap<QueryId, HashSet<PeerId>>,
-    /// Whoever was followed up already.
-    providers: HashSet<PeerId>,
+    /// The cells' queries that still run, each with its key and the providers that it gave.
+    queries: HashMap<QueryId, (Sha256Hash, HashSet<PeerId>)>,
     waiting: HashSet<PeerId>,
     added: usize,
     deadline: Instant,
@@ -37,13 +35,10 @@ struct Lookup {
 }
 
 impl Lookup {
-    /// Whether `peer`, given by `query`, is to be followed up: not twice, and not past what one cell may give.
-    fn take(&mut self, query: QueryId, peer: PeerId) -> bool {
-        let Some(given) = self.queries.get_mut(&query) else { return false };
-        if given.len() >= PROVIDERS_PER_LOOKUP_MAX || !given.insert(peer) {
-            return false;
-        }
-        self.providers.insert(peer)
+    /// The key under which `peer`, given by `query`, is to be asked: not twice, and not past what one cell may give.
+    fn take(&mut self, query: QueryId, peer: PeerId) -> Option<Sha256Hash> {
+        let (key, given) = self.queries.get_mut(&query)?;
+        (given.len() < PROVIDERS_PER_LOOKUP_MAX && given.insert(peer)).then_some(*key)
     }
 }
 
@@ -81,13 +76,13 @@ impl EventLoop {
             let _ = reply.send(Err(Error::Busy));
             return;
         }
-        let keys: Vec<RecordKey> =
-            cells.iter().take(LOOKUPS_MAX).map(|cell| self.provider_key(*cell)).collect();
+        let keys: Vec<Sha256Hash> =
+            cells.iter().take(LOOKUPS_MAX).map(|cell| self.provider_hash(*cell)).collect();
         let kad = &mut self.swarm.behaviour_mut().kad;
-        let queries = keys.into_iter().map(|key| (kad.get_providers(key), HashSet::new())).collect();
+        let query = |key: Sha256Hash| (kad.get_providers(RecordKey::new(&key.0)), (key, HashSet::new()));
+        let queries = keys.into_iter().map(query).collect();
         self.lookups.active.push(Lookup {
             queries,
-            providers: HashSet::new(),
             waiting: HashSet::new(),
             added: 0,
             deadline: Instant::now() + DEADLINE,
@@ -98,8 +93,12 @@ impl EventLoop {
 
     /// The key under which experts of `cell` are provided.
     pub(super) fn provider_key(&self, cell: CellId) -> RecordKey {
+        RecordKey::new(&self.provider_hash(cell).0)
+    }
+
+    fn provider_hash(&self, cell: CellId) -> Sha256Hash {
         let Self { surroundings: s, .. } = self;
-        RecordKey::new(&dht_key(KAD_PROTOCOL, &s.names.namespace, s.space, cell))
+        Sha256Hash(dht_key(KAD_PROTOCOL, &s.names.namespace, s.space, cell))
     }
 
     /// Follows up what a query has found; `last` ends the query.
@@ -108,13 +107,7 @@ impl EventLoop {
             return;
         };
         for peer in found {
-            if !self.lookups.active[place].take(query, peer) {
-                continue;
-            }
-            let Some(key) = key_of(&peer) else { continue };
-            if self.directory.read(|table| table.knows(key)) {
-                continue;
-            }
+            let Some(key) = self.lookups.active[place].take(query, peer) else { continue };
             // The query holds the provider's addresses for as long as it runs: dial now.
             if !self.peers.contains(&peer) && peer != *self.swarm.local_peer_id() {
                 let dial = DialOpts::peer_id(peer).build();
@@ -122,7 +115,7 @@ impl EventLoop {
                     tracing::debug!(%peer, %error, "provider not dialled");
                 }
             }
-            if self.fetch(peer, Vec::new()) {
+            if self.fetch_under(peer, key) == Some(true) {
                 self.lookups.active[place].waiting.insert(peer);
             }
         }
@@ -144,26 +137,30 @@ mod tests {
     use libp2p::identity::Keypair;
 
     #[test]
-    fn a_cell_gives_sixty_and_a_provider_is_followed_up_once() {
+    fn a_cell_gives_sixty_and_a_provider_is_asked_once_for_it() {
         // Kademlia makes no query ids for others, so they come from a behaviour of its own.
         let local = Keypair::generate_ed25519().public().to_peer_id();
         let mut kad = libp2p::kad::Behaviour::new(local, libp2p::kad::store::MemoryStore::new(local));
         let mut query = || kad.get_providers(RecordKey::new(&[0u8; 32]));
         let (first, second, strange) = (query(), query(), query());
+        let keys = [Sha256Hash::of(b"first"), Sha256Hash::of(b"second")];
         let mut lookup = Lookup {
-            queries: HashMap::from([(first, HashSet::new()), (second, HashSet::new())]),
-            providers: HashSet::new(),
+            queries: HashMap::from([(first, (keys[0], HashSet::new())), (second, (keys[1], HashSet::new()))]),
             waiting: HashSet::new(),
             added: 0,
             deadline: Instant::now(),
             reply: None,
         };
         let peers: Vec<PeerId> = (0..70).map(|_| PeerId::random()).collect();
-        assert_eq!(peers.iter().filter(|peer| lookup.take(first, **peer)).count(), PROVIDERS_PER_LOOKUP_MAX);
-        // The other cell gives its own sixty, ten of them known already.
-        assert_eq!(peers[50..].iter().filter(|peer| lookup.take(second, **peer)).count(), 10);
+        let taken = |lookup: &mut Lookup, query, peers: &[PeerId]| {
+            peers.iter().filter_map(|peer| lookup.take(query, *peer)).collect::<Vec<_>>()
+        };
+        assert_eq!(taken(&mut lookup, first, &peers), vec![keys[0]; PROVIDERS_PER_LOOKUP_MAX]);
+        assert!(taken(&mut lookup, first, &peers).is_empty(), "a provider is asked once for a cell");
+        // The other cell gives its own sixty, some of them the same.
+        assert_eq!(taken(&mut lookup, second, &peers[40..]), vec![keys[1]; 30]);
         let others: Vec<PeerId> = (0..70).map(|_| PeerId::random()).collect();
-        assert_eq!(others.iter().filter(|peer| lookup.take(second, **peer)).count(), 40);
-        assert!(!lookup.take(strange, PeerId::random()));
+        assert_eq!(taken(&mut lookup, second, &others).len(), 30);
+        assert_eq!(lookup.take(strange, PeerId::random()), None);
     }
 }

@@ -9,7 +9,9 @@ use libp2p::kad::RecordKey;
 use polymath_swarm::capability::{Card, Status};
 use polymath_swarm::embedding::Embedding;
 use polymath_swarm::identity::{Domain, Envelope, Sha256Hash};
-use polymath_wire::advert::{AdvertResponse, SignedAdvert, encode_card, encode_gossip, encode_status};
+use polymath_wire::advert::{
+    AdvertRequest, AdvertResponse, SignedAdvert, encode_card, encode_gossip, encode_status,
+};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -52,9 +54,14 @@ struct Expert {
 }
 
 impl Own {
-    /// Our signed adverts: all, or those of `cards`.
-    pub(super) fn adverts(&self, cards: &[Sha256Hash]) -> AdvertResponse {
-        let asked = |expert: &&Expert| cards.is_empty() || cards.contains(&expert.hash);
+    /// Our signed adverts: all, or those that are named.
+    pub(super) fn adverts(&self, AdvertRequest { cards, keys }: &AdvertRequest) -> AdvertResponse {
+        let is_under = |key: &RecordKey| keys.iter().any(|asked| asked.0 == key.as_ref());
+        let asked = |expert: &&Expert| {
+            (cards.is_empty() && keys.is_empty())
+                || cards.contains(&expert.hash)
+                || expert.keys.iter().any(is_under)
+        };
         let signed =
             |e: &Expert| SignedAdvert { card: e.signed_card.clone(), status: e.signed_status.clone() };
         AdvertResponse { adverts: self.experts.iter().filter(asked).map(signed).collect() }

@@ -1,7 +1,7 @@
 //! Audits and receipts: what others ask of this node is answered off the loop, what it asks of them comes back through oneshots.
 
 use super::EventLoop;
-use super::calls::{Answer, Calls, RETRY_AFTER_MS, Served};
+use super::calls::{self, Answer, Calls, RETRY_AFTER_MS, Served};
 use crate::network::{audit, receipts};
 use libp2p::PeerId;
 use libp2p::request_response::Event;
@@ -9,6 +9,7 @@ use polymath_proto::v1::{AuditRequest, AuditResponse, SettleRequest, SettleRespo
 use polymath_swarm::identity::PeerKey;
 use polymath_swarm::ledger::Version;
 use polymath_swarm::task::TaskError;
+use polymath_swarm::trust::Offence;
 use polymath_wire::audit::{Reply, Request, decode_request, encode_reply, encode_request};
 use polymath_wire::receipt;
 use std::sync::Arc;
@@ -48,6 +49,9 @@ impl EventLoop {
     }
 
     pub(super) fn on_audit(&mut self, event: Event<AuditRequest, AuditResponse>) {
+        if let Some(peer) = calls::sender_of_nonsense(&event) {
+            self.offended(peer, Offence::Malformed);
+        }
         let service = self.services.audit.clone();
         let signer = self.surroundings.identity.signing_key().clone();
         let serve = |peer, request| async move {
@@ -61,6 +65,9 @@ impl EventLoop {
     }
 
     pub(super) fn on_receipts(&mut self, event: Event<SettleRequest, SettleResponse>) {
+        if let Some(peer) = calls::sender_of_nonsense(&event) {
+            self.offended(peer, Offence::Malformed);
+        }
         let service = self.services.receipts.clone();
         let serve = |peer, request| async move {
             let settled = match receipt::decode_request(request) {

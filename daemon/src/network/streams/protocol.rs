@@ -20,6 +20,8 @@ use libp2p::swarm::{
 use libp2p::{PeerId, Stream, StreamProtocol};
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use tokio::sync::{mpsc, oneshot};
 
@@ -38,6 +40,7 @@ pub(in crate::network) struct Behaviour {
     connections: HashMap<PeerId, Vec<ConnectionId>>,
     waiting: HashMap<PeerId, Vec<Reply>>,
     orders: VecDeque<(PeerId, ConnectionId, Reply)>,
+    crowded: Arc<AtomicBool>,
 }
 
 impl Behaviour {
@@ -45,7 +48,17 @@ impl Behaviour {
     pub(in crate::network) fn new() -> (Self, mpsc::Receiver<(PeerId, Stream)>) {
         let (incoming, streams) = mpsc::channel(INCOMING_MAX);
         let (connections, waiting, orders) = (HashMap::new(), HashMap::new(), VecDeque::new());
-        (Self { incoming, connections, waiting, orders }, streams)
+        (Self { incoming, connections, waiting, orders, crowded: Arc::default() }, streams)
+    }
+
+    /// Whether so many are connected that connections which nobody uses are not to be kept.
+    pub(in crate::network) fn set_crowded(&self, crowded: bool) {
+        self.crowded.store(crowded, Ordering::Relaxed);
+    }
+
+    fn handler(&self, peer: PeerId) -> Handler {
+        let (incoming, crowded) = (self.incoming.clone(), self.crowded.clone());
+        Handler { peer, incoming, orders: VecDeque::new(), crowded }
     }
 
     /// Opens a stream to `peer`; if there is no connection, as soon as there is one, or not at all if dialling
@@ -95,7 +108,7 @@ impl NetworkBehaviour for Behaviour {
         _: &Multiaddr,
         _: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(Handler { peer, incoming: self.incoming.clone(), orders: VecDeque::new() })
+        Ok(self.handler(peer))
     }
 
     fn handle_established_outbound_connection(
@@ -106,7 +119,7 @@ impl NetworkBehaviour for Behaviour {
         _: Endpoint,
         _: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(Handler { peer, incoming: self.incoming.clone(), orders: VecDeque::new() })
+        Ok(self.handler(peer))
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
@@ -151,6 +164,7 @@ pub(in crate::network) struct Handler {
     peer: PeerId,
     incoming: mpsc::Sender<(PeerId, Stream)>,
     orders: VecDeque<Reply>,
+    crowded: Arc<AtomicBool>,
 }
 
 impl Handler {
@@ -171,6 +185,11 @@ impl ConnectionHandler for Handler {
 
     fn listen_protocol(&self) -> SubstreamProtocol<Self::InboundProtocol> {
         SubstreamProtocol::new(ReadyUpgrade::new(PROTOCOL), ())
+    }
+
+    /// In a small swarm everybody stays connected: a task must not wait for a handshake, and it is the connection that tells of a peer's death.
+    fn connection_keep_alive(&self) -> bool {
+        !self.crowded.load(Ordering::Relaxed)
     }
 
     fn poll(

@@ -31,6 +31,9 @@ use segment::{Boundary, Piece};
 
 /// Pieces of a prompt that is still looked into: with more it is a document, whose sentences are material.
 const PIECES_MAX: usize = 256;
+/// Bytes of a sentence whose clauses are looked for: a long paragraph. Every joint is held against all before it, so the
+/// work grows with the square of this.
+const SENTENCE_BYTES_MAX: usize = 2 * 1024;
 
 /// Cuts `prompt` into tasks. Never fails: what cannot be cut is one task, and a blank prompt is none. Texts
 /// come from the prompt, but for `{{n}}` placeholders, closing punctuation, a capital at the start, and the
@@ -61,6 +64,10 @@ pub fn structural(prompt: &str) -> Plan {
 fn with_clauses(text: &str, mask: &[bool], pieces: Vec<Piece>) -> Vec<Piece> {
     let mut all: Vec<Piece> = Vec::with_capacity(pieces.len());
     for piece in pieces {
+        if piece.end - piece.start > SENTENCE_BYTES_MAX {
+            all.push(piece);
+            continue;
+        }
         for clause in clauses(text, mask, piece) {
             match complete(text, mask, &clause, all.last()) {
                 Some(parts) => all.extend(parts),

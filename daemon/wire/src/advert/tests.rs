@@ -22,7 +22,10 @@ fn cards_statuses_and_messages_round_trip() {
     let mut status = status(Sha256Hash::of(b"card"), 5, 10);
     status.addresses = vec!["/ip4/127.0.0.1/udp/4001/quic-v1".to_owned()];
     assert_eq!(decode_status(&encode_status(&status)).unwrap(), status);
-    let request = AdvertRequest { cards: vec![Sha256Hash::of(b"a"), Sha256Hash::of(b"b")] };
+    let request = AdvertRequest {
+        cards: vec![Sha256Hash::of(b"a"), Sha256Hash::of(b"b")],
+        keys: vec![Sha256Hash::of(b"c")],
+    };
     assert_eq!(AdvertRequest::decode(&request.encode()).unwrap(), request);
     let response = AdvertResponse { adverts: vec![sealed()] };
     assert_eq!(AdvertResponse::decode(&response.encode()).unwrap(), response);
@@ -76,9 +79,12 @@ fn gossip_is_believed_only_well_signed() {
 
 #[test]
 fn hashes_and_keys_of_the_wrong_length_are_refused() {
-    let request = pb::AdvertRequest { card_sha256: vec![vec![0; 31]] }.encode_to_vec();
+    let request = pb::AdvertRequest { card_sha256: vec![vec![0; 31]], keys: Vec::new() }.encode_to_vec();
     assert!(AdvertRequest::decode(&request).is_err());
-    let many = pb::AdvertRequest { card_sha256: vec![vec![0; 32]; ADVERTS_MAX + 1] }.encode_to_vec();
+    let many = pb::AdvertRequest { card_sha256: Vec::new(), keys: vec![vec![0; 32]; 9] }.encode_to_vec();
+    assert!(AdvertRequest::decode(&many).is_err());
+    let many = pb::AdvertRequest { card_sha256: vec![vec![0; 32]; ADVERTS_MAX + 1], keys: Vec::new() };
+    let many = many.encode_to_vec();
     assert!(AdvertRequest::decode(&many).is_err());
     let mut message = signed(&sealed().status);
     message.public_key.pop();

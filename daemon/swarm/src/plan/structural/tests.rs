@@ -474,6 +474,18 @@ fn check(prompt: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+#[test]
+fn a_sentence_without_end_is_not_looked_into() {
+    let with = |items: usize| {
+        structural(&format!(
+            "What is the capital of Peru{}, and what is the capital of Chad?",
+            ", a".repeat(items)
+        ))
+    };
+    assert_eq!(with(10).len(), 2);
+    assert_eq!(with(1_000).len(), 1);
+}
+
 proptest! {
     #[test]
     fn any_text_gives_a_plan_made_of_it(prompt in "(\\PC|[ .?!;:,\\n()\"'`$-]){0,80}") {
