@@ -23,7 +23,7 @@ export const SCREENS = {
 const TIMEOUT_MS = 120_000;
 const IMAGES = join(ROOT, 'docs/images');
 /** Pictures that the documentation shows. */
-const SHOWN = ['chat', 'task', 'swarm', 'models', 'trust', 'chat-phone'];
+const SHOWN = ['chat', 'task', 'swarm', 'models', 'trust'];
 
 export async function startBrowser() {
   if (!existsSync(CHROMIUM)) throw new Error(`no browser at ${CHROMIUM}: apt-get install chromium, or set CHROMIUM`);

@@ -308,7 +308,7 @@ export const en = {
     },
     takes: (size: string) => `takes ${size}`,
     wouldTake: (size: string) => `would take ${size}`,
-    loadedIn: (ms: string) => `loaded in ${ms}`,
+    loadedIn: (ms: string) => `loading took ${ms}`,
     queued: (n: number) => `${plural(n, 'task')} waiting`,
     load: 'Load',
     loading: 'Loading…',
