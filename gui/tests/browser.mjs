@@ -19,7 +19,11 @@ export const SCREENS = {
   phone: { viewport: { width: 390, height: 844 }, colorScheme: 'light', isMobile: true, hasTouch: true, deviceScaleFactor: 2 },
   narrow: { viewport: { width: 320, height: 640 }, colorScheme: 'dark', isMobile: true, hasTouch: true },
 };
+/** Of whatever the page should do at once; a loaded machine takes its time. */
+const TIMEOUT_MS = 120_000;
 const IMAGES = join(ROOT, 'docs/images');
+/** Pictures that the documentation shows. */
+const SHOWN = ['chat', 'task', 'swarm', 'models', 'trust'];
 
 export async function startBrowser() {
   if (!existsSync(CHROMIUM)) throw new Error(`no browser at ${CHROMIUM}: apt-get install chromium, or set CHROMIUM`);
@@ -29,6 +33,7 @@ export async function startBrowser() {
 /** A page in a profile of its own. `check` fails on whatever it did that it should not. */
 export async function open(browser, url, screen = SCREENS.desktop) {
   const context = await browser.newContext({ ...screen, serviceWorkers: 'block' });
+  context.setDefaultTimeout(TIMEOUT_MS);
   const page = await context.newPage();
   const faults = [];
   const expected = [];
@@ -57,6 +62,11 @@ export async function open(browser, url, screen = SCREENS.desktop) {
 
 /** Nothing that axe finds, and nothing that sticks out to the side. */
 export async function audit(page, where) {
+  // What fades in has no contrast yet.
+  await page.evaluate(() => {
+    const ending = document.getAnimations().filter((one) => Number.isFinite(one.effect.getComputedTiming().endTime));
+    return Promise.allSettled(ending.map((one) => one.finished)).then(() => {});
+  });
   const { violations } = await new AxeBuilder({ page }).analyze();
   const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.target} ${node.failureSummary}`).join('\n  ')}`);
   assert.deepEqual(told, [], `${where}: axe`);
@@ -67,9 +77,11 @@ export async function audit(page, where) {
   assert.equal(wide, false, `${where}: wider than the screen`);
 }
 
-/** A picture for the documentation, if such are wanted (`SCREENSHOTS=1`). */
+/** A picture, if such are wanted: for the documentation (`SCREENSHOTS=1`), or of everything (`SCREENSHOTS=FOLDER`). */
 export async function picture(page, name) {
-  if (!process.env.SCREENSHOTS) return;
-  mkdirSync(IMAGES, { recursive: true });
-  await page.screenshot({ path: join(IMAGES, `console-${name}.png`), animations: 'disabled', scale: 'css' });
+  const wanted = process.env.SCREENSHOTS;
+  if (!wanted || (wanted === '1' && !SHOWN.includes(name))) return;
+  const folder = wanted === '1' ? IMAGES : wanted;
+  mkdirSync(folder, { recursive: true });
+  await page.screenshot({ path: join(folder, `console-${name}.png`), animations: 'disabled', scale: 'css' });
 }

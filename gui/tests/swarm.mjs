@@ -12,7 +12,7 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const run = promisify(execFile);
 
 /** Until every node knows every expert; two loaded cores take their time. */
-const UP_MS = 240_000;
+const UP_MS = 600_000;
 const POLL_MS = 200;
 /** The node whose console is looked at. */
 const FIRST = 'geography';
@@ -118,7 +118,7 @@ export async function startSwarm() {
     const others = readdirSync(join(swarm.assets, 'models/experts')).filter((name) => name !== FIRST);
     for (const name of others) {
       const card = join(swarm.assets, 'models/experts', name);
-      const settings = name === SLOW ? `[[expert]]\ncard = "${card}"\ntokens_per_second = 4\n` : '';
+      const settings = name === SLOW ? `[[expert]]\ncard = "${card}"\ntokens_per_second = 2\n` : '';
       swarm.node(name, { settings, expert: name === SLOW ? null : name, more: ['--rest', 'off'] });
     }
     await until('every expert is known', UP_MS, async () => {

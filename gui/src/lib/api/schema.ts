@@ -534,7 +534,7 @@ export type Priority = 'normal' | 'high';
 
 /** A peer's answer. */
 export type Probe = {
-  connection?: null | Peer;
+  connection?: Peer | null;
   /** How many experts it offers. */
   experts: number;
   /** The peer. */

@@ -24,10 +24,10 @@ export interface Layout {
 
 export const CARD_HEIGHT = 92;
 /** A card below this is unreadable; the graph scrolls instead. */
-const CARD_WIDTH_MIN = 148;
+const CARD_WIDTH_MIN = 144;
 const CARD_WIDTH_MAX = 340;
 const GAP_ACROSS = 12;
-const GAP_ALONG = 24;
+const GAP_ALONG = 20;
 /** Room for the dots of question and answer. */
 const MARGIN = 20;
 const DOT = 5;

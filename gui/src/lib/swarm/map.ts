@@ -11,6 +11,8 @@ export interface Spot extends SimulationNodeDatum {
   expert?: SwarmExpert;
   x: number;
   y: number;
+  /** Whether its name stands above it: where none of its lines to an expert, or from its node, leads. */
+  namedAbove: boolean;
 }
 
 export interface Line {
@@ -37,11 +39,11 @@ export const radiusOf = (spot: Spot) => (spot.kind === 'expert' ? EXPERT_RADIUS 
 /** `own` in the middle, each node near it, its experts around it; about `wider` times as wide as high. */
 export function mapOf(own: string, peers: string[], experts: SwarmExpert[], wider = 1.6): SwarmMap {
   const hosts = [...new Set([own, ...peers, ...experts.map((one) => one.peer_id)])];
-  const spots: Spot[] = hosts.map((peer, index) => ({ key: peer, kind: 'node', peer, ...start(index, 90) }));
+  const spots: Spot[] = hosts.map((peer, index) => ({ key: peer, kind: 'node', peer, namedAbove: true, ...start(index, 90) }));
   spots.push(
     ...experts.map((expert, index): Spot => {
       const key = `${expert.id} ${expert.peer_id}`;
-      return { key, kind: 'expert', peer: expert.peer_id, expert, ...start(index, 150) };
+      return { key, kind: 'expert', peer: expert.peer_id, expert, namedAbove: false, ...start(index, 150) };
     }),
   );
   const host = new Map(spots.filter((spot) => spot.kind === 'node').map((spot) => [spot.peer, spot]));
@@ -61,6 +63,11 @@ export function mapOf(own: string, peers: string[], experts: SwarmExpert[], wide
     .force('y', forceY(0).strength(0.03 * Math.max(1, 2 * wider)))
     .stop()
     .tick(STEPS);
+  for (const { from, to, kind } of lines) {
+    if (kind !== 'hosts') continue;
+    to.namedAbove = to.y < from.y;
+    from.namedAbove = !to.namedAbove;
+  }
   return { spots, lines, box: boxOf(spots) };
 }
 
@@ -74,6 +81,6 @@ function start(index: number, radius: number): { x: number; y: number } {
 function boxOf(spots: Spot[]): [number, number, number, number] {
   const [xs, ys] = [spots.map((spot) => spot.x), spots.map((spot) => spot.y)];
   const [left, right] = [Math.min(...xs) - 60, Math.max(...xs) + 60];
-  const [top, bottom] = [Math.min(...ys) - 34, Math.max(...ys) + LABEL_ROOM];
+  const [top, bottom] = [Math.min(...ys) - LABEL_ROOM, Math.max(...ys) + LABEL_ROOM];
   return [left, top, right - left, bottom - top];
 }
