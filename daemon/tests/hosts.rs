@@ -271,6 +271,7 @@ async fn a_swarm_on_hosts_of_its_own_with_delay_loss_routers_and_partitions() {
     println!(
         "40 questions answered rightly with {DELAY_MS} ms each way and {LOSS} lost, none had to go on elsewhere"
     );
+    until("they know each other", async || west.lists(&ids[2]).await).await;
     let asked = ask(&west, QUESTIONS[0].0, |_, _| {}).await.unwrap();
     assert_eq!(asked.text, QUESTIONS[0].1, "from behind one router to behind another");
     println!(

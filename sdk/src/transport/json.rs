@@ -49,7 +49,7 @@ fn planned(value: &Value) -> PlannedTask {
         complexity: value.get("complexity").map(read).unwrap_or_default(),
         candidates: candidates
             .iter()
-            .map(|c| candidate(c, c))
+            .map(|c| candidate(c.get("expert").filter(|expert| expert.is_object()).unwrap_or(c), c))
             .chain(best.map(|e| candidate(e, value)))
             .collect(),
     }
@@ -174,6 +174,10 @@ mod tests {
         };
         assert_eq!((read.tasks[0].candidates[0].score, read.timings.plan_ms), (0.5, 1.5));
         assert_eq!(event("plan", &plan), Some(Event::Planned(read)));
+        let nested = json!({ "tasks": [{ "id": 1, "text": "t",
+            "candidates": [{ "expert": { "id": "words", "peer_id": "p" }, "score": 0.5, "factors": { "trust": 1.0 } }] }] });
+        let first = super::plan(&nested).tasks.remove(0).candidates.remove(0);
+        assert_eq!((first.expert.as_str(), first.peer_id.as_str(), first.score), ("words", "p", 0.5));
         let started = json!({ "id": "chat", "task": 2, "text": "t", "expert": "words", "score": 0.25 });
         let Some(Event::Started { id, expert, .. }) = event("started", &started) else {
             panic!("not started")
