@@ -72,8 +72,9 @@ const GOSSIP_HEARTBEAT: Duration = Duration::from_millis(700);
 const GOSSIP_RPC_BYTES_MAX: usize = 16 * 1024;
 /// Messages waiting for one slow peer; statuses are worth little when old.
 const GOSSIP_QUEUE_MAX: usize = 256;
-/// Identify's cache of addresses of peers that we met.
-const IDENTIFY_CACHE: usize = 256;
+/// Identify's own cache of addresses: none. It would hold what peers say unsifted, their loopback addresses too, and whoever dials those reaches itself
+/// first, which ends the dial.
+const IDENTIFY_CACHE: usize = 0;
 
 /// Everything the node speaks. The order is the order of polling: a fetch that was begun for a provider must
 /// dial before its Kademlia query, which holds the addresses, is forgotten.

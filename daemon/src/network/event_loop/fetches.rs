@@ -252,6 +252,10 @@ impl EventLoop {
                 let Some(peer) = self.fetches.requests.remove(&request_id) else { return };
                 tracing::debug!(%peer, %error, "no adverts");
                 self.fetches.unreachable.put(peer, Instant::now());
+                // Of its cards that says nothing.
+                if let Some(active) = self.fetches.active.get_mut(&peer) {
+                    active.wanted.cards.clear();
+                }
                 self.settled(peer);
             }
             exchange::Event::InboundFailure { peer, error, .. } => {
