@@ -63,7 +63,10 @@ async fn killed_at_any_instant_it_starts_again() {
             when[2] += 1;
         } else {
             tokio::time::sleep(after).await;
-            when[usize::from(node.connection().health().await.is_ok())] += 1;
+            // Not a moment longer, or it would only be killed once it has started.
+            let health =
+                tokio::time::timeout(Duration::from_millis(5), async { node.connection().health().await });
+            when[usize::from(health.await.is_ok_and(|health| health.is_ok()))] += 1;
         }
         node.signal("KILL");
         node.wait();
