@@ -22,8 +22,9 @@ Examples:
   daemon network info
   daemon network info --json | jq -r '.relays[] | select(.holds) | .address'
 
-reachable: somebody outside has dialled this node. unreachable: three have tried and failed, so
-it is behind a router; name relays in the settings (network.relays). Needs a running node.")]
+reachable: somebody outside has dialled this node. unreachable: somebody has tried and failed, and
+nobody came through, so it is behind a router; name relays in the settings (network.relays).
+Needs a running node.")]
 pub(super) struct Info {
     #[command(flatten)]
     json: Json,

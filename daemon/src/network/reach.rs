@@ -23,8 +23,6 @@ const PAUSE_MIN: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// Addresses from outside that are remembered: those of two routers with both transports and IP versions.
 const TRIED_MAX: usize = 16;
-/// Peers in agreement that an address is not reached before the node is said to be behind a router: one alone may be at fault.
-const FAILURES_BEHIND: u32 = 3;
 
 /// Whether others reach this node without a relay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -35,7 +33,7 @@ pub enum Verdict {
     Unknown,
     /// An address has been reached from outside.
     Reachable,
-    /// Several peers have tried and failed.
+    /// A peer has tried and failed, and none has come through: each address is tried once.
     Unreachable,
 }
 
@@ -232,7 +230,7 @@ impl Reach {
         let failures: u32 = self.tried.values().map(|tried| tried.failures).sum();
         match () {
             () if self.confirmed().next().is_some() => Verdict::Reachable,
-            () if failures >= FAILURES_BEHIND => Verdict::Unreachable,
+            () if failures > 0 => Verdict::Unreachable,
             () => Verdict::Unknown,
         }
     }
@@ -243,12 +241,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_peer_that_fails_says_little_and_one_that_comes_through_says_all() {
+    fn a_peer_that_comes_through_says_more_than_those_that_fail() {
         let (mut reach, address) = (Reach::default(), "/ip4/9.9.9.9/tcp/7".parse::<Multiaddr>().unwrap());
         assert_eq!(reach.verdict(), Verdict::Unknown);
         assert!(!reach.tried(&address, false) && !reach.tried(&address, false));
-        assert_eq!(reach.verdict(), Verdict::Unknown);
-        reach.tried(&address, false);
         assert_eq!(reach.verdict(), Verdict::Unreachable);
         assert!(reach.tried(&address, true) && !reach.tried(&address, true));
         assert_eq!((reach.verdict(), reach.confirmed().next()), (Verdict::Reachable, Some(&address)));
