@@ -28,7 +28,7 @@ pub struct PeerInfo {
     pub relayed: bool,
 }
 
-/// What a peer answered to [`Network::probe`].
+/// What a peer answered to `Network::probe`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Probe {
     /// From the question to the answer, a new connection included if there was none.

@@ -1,7 +1,7 @@
 //! Adverts and their exchange: between the bytes on the wire and the policy crate's types, with every bound checked on the way in.
 //!
 //! The protobuf types stop here. Size is checked before anything is decoded; what a decoder here returns has
-//! the right lengths and kinds, and [`Card::check`]/[`Status::check`] have the last word on meaning.
+//! the right lengths and kinds, and `Card::check` and `Status::check` have the last word on meaning.
 
 mod card;
 mod status;
