@@ -163,7 +163,8 @@ for (const [name, screen] of Object.entries(SCREENS)) {
       for (const view of VIEWS) {
         await page.goto(`${swarm.url}/#/${view}`);
         await page.getByRole('heading', { level: 1 }).waitFor();
-        await page.locator('main [role="status"].loading').waitFor({ state: 'detached' });
+        // There may be several at once on a busy machine.
+        await page.waitForFunction(() => !document.querySelector('main [role="status"].loading'));
         await pause(500);
         await audit(page, `${view}, ${name}`);
         if (name === 'desktop') await picture(page, view.replace('/', '-'));
