@@ -6,13 +6,10 @@
 use super::budget::{Budget, Share};
 use super::{Config, Error, Generation, Grammar, Request, SlotUse, Worker, check};
 use polymath_swarm::capability::ModelFacts;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex as SyncMutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, watch};
-
-/// How often a change of the slots' use is looked for in a worker that another one has taken the place of.
-const FOLLOW_EVERY: Duration = Duration::from_millis(500);
 
 /// A model, in memory or not. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -26,16 +23,15 @@ pub(super) struct Shared {
     budget: Budget,
     bytes: u64,
     facts: ModelFacts,
-    /// Held while loading, so that it is done once.
-    place: Mutex<Option<Place>>,
-    is_loaded: AtomicBool,
+    /// Held while loading or unloading, so that it is done once.
+    turn: Mutex<()>,
+    /// What is in memory.
+    place: SyncMutex<Option<Place>>,
     slot_use: watch::Sender<SlotUse>,
     fault: watch::Sender<Option<String>>,
     speed: AtomicU32,
     load_ms: AtomicU32,
     used: SyncMutex<Instant>,
-    /// So that the count of those who use it can be read without waiting.
-    worker: SyncMutex<Option<Worker>>,
 }
 
 /// A loaded model with its share of the memory.
@@ -43,12 +39,6 @@ pub(super) struct Shared {
 struct Place {
     worker: Worker,
     _share: Share,
-}
-
-impl PartialEq for Hot {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.shared, &other.shared)
-    }
 }
 
 impl Hot {
@@ -66,20 +56,17 @@ impl Hot {
             budget: budget.clone(),
             bytes,
             facts: worker.facts().clone(),
-            place: Mutex::new(None),
-            is_loaded: AtomicBool::new(false),
+            turn: Mutex::new(()),
+            place: SyncMutex::new(None),
             slot_use: watch::Sender::new(slots),
             fault: watch::Sender::new(None),
             speed: AtomicU32::new(worker.tokens_per_second().to_bits()),
             load_ms: AtomicU32::new(ms(began.elapsed())),
             used: SyncMutex::new(began),
-            worker: SyncMutex::new(None),
             config,
         };
         let hot = Self { shared: Arc::new(shared) };
-        let mut place = hot.shared.place.lock().await;
-        hot.put(&mut place, worker, share);
-        drop(place);
+        hot.put(Place { worker, _share: share });
         Ok(hot)
     }
 
@@ -90,7 +77,7 @@ impl Hot {
 
     /// Whether it is in memory.
     pub fn is_loaded(&self) -> bool {
-        self.shared.is_loaded.load(Ordering::Relaxed)
+        self.place().is_some()
     }
 
     /// Bytes that it takes in memory, estimated.
@@ -123,26 +110,35 @@ impl Hot {
 
     /// Its worker, if it is in memory. Whoever holds it keeps it there.
     pub fn loaded(&self) -> Option<Worker> {
-        self.worker_seen().clone()
+        self.place().as_ref().map(|place| place.worker.clone())
     }
 
-    /// Its worker, loaded if need be.
+    /// Its worker, loaded if need be. Loading goes on if whoever asked gives up: the next one finds it done, and dropping a model that is
+    /// being loaded would wait for its thread.
     ///
     /// # Errors
     /// [`Error::Busy`] if there is no room now; any other is one of loading, and remembered as its fault.
     pub async fn worker(&self) -> Result<Worker, Error> {
         *self.shared.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        let mut place = self.shared.place.lock().await;
-        if let Some(place) = place.as_ref().filter(|place| !place.worker.has_ended()) {
-            return Ok(place.worker.clone());
+        let hot = self.clone();
+        match self.running() {
+            Some(worker) => Ok(worker),
+            None => {
+                tokio::spawn(async move { hot.load_in_turn().await }).await.unwrap_or(Err(Error::Stopped))
+            }
+        }
+    }
+
+    async fn load_in_turn(self) -> Result<Worker, Error> {
+        let _turn = self.shared.turn.lock().await;
+        if let Some(worker) = self.running() {
+            return Ok(worker);
         }
         // What is there has broken off by itself.
-        *self.worker_seen() = None;
-        drop(self.take_out(&mut place));
-        let loaded = self.load_again().await;
-        match loaded {
+        drop(self.take_out());
+        match self.load_again().await {
             Ok((worker, share)) => {
-                self.put(&mut place, worker.clone(), share);
+                self.put(Place { worker: worker.clone(), _share: share });
                 self.shared.fault.send_if_modified(|fault| fault.take().is_some());
                 Ok(worker)
             }
@@ -153,6 +149,10 @@ impl Hot {
                 Err(error)
             }
         }
+    }
+
+    fn running(&self) -> Option<Worker> {
+        self.loaded().filter(|worker| !worker.has_ended())
     }
 
     /// Starts an answer, as [`Worker::generate`] does.
@@ -173,17 +173,17 @@ impl Hot {
 
     /// Gives its memory back, unless it is in use or being loaded; says whether it did.
     pub async fn unload(&self) -> bool {
-        let Ok(mut place) = self.shared.place.try_lock() else { return false };
+        let Ok(_turn) = self.shared.turn.try_lock() else { return false };
         let taken = {
-            let mut seen = self.worker_seen();
-            if seen.as_ref().is_some_and(is_used) {
+            let mut place = self.place();
+            if place.as_ref().is_some_and(is_used) {
                 return false;
             }
             // From here on nobody can get hold of it.
-            *seen = None;
-            self.take_out(&mut place)
+            place.take()
         };
         if let Some(Place { worker, _share }) = taken {
+            self.keep_speed(&worker);
             worker.stop().await;
             self.told();
         }
@@ -192,7 +192,7 @@ impl Hot {
 
     /// Whether nobody uses it, as far as can be seen from outside.
     pub(super) fn is_idle(&self) -> bool {
-        !self.worker_seen().as_ref().is_some_and(is_used)
+        !self.place().as_ref().is_some_and(is_used)
     }
 
     /// When it was asked last.
@@ -225,21 +225,23 @@ impl Hot {
         Ok((worker, share))
     }
 
-    fn put(&self, place: &mut Option<Place>, worker: Worker, share: Share) {
-        let slots = worker.slots();
-        *self.worker_seen() = Some(worker.clone());
-        *place = Some(Place { worker, _share: share });
-        self.shared.is_loaded.store(true, Ordering::Relaxed);
+    fn put(&self, place: Place) {
+        let slots = place.worker.slots();
+        *self.place() = Some(place);
         self.shared.budget.enter(self);
         self.told();
         tokio::spawn(follow(Arc::downgrade(&self.shared), slots));
     }
 
-    fn take_out(&self, place: &mut Option<Place>) -> Option<Place> {
-        let taken = place.take()?;
-        self.shared.speed.store(taken.worker.tokens_per_second().to_bits(), Ordering::Relaxed);
-        self.shared.is_loaded.store(false, Ordering::Relaxed);
+    fn take_out(&self) -> Option<Place> {
+        let taken = self.place().take()?;
+        self.keep_speed(&taken.worker);
         Some(taken)
+    }
+
+    /// What was measured is what is said until it is loaded again.
+    fn keep_speed(&self, worker: &Worker) {
+        self.shared.speed.store(worker.tokens_per_second().to_bits(), Ordering::Relaxed);
     }
 
     /// Whoever announces the expert tells whether it is in memory.
@@ -247,14 +249,14 @@ impl Hot {
         self.shared.slot_use.send_modify(|_| {});
     }
 
-    fn worker_seen(&self) -> MutexGuard<'_, Option<Worker>> {
-        self.shared.worker.lock().unwrap_or_else(PoisonError::into_inner)
+    fn place(&self) -> MutexGuard<'_, Option<Place>> {
+        self.shared.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Whether anybody holds it beside its own place.
-fn is_used(worker: &Worker) -> bool {
-    worker.holders() > 2
+fn is_used(place: &Place) -> bool {
+    place.worker.holders() > 1
 }
 
 /// Passes on how busy one loaded worker is, until it ends.
@@ -264,14 +266,15 @@ async fn follow(shared: Weak<Shared>, mut slots: watch::Receiver<SlotUse>) {
         let now = *slots.borrow_and_update();
         shared.slot_use.send_if_modified(|shown| std::mem::replace(shown, now) != now);
         drop(shared);
-        if let Ok(Err(_)) = tokio::time::timeout(FOLLOW_EVERY, slots.changed()).await {
+        // The thread drops its sender when it ends.
+        if slots.changed().await.is_err() {
             break;
         }
     }
     let Some(shared) = shared.upgrade() else { return };
     let all = SlotUse { slots: shared.config.slots, free: shared.config.slots, queued: 0 };
-    let another = shared.worker.lock().unwrap_or_else(PoisonError::into_inner).is_some();
-    if !another {
+    let is_loaded = shared.place.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+    if !is_loaded {
         shared.slot_use.send_if_modified(|shown| std::mem::replace(shown, all) != all);
     }
 }

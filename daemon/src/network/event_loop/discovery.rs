@@ -144,7 +144,10 @@ impl EventLoop {
         let provider = record.provider;
         if let Err(error) = self.swarm.behaviour_mut().kad.store_mut().add_provider(record) {
             tracing::debug!(%provider, %error, "a provider record is refused");
-            self.offended(provider, Offence::Flooded);
+            // At a full key it was not drawn, which is nobody's fault.
+            if matches!(error, kad::store::Error::MaxProvidedKeys) {
+                self.offended(provider, Offence::Flooded);
+            }
         }
     }
 
