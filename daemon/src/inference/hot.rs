@@ -77,7 +77,7 @@ impl Hot {
 
     /// Whether it is in memory.
     pub fn is_loaded(&self) -> bool {
-        self.place().is_some()
+        self.running().is_some()
     }
 
     /// Bytes that it takes in memory, estimated.
@@ -273,8 +273,8 @@ async fn follow(shared: Weak<Shared>, mut slots: watch::Receiver<SlotUse>) {
     }
     let Some(shared) = shared.upgrade() else { return };
     let all = SlotUse { slots: shared.config.slots, free: shared.config.slots, queued: 0 };
-    let is_loaded = shared.place.lock().unwrap_or_else(PoisonError::into_inner).is_some();
-    if !is_loaded {
+    // Another one may be there already.
+    if !(Hot { shared: shared.clone() }).is_loaded() {
         shared.slot_use.send_if_modified(|shown| std::mem::replace(shown, all) != all);
     }
 }

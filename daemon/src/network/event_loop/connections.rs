@@ -31,6 +31,7 @@ impl EventLoop {
     /// only what it calls external addresses into provider records, so all that we announce are that.
     pub(super) fn relocate(&mut self) {
         self.locality = Locality::new(self.swarm.listeners());
+        self.swarm.behaviour_mut().tasks.set_locality(self.locality.clone());
         let announced = to_announce(self.swarm.listeners(), self.reach.confirmed());
         let outdated: Vec<Multiaddr> =
             self.swarm.external_addresses().filter(|a| !announced.contains(a)).cloned().collect();

@@ -5,6 +5,7 @@
 //! the streams a few peers may open at once.
 
 use super::PROTOCOL;
+use crate::network::addresses::Locality;
 use libp2p::core::transport::PortUse;
 use libp2p::core::upgrade::ReadyUpgrade;
 use libp2p::core::{Endpoint, Multiaddr};
@@ -38,6 +39,7 @@ pub(in crate::network) type Reply = oneshot::Sender<Result<Stream, String>>;
 pub(in crate::network) struct Behaviour {
     incoming: mpsc::Sender<(PeerId, Stream)>,
     connections: HashMap<PeerId, Vec<ConnectionId>>,
+    locality: Locality,
     waiting: HashMap<PeerId, Vec<Reply>>,
     orders: VecDeque<(PeerId, ConnectionId, Reply)>,
     crowded: Arc<AtomicBool>,
@@ -48,7 +50,13 @@ impl Behaviour {
     pub(in crate::network) fn new() -> (Self, mpsc::Receiver<(PeerId, Stream)>) {
         let (incoming, streams) = mpsc::channel(INCOMING_MAX);
         let (connections, waiting, orders) = (HashMap::new(), HashMap::new(), VecDeque::new());
-        (Self { incoming, connections, waiting, orders, crowded: Arc::default() }, streams)
+        let (locality, crowded) = (Locality::default(), Arc::default());
+        (Self { incoming, connections, locality, waiting, orders, crowded }, streams)
+    }
+
+    /// Where this node is: decides which addresses connected peers may have it dial.
+    pub(in crate::network) fn set_locality(&mut self, locality: Locality) {
+        self.locality = locality;
     }
 
     /// Whether so many are connected that connections which nobody uses are not to be kept.
@@ -100,6 +108,24 @@ impl Behaviour {
 impl NetworkBehaviour for Behaviour {
     type ConnectionHandler = Handler;
     type ToSwarm = Infallible;
+
+    /// Whoever is connected and dialled all the same has asked for it: address tries and hole punching are dials to what a peer names. It shall not
+    /// have this node look around its own network.
+    fn handle_pending_outbound_connection(
+        &mut self,
+        _: ConnectionId,
+        peer: Option<PeerId>,
+        addresses: &[Multiaddr],
+        _: Endpoint,
+    ) -> Result<Vec<Multiaddr>, ConnectionDenied> {
+        let is_connected = peer.is_some_and(|peer| self.connections.contains_key(&peer));
+        let is_worth =
+            |address: &Multiaddr| !self.locality.worth_dialling([address.clone()], None).is_empty();
+        if is_connected && !addresses.iter().all(is_worth) {
+            return Err(ConnectionDenied::new(std::io::Error::other("it leads into our own network")));
+        }
+        Ok(Vec::new())
+    }
 
     fn handle_established_inbound_connection(
         &mut self,
