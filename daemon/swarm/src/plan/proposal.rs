@@ -37,7 +37,8 @@ pub fn parts<'a>(task: &'a str, answer: &str) -> Option<Vec<&'a str>> {
         }
         until = range;
     }
-    let texts: Vec<&str> = found.into_iter().map(|range| ended(task, range)).collect();
+    let nexts = found.iter().skip(1).map(|next| next.start).chain([task.len()]);
+    let texts: Vec<&str> = found.iter().zip(nexts).map(|(range, next)| ended(&task[..next], range)).collect();
     let stand = texts.iter().all(|text| structural::stands_alone(text));
     let follow = texts.windows(2).all(|pair| structural::follows(pair[0], pair[1]));
     (stand && follow).then_some(texts)
@@ -138,8 +139,8 @@ fn words(text: &str) -> Vec<Range<usize>> {
     text.split_whitespace().map(bare).collect()
 }
 
-/// The text at `range` with the signs that end it.
-fn ended(text: &str, range: Range<usize>) -> &str {
+/// What `text` holds at `range`, with the signs that end it.
+fn ended<'a>(text: &'a str, range: &Range<usize>) -> &'a str {
     let after = &text[range.end..];
     let signs = after.len() - after.trim_start_matches(['.', '?', '!']).len();
     &text[range.start..range.end + signs]
@@ -179,6 +180,13 @@ mod tests {
         ] {
             assert_eq!(parts(text, answer), None, "{answer}");
         }
+    }
+
+    #[test]
+    fn a_sign_belongs_to_one_part() {
+        let text = "What is the capital of Peru...What is the capital of Chad?";
+        let answer = "1. What is the capital of Peru\n2. ..What is the capital of Chad?";
+        assert_eq!(parts(text, answer).unwrap().concat(), text);
     }
 
     #[test]
