@@ -124,6 +124,9 @@ impl Config {
     }
 }
 
+/// How far the loading of a model is, in per cent; `None` while none is being loaded.
+pub type Loading = tokio::sync::watch::Sender<Option<u8>>;
+
 /// How busy a worker is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SlotUse {

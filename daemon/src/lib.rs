@@ -11,7 +11,8 @@ pub mod config;
 pub mod coordinator;
 pub mod embedding;
 pub mod inference;
-pub mod network;
 pub mod node;
 pub mod store;
 pub mod telemetry;
+
+pub use polymath_network as network;

@@ -53,6 +53,7 @@ async fn chat_streams_plan_tokens_and_answer() {
     while let Some(event) = stream.message().await.unwrap() {
         kinds.push(match event.body.unwrap() {
             Body::Planned(_) => "planned",
+            Body::Loading(_) => "loading",
             Body::Started(_) => "started",
             Body::Text(_) => "text",
             Body::Answering(text) => {

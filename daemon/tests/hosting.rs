@@ -76,6 +76,11 @@ async fn models_come_and_go_as_they_are_wanted() {
             let asked = node.ask(question).await.unwrap();
             assert_eq!(asked.answer.text.trim(), answer, "round {round}");
             assert_eq!(loaded(&node), [expert], "room for one");
+            // The first question finds the model that was loaded last.
+            if round > 0 {
+                assert!(!asked.loading.is_empty(), "whoever waits is told how far it is");
+            }
+            assert!(asked.loading.iter().all(|(who, percent)| who == expert && *percent <= 100));
             sandbox::until("the statuses follow", async || {
                 let cold = cold(&node);
                 cold.len() == 2 && !cold.contains(&expert.to_owned())

@@ -15,6 +15,15 @@ pub(crate) const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub enum Event {
     /// The plan stands.
     Planned(Plan),
+    /// The expert chosen for a task loads its model before it begins.
+    Loading {
+        /// The task's id.
+        id: u32,
+        /// Who.
+        expert: Candidate,
+        /// How far it is, from 0 to 100.
+        percent: u32,
+    },
     /// An expert took a task.
     Started {
         /// The task's id.
@@ -317,7 +326,7 @@ impl Gathered {
                     return Err(Error::protocol(format!("an answer of more than {ANSWER_BYTES_MAX} bytes")));
                 }
             }
-            Event::Working { .. } => {}
+            Event::Loading { .. } | Event::Working { .. } => {}
             Event::Answered(answer) => {
                 answer.tasks = std::mem::take(&mut self.tasks);
                 // A transport may report the planning with the plan alone.

@@ -111,6 +111,9 @@ pub(super) fn event(event: Event, timings: &Timings) -> v1::ChatEvent {
     use v1::chat_event::Body;
     let body = match event {
         Event::Planned(p) => Body::Planned(planned(&p)),
+        Event::Loading { id, expert, percent } => {
+            Body::Loading(v1::TaskLoading { id, expert: Some(candidate(&expert)), percent: percent.into() })
+        }
         Event::Started { id, text, expert, kept_tokens } => {
             Body::Started(v1::TaskStarted { id, text, expert: Some(candidate(&expert)), kept_tokens })
         }

@@ -137,8 +137,16 @@ pub(super) async fn ask(
 ) -> anyhow::Result<Transcript> {
     let mut events = session.node().chat(request).await?;
     let mut transcript = Transcript::default();
+    let mut loading = terminal::Loading::default();
     while let Some(body) = events.next().await {
         let body = body?;
+        match &body {
+            wire::chat_event::Body::Loading(said) => {
+                let who = said.expert.as_ref().map(|expert| expert.expert.as_str()).unwrap_or_default();
+                loading.show(who, said.percent);
+            }
+            _ => loading.clear(),
+        }
         transcript.note(&body);
         watch(&body, &transcript)?;
     }

@@ -23,8 +23,10 @@ use super::{Context, Json, terminal};
 use crate::catalog;
 use crate::config::file::File;
 use crate::inference::{self, Worker};
-use measure::{Spread, speeds, times};
+use measure::{Spread, speeds, times, together};
 
+/// Answers at once, where several are measured.
+const STREAMS: u32 = 8;
 /// Idle time before memory is read: caches that start-up filled are given back by then.
 const SETTLE: std::time::Duration = std::time::Duration::from_secs(2);
 
@@ -82,7 +84,7 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
         catalog::resolve(&catalog::Config { card: Some(card.clone()), ..catalog::Config::default() })?;
     let cases = card.with_file_name("cases_unseen.jsonl");
     let folder = tempfile::Builder::new().prefix("polymath-").tempdir().context("no temporary folder")?;
-    let setting = Setting { folder: folder.path(), assets: &assets.root, bound: true };
+    let setting = Setting { folder: folder.path(), assets: &assets.root, bound: true, slots: Some(STREAMS) };
 
     let started = Instant::now();
     let mut host = NodeProcess::spawn(&setting, &arguments.expert, Some(&card), None)?;
@@ -97,7 +99,7 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
     let worker = Worker::load(inference::Config {
         model_path: entry.model_path.clone(),
         context_tokens: entry.max_context,
-        slots: 4,
+        slots: STREAMS,
         ..inference::Config::default()
     })
     .await?;
@@ -106,13 +108,14 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
         let questions = questions(&cases, arguments.rounds)?;
         let times = times(&worker, &session, &questions).await?;
         let speeds = speeds(&worker, &session, &questions).await?;
-        Ok::<_, anyhow::Error>((times, speeds))
+        let together = together(&worker, &session, &questions, STREAMS as usize).await?;
+        Ok::<_, anyhow::Error>((times, speeds, together))
     });
     let measured = measured.await;
     for node in [client, host] {
         node.stop(std::time::Duration::from_secs(10)).await;
     }
-    let (times, speeds) = measured??;
+    let (times, speeds, together) = measured??;
 
     if arguments.json.json {
         return terminal::json(&json!({
@@ -125,6 +128,10 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
             "total_ms": { "worker": times.worker_total.json(), "swarm": times.swarm_total.json() },
             "tokens_per_second": {
                 "worker": speeds.worker.json(), "swarm": speeds.swarm.json(), "ratio": speeds.ratio,
+            },
+            "streams": {
+                "at_once": STREAMS, "worker_tokens_per_second": together.worker,
+                "swarm_tokens_per_second": together.swarm, "ratio": together.ratio(),
             },
         }));
     }
@@ -142,15 +149,20 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
     .chain([
         row("speed, bare worker", &speeds.worker, "tokens/s"),
         row("speed, through the swarm", &speeds.swarm, "tokens/s"),
+        row("eight at once, bare worker", &Spread::of(vec![together.worker]), "tokens/s"),
+        row("eight at once, through the swarm", &Spread::of(vec![together.swarm]), "tokens/s"),
     ])
     .collect();
     let table = terminal::table(terminal::Style::detect(), &["WHAT", "MEDIAN", "P99", "UNIT"], &rows);
     Ok(terminal::say(&format!(
-        "{} questions to `{}`, asked of another node\n{table}speed through the swarm / bare worker: {:.3}\n\
+        "{} questions to `{}`, asked of another node\n{table}speed through the swarm / bare worker: {:.3}, eight at once {:.3}\n\
+         first token through the swarm after that of the bare worker: {:.1} ms (median)\n\
          start to ready: {ready_ms:.0} ms\nresident when idle: {} with the expert, {} without one\n",
         arguments.rounds,
         arguments.expert,
         speeds.ratio,
+        together.ratio(),
+        times.swarm_first.median - times.worker_first.median,
         terminal::bytes(memory[0]),
         terminal::bytes(memory[1]),
     ))?)

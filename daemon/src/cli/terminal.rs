@@ -143,6 +143,32 @@ pub(super) fn progress(steps: u64, name: &str) -> indicatif::ProgressBar {
     }
 }
 
+/// Tells on standard error, where that is a terminal, how far models are that have to be loaded before they answer.
+#[derive(Default)]
+pub(super) struct Loading(Option<indicatif::ProgressBar>);
+
+impl Loading {
+    /// `who` is so many per cent loaded.
+    pub(super) fn show(&mut self, who: &str, percent: u32) {
+        let bar = self.0.get_or_insert_with(|| {
+            let bar = indicatif::ProgressBar::new(100);
+            match indicatif::ProgressStyle::with_template("{msg} {bar:30} {pos} %") {
+                Ok(style) => bar.with_style(style),
+                Err(_) => bar,
+            }
+        });
+        bar.set_message(format!("{} loads its model", sanitise::output(who).replace('\n', " ")));
+        bar.set_position(percent.into());
+    }
+
+    /// Something else is said now.
+    pub(super) fn clear(&mut self) {
+        if let Some(bar) = self.0.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,9 @@ use super::discretion::withheld;
 use super::hedge::Race;
 use super::run::{CUT_OFF, Run, Show, TOO_LONG, failed, note_failure};
 use super::{Candidate, Event, TaskResult, TaskStatus, Usage, compose, conversation, dispatch, opinions};
+use crate::network::task::Loading;
 use futures::StreamExt as _;
+use futures::stream::BoxStream;
 use polymath_swarm::sampling::Settings;
 use polymath_swarm::sanitise;
 use polymath_swarm::task::{CONTINUES_MAX, FinishReason, Message, Offer, TaskError, TaskEvent};
@@ -112,7 +114,7 @@ impl Run<'_> {
         // What was hidden is put back once all of the answer is there.
         let discretion = self.discretion.as_ref().filter(|_| peer != self.inner.network.peer());
         let offered = Instant::now();
-        let mut stream = dispatch::open(self.inner, candidate, offer).await?;
+        let mut stream = self.opened(result, candidate, offer, (show, lane)).await?;
         let scratchpad =
             candidate.advert.card.has_ability(compose::SCRATCHPAD) && !self.question.is_verbatim();
         // A backup is told of once it is heard.
@@ -184,6 +186,35 @@ impl Run<'_> {
             }
         }
         Err(TaskError::Unreachable("the stream ended before the task did".to_owned()))
+    }
+
+    /// Offers the task, and tells the reader how far a model is that has to be loaded first.
+    async fn opened(
+        &self,
+        result: &TaskResult,
+        candidate: &Candidate,
+        offer: Offer,
+        (show, lane): (Show, Option<Lane<'_>>),
+    ) -> Result<BoxStream<'static, Result<TaskEvent, TaskError>>, TaskError> {
+        let loading = Loading::default();
+        let mut progress = loading.subscribe();
+        let mut opening = std::pin::pin!(dispatch::open(self.inner, candidate, offer, loading));
+        // Of a backup nothing is told before it is heard.
+        let is_told = show != Show::Nothing && lane.is_none_or(|lane| lane.place == 0);
+        loop {
+            tokio::select! {
+                biased;
+                opened = &mut opening => return opened,
+                Ok(()) = progress.changed(), if is_told => {
+                    let percent = *progress.borrow_and_update();
+                    if let Some(percent) = percent {
+                        let event = Event::Loading { id: result.id, expert: candidate.clone(), percent };
+                        // A reader that left is noticed by `ask`.
+                        let _ = self.events.send(Ok(event)).await;
+                    }
+                }
+            }
+        }
     }
 
     fn is_bound(&self) -> bool {

@@ -3,7 +3,7 @@
 use super::audits::Finished;
 use super::reputation::{Reputations, Speed};
 use super::{Candidate, Inner, Ledger};
-use crate::network::task::Delivery;
+use crate::network::task::{Delivery, Loading};
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use polymath_swarm::capability::Advert;
@@ -16,19 +16,20 @@ use tokio_util::task::TaskTracker;
 /// How much earlier than this node's own clock says an expert may find the deadline passed.
 const CLOCKS_APART: Duration = Duration::from_millis(500);
 
-/// Offers the task and returns what the expert reports. What another node's expert does is remembered, and when it is done, an
+/// Offers the task and returns what the expert reports; if its model has to be loaded first, `loading` is told how far that is. What another node's expert does is remembered, and when it is done, an
 /// audit may follow.
 pub(super) async fn open(
     inner: &Inner,
     candidate: &Candidate,
     offer: Offer,
+    loading: Loading,
 ) -> Result<BoxStream<'static, Result<TaskEvent, TaskError>>, TaskError> {
     let peer = candidate.advert.peer;
     if peer == inner.network.peer() {
-        return Ok(inner.host.accept_own(offer).await?.events);
+        return Ok(inner.host.accept_own(offer, &loading).await?.events);
     }
     let mut watch = Watch::of(inner, candidate, offer.clone());
-    let opened = inner.network.open_task(peer, offer).await;
+    let opened = inner.network.open_task_watched(peer, offer, loading).await;
     let remote = opened.inspect_err(|error| watch.failed(error))?;
     watch.price_micro = remote.price_micro();
     Ok(futures::stream::unfold((remote, watch), |(mut remote, mut watch)| async move {

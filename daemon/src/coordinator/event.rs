@@ -195,6 +195,15 @@ pub struct Answer {
 pub enum Event {
     /// The plan stands.
     Planned(Planned),
+    /// The expert chosen for a task loads its model before it begins.
+    Loading {
+        /// The task's id.
+        id: u32,
+        /// Who.
+        expert: Candidate,
+        /// How far it is, from 0 to 100.
+        percent: u8,
+    },
     /// An expert took a task.
     Started {
         /// The task's id.

@@ -5,7 +5,7 @@ mod openings;
 
 use super::{Ledger, audits, pace};
 use crate::inference::{self, Backend, Worker};
-use crate::network::task::{Delivery, Job, Service};
+use crate::network::task::{Delivery, Job, Loading, Service};
 use crate::network::{audit, receipts};
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
@@ -122,9 +122,22 @@ impl Host {
         experts.values().filter(of_model).find_map(|hosted| hosted.backend.loaded())
     }
 
-    /// Takes on a task of this node itself, which nobody will audit.
-    pub(super) async fn accept_own(&self, offer: Offer) -> Result<Job, TaskError> {
-        self.take_on(offer, How { nonce: None, priority: Priority::Owner, asker: None }).await
+    /// Takes on a task of this node itself, which nobody will audit; tells `loading` how far its model is loaded.
+    pub(super) async fn accept_own(&self, offer: Offer, loading: &Loading) -> Result<Job, TaskError> {
+        let progress = self.get(offer.card).and_then(|hosted| hosted.backend.loading());
+        let job = self.take_on(offer, How { nonce: None, priority: Priority::Owner, asker: None });
+        let Some(mut progress) = progress else { return job.await };
+        let mut job = std::pin::pin!(job);
+        loop {
+            tokio::select! {
+                biased;
+                job = &mut job => return job,
+                Ok(()) = progress.changed() => {
+                    let percent = *progress.borrow_and_update();
+                    loading.send_replace(percent);
+                }
+            }
+        }
     }
 
     async fn take_on(&self, offer: Offer, how: How) -> Result<Job, TaskError> {
@@ -165,6 +178,11 @@ impl Service for Host {
             let events = job.events.inspect(move |_| _ = &reservation).boxed();
             Ok(Job { events, ..job })
         })
+    }
+
+    fn loading(&self, card: Sha256Hash) -> Option<u8> {
+        let progress = self.get(card)?.backend.loading()?;
+        *progress.borrow()
     }
 
     fn committed(&self, peer: PeerKey, commitment: Commitment, evidence: Evidence) {

@@ -6,6 +6,7 @@
 //! (`swarm::plan::proposal`) and some expert fits each part. On any fault, one retry later, the plan stands as it was.
 
 use super::{Candidate, Error, Inner, dispatch, route};
+use crate::network::task::Loading;
 use futures::StreamExt as _;
 use polymath_swarm::plan::{Demands, Doubts, Fit, Plan, proposal};
 use polymath_swarm::sampling::Settings;
@@ -116,7 +117,7 @@ impl Inner {
             continues: Vec::new(),
         };
         let answering = async {
-            let mut events = dispatch::open(self, planner, offer).await?;
+            let mut events = dispatch::open(self, planner, offer, Loading::default()).await?;
             let mut answer = String::new();
             while let Some(event) = events.next().await {
                 // Its pieces are the text's own, so a longer answer is none.

@@ -74,8 +74,8 @@ pub(super) fn needed(config: &Config) -> Result<u64, Error> {
     look(config).map(|looked| looked.needed)
 }
 
-/// Reads the header, checks it, checks the memory, hashes the file.
-pub(super) fn check(config: &Config) -> Result<Checked, Error> {
+/// Reads the header, checks it, checks the memory, hashes the file and tells how far that is, from 0 to 1.
+pub(super) fn check(config: &Config, hashed: impl Fn(f32)) -> Result<Checked, Error> {
     let path = config.model_path.as_path();
     let Looked { header, architecture, file_bytes, context_tokens, needed } = look(config)?;
     // Layers on a GPU need memory that is not counted here; llama.cpp says if there is too little.
@@ -85,7 +85,7 @@ pub(super) fn check(config: &Config) -> Result<Checked, Error> {
     {
         return Err(Error::TooLargeForMemory { path: path.to_path_buf(), needed, available });
     }
-    let sha256 = hash(path)?;
+    let sha256 = hash(path, |bytes| hashed(bytes as f32 / file_bytes.max(1) as f32))?;
     let quantisation = quantisation(&header);
     Ok(Checked { header, architecture, quantisation, sha256, file_bytes, context_tokens })
 }
@@ -116,16 +116,19 @@ fn look(config: &Config) -> Result<Looked, Error> {
 }
 
 /// SHA-256 of a file, read in chunks.
-fn hash(path: &Path) -> Result<Sha256Hash, Error> {
+fn hash(path: &Path, so_far: impl Fn(u64)) -> Result<Sha256Hash, Error> {
     let mut file = File::open(path).map_err(|e| Error::from_io(path, e))?;
     let mut hash = Sha256::new();
     let mut chunk = vec![0; HASH_CHUNK_BYTES];
+    let mut bytes = 0;
     loop {
         let len = file.read(&mut chunk).map_err(|e| Error::from_io(path, e))?;
         if len == 0 {
             return Ok(Sha256Hash(hash.finalize().into()));
         }
         hash.update(&chunk[..len]);
+        bytes += len as u64;
+        so_far(bytes);
     }
 }
 

@@ -4,7 +4,7 @@
 //! for it. It never gives way while anybody holds its worker: an answer, a prompt, an audit.
 
 use super::budget::{Budget, Share};
-use super::{Config, Error, Generation, Grammar, Request, SlotUse, Worker, check};
+use super::{Config, Error, Generation, Grammar, Loading, Request, SlotUse, Worker, check};
 use polymath_swarm::capability::ModelFacts;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex as SyncMutex, MutexGuard, PoisonError, Weak};
@@ -31,6 +31,7 @@ pub(super) struct Shared {
     fault: watch::Sender<Option<String>>,
     speed: AtomicU32,
     load_ms: AtomicU32,
+    loading: Loading,
     used: SyncMutex<Instant>,
 }
 
@@ -62,6 +63,7 @@ impl Hot {
             fault: watch::Sender::new(None),
             speed: AtomicU32::new(worker.tokens_per_second().to_bits()),
             load_ms: AtomicU32::new(ms(began.elapsed())),
+            loading: Loading::default(),
             used: SyncMutex::new(began),
             config,
         };
@@ -88,6 +90,11 @@ impl Hot {
     /// How long the last loading took.
     pub fn load_ms(&self) -> u32 {
         self.shared.load_ms.load(Ordering::Relaxed)
+    }
+
+    /// How far it is, in per cent, while it is being loaded; live.
+    pub fn loading(&self) -> watch::Receiver<Option<u8>> {
+        self.shared.loading.subscribe()
     }
 
     /// How busy it is, live; as good as free while it is not in memory.
@@ -136,7 +143,9 @@ impl Hot {
         }
         // What is there has broken off by itself.
         drop(self.take_out());
-        match self.load_again().await {
+        let loaded = self.load_again().await;
+        self.shared.loading.send_replace(None);
+        match loaded {
             Ok((worker, share)) => {
                 self.put(Place { worker: worker.clone(), _share: share });
                 self.shared.fault.send_if_modified(|fault| fault.take().is_some());
@@ -216,7 +225,7 @@ impl Hot {
         let Shared { config, budget, bytes, facts, .. } = &*self.shared;
         let share = budget.take(&config.model_path, *bytes).await?;
         let began = Instant::now();
-        let worker = Worker::load(config.clone()).await?;
+        let worker = Worker::load_watched(config.clone(), self.shared.loading.clone()).await?;
         if worker.facts().sha256 != facts.sha256 {
             worker.stop().await;
             return Err(Error::Changed { path: config.model_path.clone() });

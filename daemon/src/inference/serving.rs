@@ -60,6 +60,14 @@ impl Backend {
         }
     }
 
+    /// How far it is, in per cent, while its model is being loaded; live. `None` where nothing is ever loaded.
+    pub fn loading(&self) -> Option<watch::Receiver<Option<u8>>> {
+        match self {
+            Self::Model(hot) => Some(hot.loading()),
+            Self::Service(_) => None,
+        }
+    }
+
     /// How long its last loading took.
     pub fn load_ms(&self) -> u32 {
         match self {

@@ -413,3 +413,12 @@ async fn bad_files_are_named_with_the_cause() {
     let error = Worker::load(Config { model_path: shape("tiny"), slots: 0, ..Config::default() }).await;
     assert!(matches!(error, Err(Error::Invalid(why)) if why.contains("slots")));
 }
+
+#[tokio::test]
+async fn loading_tells_how_far_it_is() {
+    let loading = Loading::default();
+    let told = loading.subscribe();
+    let config = Config { model_path: shape("tiny"), ..Config::default() };
+    Worker::load_watched(config, loading).await.unwrap();
+    assert_eq!(*told.borrow(), Some(100));
+}

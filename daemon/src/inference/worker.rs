@@ -7,7 +7,7 @@ mod seats;
 
 use super::grammar::{Compiler, Grammar, Vocabulary};
 use super::request::check_messages;
-use super::{Clockwork, Config, Error, Prompt, Request, ScoreRequest, Scored, SlotUse};
+use super::{Clockwork, Config, Error, Loading, Prompt, Request, ScoreRequest, Scored, SlotUse};
 use futures::Stream;
 use polymath_swarm::capability::ModelFacts;
 use polymath_swarm::identity::PeerKey;
@@ -109,6 +109,14 @@ impl Drop for ModelThread {
 impl Worker {
     /// Checks the file, loads it in a thread of its own and sees that it answers. Errors name the file.
     pub async fn load(config: Config) -> Result<Self, Error> {
+        Self::load_watched(config, Loading::default()).await
+    }
+
+    /// As [`Self::load`]; `loading` is told how far it is.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub async fn load_watched(config: Config, loading: Loading) -> Result<Self, Error> {
         config.check()?;
         let seats = Seats::new(config.slots, config.queue);
         let (commands, receiver) = mpsc::channel((config.slots + config.queue) as usize + PROMPTS_MAX);
@@ -116,7 +124,7 @@ impl Worker {
         let (slot_use_sender, slot_use) = watch::channel(slots);
         let gauges = Arc::new(Gauges::new(config.tokens_per_second));
         let path = config.model_path.clone();
-        let (handle, ready) = load::spawn(config, receiver, slot_use_sender, Arc::clone(&gauges))?;
+        let (handle, ready) = load::spawn(config, receiver, (slot_use_sender, loading), Arc::clone(&gauges))?;
         let thread = ModelThread { commands: Some(commands), handle: Some(handle) };
         // Only a panic in the bindings ends the thread without a word.
         let broke = |_| Err(Error::Refused { path, reason: "loading it broke off".into() });

@@ -19,6 +19,9 @@ use sha2::{Digest, Sha256};
 
 /// Cells that one question looks up, all at once: each is a walk through the DHT.
 pub const LOOKUPS_MAX: usize = 8;
+/// Cells looked up more where nobody who was found fits: three times as many, for the questions whose nearest cells are not their expert's (numbers
+/// are far apart in the embedding space, and the sums are alike).
+pub const LOOKUPS_FURTHER: usize = 24;
 
 /// Cells that an expert is announced in: the nearest of each of its embeddings, then those nearest to all of them
 /// together. Each is a record to keep and crowds the others; with 24, more of the best three are found than with 12, 18 or 32

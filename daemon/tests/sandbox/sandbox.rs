@@ -73,9 +73,13 @@ impl Running {
     pub(crate) async fn ask_with(&self, question: Question) -> Result<Asked, Error> {
         let mut events = self.node.coordinator().ask(question);
         let (mut planned, mut results, mut streamed) = (None, Vec::new(), String::new());
+        let mut loading = Vec::new();
         while let Some(event) = events.recv().await {
             match event? {
                 Event::Planned(p) => planned = Some(p),
+                Event::Loading { expert, percent, .. } => {
+                    loading.push((expert.advert.card.id.clone(), percent))
+                }
                 Event::Started { .. } | Event::Answering { .. } => {}
                 Event::Text { text, .. } => streamed.push_str(&text),
                 Event::Finished(result) => results.push(result),
@@ -84,6 +88,7 @@ impl Running {
                         planned: planned.expect("planned before answered"),
                         results,
                         streamed,
+                        loading,
                         answer,
                     });
                 }
@@ -98,6 +103,8 @@ pub(crate) struct Asked {
     pub(crate) planned: Planned,
     pub(crate) results: Vec<TaskResult>,
     pub(crate) streamed: String,
+    /// Who had to load a model first, and each time that it was told how far it was, in per cent.
+    pub(crate) loading: Vec<(String, u8)>,
     pub(crate) answer: Answer,
 }
 

@@ -127,7 +127,8 @@ fn tasks() -> Seeds {
     let reports = [
         Report::Accepted { queue_position: 1, price_micro: 3 },
         Report::Tokens(packet),
-        Report::Heartbeat,
+        Report::Heartbeat { loading: None },
+        Report::Heartbeat { loading: Some(43) },
         Report::Done(finish),
         Report::Ended(TaskError::Busy { retry_after_ms: 70 }),
         Report::Ended(failed),

@@ -39,7 +39,10 @@ pub enum Report {
     /// It writes.
     Tokens(Packet),
     /// It is still there.
-    Heartbeat,
+    Heartbeat {
+        /// While it loads its model: per cent of it that are there.
+        loading: Option<u8>,
+    },
     /// It has finished.
     Done(Finish),
     /// Busy, refused or failed: the last word.
@@ -143,7 +146,9 @@ pub fn encode_report(report: Report) -> TaskFrame {
             logprobs: packet.logprobs.into_iter().map(encode_logprobs).collect(),
             running_sha256: packet.running.0.to_vec(),
         }),
-        Report::Heartbeat => Body::Heartbeat(v1::Heartbeat {}),
+        Report::Heartbeat { loading } => {
+            Body::Heartbeat(v1::Heartbeat { loading_percent: loading.map(u32::from) })
+        }
         Report::Done(finish) => Body::Done(v1::Done {
             finish_reason: match finish.finish_reason {
                 FinishReason::Stop => "stop".into(),
@@ -194,7 +199,9 @@ pub fn decode_report(frame: TaskFrame) -> Result<Report, TaskError> {
             logprobs: tokens.logprobs.into_iter().map(decode_logprobs).collect::<Result<_, _>>()?,
             running: hash(&tokens.running_sha256, "running_sha256")?,
         }),
-        Some(Body::Heartbeat(v1::Heartbeat {})) => Report::Heartbeat,
+        Some(Body::Heartbeat(v1::Heartbeat { loading_percent })) => {
+            Report::Heartbeat { loading: loading_percent.map(percent).transpose()? }
+        }
         Some(Body::Done(done)) => Report::Done(Finish {
             finish_reason: match done.finish_reason.as_str() {
                 "stop" => FinishReason::Stop,
@@ -221,6 +228,13 @@ pub fn decode_report(frame: TaskFrame) -> Result<Report, TaskError> {
         Some(Body::Offer(_) | Body::Cancel(_)) => return Err(broken("an expert sent an asker's frame")),
         None => return Err(broken("an empty frame")),
     })
+}
+
+fn percent(percent: u32) -> Result<u8, TaskError> {
+    u8::try_from(percent)
+        .ok()
+        .filter(|percent| *percent <= 100)
+        .ok_or_else(|| broken("more than 100 per cent"))
 }
 
 fn frame(body: Body) -> TaskFrame {

@@ -193,6 +193,11 @@ fn milliseconds(duration: Duration) -> u32 {
 fn event(body: Body) -> Result<Event, Error> {
     Ok(match body {
         Body::Planned(plan) => Event::Planned(planned(plan)),
+        Body::Loading(loading) => Event::Loading {
+            id: loading.id,
+            expert: loading.expert.map(candidate).unwrap_or_default(),
+            percent: loading.percent.min(100),
+        },
         Body::Started(started) => Event::Started {
             id: started.id,
             text: started.text,

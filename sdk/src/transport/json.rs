@@ -19,6 +19,11 @@ pub(crate) fn read<T: DeserializeOwned + Default>(value: &Value) -> T {
 pub(crate) fn event(kind: &str, value: &Value) -> Option<Event> {
     match kind {
         "plan" | "planned" => Some(Event::Planned(plan(value.get("plan").unwrap_or(value)))),
+        "loading" => Some(Event::Loading {
+            id: task_id(value)?,
+            expert: candidate(value.get("expert").unwrap_or(&Value::Null), value),
+            percent: value.get("percent").map(read::<u32>).unwrap_or_default().min(100),
+        }),
         "started" => Some(Event::Started {
             id: task_id(value)?,
             text: text(value, &["text"]),

@@ -232,6 +232,9 @@ impl Course {
                 let plan = super::extension::plan(number, &planned);
                 self.ready.push_back(Step::Note(Note::Plan { choice: number, plan }));
             }
+            Event::Loading { id, expert, percent } => {
+                self.ready.push_back(Step::Note(super::extension::loading(number, id, &expert, percent)));
+            }
             Event::Started { id, text, expert, kept_tokens } => {
                 choice.started();
                 let note = super::extension::started(number, id, text, (&expert, kept_tokens));

@@ -169,6 +169,17 @@ pub(super) enum Note {
         /// The tasks.
         plan: Plan,
     },
+    /// The expert chosen for a task loads its model before it begins.
+    Loading {
+        /// Which of the `choices` it is for.
+        choice: u32,
+        /// The task's number.
+        task: u32,
+        /// Who.
+        expert: Expert,
+        /// How far it is, from 0 to 100.
+        percent: u8,
+    },
     /// An expert took a task.
     Started {
         /// Which of the `choices` it is for.
@@ -204,6 +215,7 @@ impl Note {
     pub(super) fn choice(&self) -> u32 {
         match self {
             Self::Plan { choice, .. }
+            | Self::Loading { choice, .. }
             | Self::Started { choice, .. }
             | Self::Finished { choice, .. }
             | Self::Answered { choice, .. } => *choice,
@@ -303,6 +315,11 @@ pub(super) fn plan(choice: u32, planned: &Planned) -> Plan {
         task
     };
     Plan { tasks: planned.tasks.iter().map(task).collect() }
+}
+
+/// The note of an expert that loads its model.
+pub(super) fn loading(choice: u32, task: u32, expert: &Candidate, percent: u8) -> Note {
+    Note::Loading { choice, task, expert: Expert::of(expert), percent }
 }
 
 pub(super) fn started(

@@ -193,6 +193,10 @@ pub(super) fn event(id: &str, seq: u64, event: &Event) -> Option<String> {
             "tasks": planned.tasks.iter().map(task).collect::<Vec<_>>(),
             "embed_ms": ms(planned.embed), "plan_ms": ms(planned.plan), "route_ms": ms(planned.route),
         }),
+        Event::Loading { id: task, expert, percent } => json!({
+            "type": "loading", "id": id, "seq": seq,
+            "task": task, "expert": candidate(expert), "percent": percent,
+        }),
         Event::Started { id: task, text, expert, kept_tokens } => json!({
             "type": "started", "id": id, "seq": seq,
             "task": task, "text": text, "expert": candidate(expert), "kept_tokens": kept_tokens,

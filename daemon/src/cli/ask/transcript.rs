@@ -52,7 +52,7 @@ impl Transcript {
                     task.expert.clone_from(&started.expert);
                 }
             }
-            Body::Text(_) | Body::Answering(_) => {}
+            Body::Loading(_) | Body::Text(_) | Body::Answering(_) => {}
             Body::Finished(finished) => {
                 if let Some(task) = self.task_mut(finished.id) {
                     // Of several opinions, another expert's than the first may stand.

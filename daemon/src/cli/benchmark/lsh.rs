@@ -2,6 +2,7 @@
 //! to cut the space. Cards and questions are made of real text: entries of WordNet, which is
 //! the kind that the codebook was trained on (and some of the very text), and the bundled experts' own prompts.
 
+mod bundled;
 mod plot;
 mod speed;
 pub(in crate::cli) mod world;
@@ -10,7 +11,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
-use polymath_swarm::cells::{Codebook, LOOKUPS_MAX};
+use polymath_swarm::cells::{Codebook, LOOKUPS_FURTHER, LOOKUPS_MAX};
 use polymath_swarm::evaluation::finding::{
     Caps, Directions, FindingReport, Hyperplanes, Placement, World, simulate,
 };
@@ -107,6 +108,10 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
             speed,
         });
     }
+    let bundled = match &arguments.text {
+        Some(_) => Vec::new(),
+        None => context.unless_cancelled(bundled::measure(&encoder, &assets)).await??,
+    };
     if let Some(path) = &arguments.plot {
         let series: Vec<(&str, &[FindingReport])> =
             outcomes.iter().map(|o| (o.text.as_str(), o.methods.as_slice())).collect();
@@ -114,15 +119,20 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     if arguments.json.json {
-        terminal::json(&as_json(&arguments, &outcomes))
+        terminal::json(&as_json(&arguments, &outcomes, &bundled))
     } else {
-        as_table(&arguments, &outcomes)
+        as_table(&arguments, &outcomes)?;
+        bundled_table(&bundled)
     }
 }
 
 /// The share of queries that some expert fits, and every method's figures; with `frontier` more settings of each.
 fn measure(world: &World, codebook: &Codebook, frontier: bool) -> (f64, Vec<FindingReport>) {
-    let mut placements = vec![Placement::by_codebook("cells", world, codebook, LOOKUPS_MAX)];
+    let both = LOOKUPS_MAX + LOOKUPS_FURTHER;
+    let mut placements = vec![
+        Placement::by_codebook("cells", world, codebook, LOOKUPS_MAX),
+        Placement::by_codebook(&format!("cells, {both} lookups"), world, codebook, both),
+    ];
     if frontier {
         for lookups in [1, 2, 4, 6] {
             placements.push(Placement::by_codebook(
@@ -158,7 +168,7 @@ fn bytes(report: &FindingReport, advert_bytes: f64) -> f64 {
     report.returned * PROVIDER_BYTES + report.examined * advert_bytes
 }
 
-fn as_json(arguments: &Arguments, outcomes: &[Outcome]) -> serde_json::Value {
+fn as_json(arguments: &Arguments, outcomes: &[Outcome], bundled: &[bundled::Found]) -> serde_json::Value {
     let method = |report: &FindingReport, outcome: &Outcome| {
         let mut value = json!(report);
         if let Some(object) = value.as_object_mut() {
@@ -187,6 +197,7 @@ fn as_json(arguments: &Arguments, outcomes: &[Outcome]) -> serde_json::Value {
     if let Some(object) = value.as_object_mut() {
         object.insert("experts".to_owned(), json!(arguments.experts));
         object.insert("texts".to_owned(), json!(texts));
+        object.insert("bundled".to_owned(), json!(bundled));
     }
     value
 }
@@ -232,4 +243,25 @@ fn as_table(arguments: &Arguments, outcomes: &[Outcome]) -> anyhow::Result<()> {
         ))?;
     }
     Ok(())
+}
+
+fn bundled_table(bundled: &[bundled::Found]) -> anyhow::Result<()> {
+    if bundled.is_empty() {
+        return Ok(());
+    }
+    let row = |found: &bundled::Found| {
+        vec![
+            found.expert.clone(),
+            found.questions.to_string(),
+            format!("{:.1}%", found.found * 100.0),
+            format!("{:.1}%", found.found_further * 100.0),
+        ]
+    };
+    let headers = ["EXPERT", "QUESTIONS", "FOUND", "FURTHER"];
+    let rows: Vec<Vec<String>> = bundled.iter().map(row).collect();
+    let table = terminal::table(terminal::Style::detect(), &headers, &rows);
+    Ok(terminal::say(&format!(
+        "the bundled experts' own questions: the expert is announced in one of {LOOKUPS_MAX} cells, and of {} more\n{table}",
+        LOOKUPS_FURTHER,
+    ))?)
 }

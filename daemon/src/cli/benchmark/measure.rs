@@ -136,6 +136,57 @@ pub(super) async fn speeds(
     Ok(Speeds { worker: Spread::of(bare.each), swarm: Spread::of(swarm.each), ratio })
 }
 
+/// Tokens a second of several long answers at once, all of them together.
+pub(super) struct Together {
+    pub(super) worker: f64,
+    pub(super) swarm: f64,
+}
+
+impl Together {
+    /// Through the swarm over the bare worker.
+    pub(super) fn ratio(&self) -> f64 {
+        self.swarm / self.worker
+    }
+}
+
+/// Has so many long answers at once written by both, in turns, with the same seeds and so the same tokens.
+pub(super) async fn together(
+    worker: &Worker,
+    session: &Session,
+    questions: &[String],
+    streams: usize,
+) -> anyhow::Result<Together> {
+    // Tokens and seconds of each.
+    let (mut bare, mut swarm) = ((0.0, 0.0), (0.0, 0.0));
+    for (round, questions) in questions.chunks_exact(streams).enumerate() {
+        let seeded = || questions.iter().zip((round * streams) as u64..);
+        let began = Instant::now();
+        let answers = seeded().map(|(question, seed)| {
+            let long = Request {
+                sampling: Settings { temperature: LONG_TEMPERATURE, ..Settings::default() },
+                seed,
+                ..Request::question(question, LONG_TOKENS)
+            };
+            through_worker(worker, long)
+        });
+        let answers = futures::future::try_join_all(answers).await?;
+        bare.0 += answers.iter().map(|(tokens, _)| f64::from(*tokens)).sum::<f64>();
+        bare.1 += began.elapsed().as_secs_f64();
+
+        let began = Instant::now();
+        let answers = seeded().map(|(question, seed)| async move {
+            let request = request(question, LONG_TOKENS, LONG_TEMPERATURE, seed);
+            let answer = ask(session, request, |_, _| Ok(())).await?.answer;
+            anyhow::Ok(answer.map_or(0, |answer| answer.completion_tokens))
+        });
+        let answers = futures::future::try_join_all(answers).await?;
+        swarm.0 += answers.into_iter().map(f64::from).sum::<f64>();
+        swarm.1 += began.elapsed().as_secs_f64();
+    }
+    anyhow::ensure!(bare.0 > 0.0 && swarm.0 > 0.0, "nothing was answered: ask for more --rounds");
+    Ok(Together { worker: bare.0 / bare.1, swarm: swarm.0 / swarm.1 })
+}
+
 /// Seconds after the start.
 pub(super) struct Clock {
     first: f64,

@@ -32,6 +32,8 @@ pub(in crate::cli) struct Setting<'a> {
     pub(in crate::cli) assets: &'a Path,
     /// Whether the nodes end with this process.
     pub(in crate::cli) bound: bool,
+    /// Tasks that an expert does at once, if not as many as by default.
+    pub(in crate::cli) slots: Option<u32>,
 }
 
 impl NodeProcess {
@@ -60,6 +62,7 @@ impl NodeProcess {
         command.arg("--assets").arg(setting.assets).arg("--name").arg(name);
         if let Some(card) = card {
             command.arg("--expert").arg(card);
+            command.args(setting.slots.iter().flat_map(|slots| ["--slots".to_owned(), slots.to_string()]));
         }
         command.args(["--no-mdns", "--namespace", "demo", "--listen", "/ip4/127.0.0.1/udp/0/quic-v1"]);
         command.args(["--rest", "off", "--grpc", "off", "--ws", "off"]);

@@ -5,7 +5,7 @@ use crate::inference::backend::{Said, backend};
 use crate::inference::check::{Checked, check};
 use crate::inference::engine::{BATCH_TOKENS, Engine};
 use crate::inference::prompt::Prompter;
-use crate::inference::{Clockwork, Config, Error, SlotUse};
+use crate::inference::{Clockwork, Config, Error, Loading, SlotUse};
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::context::params::LlamaContextParams;
 use llama_cpp_2::llama_backend::LlamaBackend;
@@ -26,6 +26,8 @@ const UNIFIED_KV: bool = false;
 /// Stack of the thread. llama.cpp splits text of vocabularies without a splitter of their own by `std::regex`, which
 /// recurses once a character, some 320 bytes each: an offer of 256 KiB needs 84 MB. Pages are taken as they are used.
 const STACK_BYTES: usize = 256 * 1024 * 1024;
+/// The share of loading that is hashing: both read the file once.
+const HASHING_SHARE: f32 = 0.5;
 /// llama.cpp rounds a sequence's context up to this.
 const CONTEXT_STEP: u32 = 256;
 
@@ -44,12 +46,12 @@ type Started = oneshot::Receiver<Result<Ready, Error>>;
 pub(super) fn spawn(
     config: Config,
     commands: mpsc::Receiver<Command>,
-    slot_use: watch::Sender<SlotUse>,
+    (slot_use, loading): (watch::Sender<SlotUse>, Loading),
     gauges: Arc<Gauges>,
 ) -> Result<(JoinHandle<()>, Started), Error> {
     let (reply, ready) = oneshot::channel();
     let path = config.model_path.clone();
-    let work = move || serve(&config, commands, slot_use, gauges, reply);
+    let work = move || serve(&config, commands, (slot_use, loading), gauges, reply);
     let spawned = thread::Builder::new().name("model".into()).stack_size(STACK_BYTES).spawn(work);
     let handle = spawned.map_err(|source| Error::Unreadable { path, source })?;
     Ok((handle, ready))
@@ -59,11 +61,11 @@ pub(super) fn spawn(
 fn serve(
     config: &Config,
     commands: mpsc::Receiver<Command>,
-    slot_use: watch::Sender<SlotUse>,
+    (slot_use, loading): (watch::Sender<SlotUse>, Loading),
     gauges: Arc<Gauges>,
     reply: Reply,
 ) {
-    let loaded = match Loaded::open(config) {
+    let loaded = match Loaded::open(config, loading) {
         Ok(loaded) => loaded,
         // The caller may have gone meanwhile.
         Err(error) => return drop(reply.send(Err(error))),
@@ -88,12 +90,21 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn open(config: &Config) -> Result<Self, Error> {
-        let checked = check(config)?;
+    fn open(config: &Config, loading: Loading) -> Result<Self, Error> {
+        let told = move |share: f32| {
+            let percent = (share.clamp(0.0, 1.0) * 100.0) as u8;
+            loading.send_if_modified(|told| told.replace(percent) != Some(percent));
+        };
+        let checked = check(config, |hashed| told(hashed * HASHING_SHARE))?;
         let backend = backend().map_err(Error::Failed)?;
+        let read = move |read: f32| {
+            told(HASHING_SHARE + read * (1.0 - HASHING_SHARE));
+            true
+        };
         let params = LlamaModelParams::default()
             .with_n_gpu_layers(config.gpu_layers)
-            .with_use_mmap(checked.file_bytes >= MAPPED_BYTES_MIN);
+            .with_use_mmap(checked.file_bytes >= MAPPED_BYTES_MIN)
+            .with_progress_callback(read);
         let (model, said) = Said::during(|| LlamaModel::load_from_file(backend, &config.model_path, &params));
         let model = model.map_err(|_| {
             let path = config.model_path.clone();

@@ -27,14 +27,16 @@ pub enum Offence {
     FalseClaim,
     /// Words of a task out of order, out of bounds, or that do not match what was signed.
     BrokeProtocol,
+    /// A stream that ended inside a frame, which a lost connection looks like too.
+    CutOff,
     /// More than its share.
     Flooded,
 }
 
 impl Offence {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Malformed, Self::Forged, Self::FalseClaim, Self::BrokeProtocol, Self::Flooded];
+    pub const ALL: [Self; 6] =
+        [Self::Malformed, Self::Forged, Self::FalseClaim, Self::BrokeProtocol, Self::CutOff, Self::Flooded];
 
     /// In a word.
     pub fn name(self) -> &'static str {
@@ -43,15 +45,17 @@ impl Offence {
             Self::Forged => "forged",
             Self::FalseClaim => "false_claim",
             Self::BrokeProtocol => "broke_protocol",
+            Self::CutOff => "cut_off",
             Self::Flooded => "flooded",
         }
     }
 
-    /// Three of a kind within a few seconds are enough, but for flooding, of which an eager peer does a little.
+    /// Three of a kind within a few seconds are enough, but for flooding, of which an eager peer does a little, and streams cut off, as an
+    /// honest one's are when it dies.
     fn points(self) -> f64 {
         match self {
             Self::Malformed | Self::Forged | Self::FalseClaim | Self::BrokeProtocol => 4.0,
-            Self::Flooded => 0.1,
+            Self::CutOff | Self::Flooded => 0.1,
         }
     }
 }

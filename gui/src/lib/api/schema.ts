@@ -447,6 +447,16 @@ export type Note = {
 } | {
   /** Which of the `choices` it is for. */
   choice: number;
+  /** Who. */
+  expert: Expert;
+  /** How far it is, from 0 to 100. */
+  percent: number;
+  /** The task's number. */
+  task: number;
+  type: 'loading';
+} | {
+  /** Which of the `choices` it is for. */
+  choice: number;
   /** Who does it. */
   expert: Expert;
   /** If another has begun and broken off: how many of its tokens stand. Of none, the task begins anew. */

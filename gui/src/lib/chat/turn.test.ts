@@ -21,7 +21,10 @@ describe('a turn', () => {
     take(turn, { choices: [{ index: 0, delta: { role: 'assistant' } }] }, 1);
     expect(turn.status).toBe('asking');
     take(turn, note({ type: 'plan', choice: 0, plan: { tasks: [task(1), task(2, { depends_on: [1] })] } }), 2);
+    take(turn, note({ type: 'loading', choice: 0, task: 1, expert: expert('b'), percent: 43 }), 3);
+    expect(turn.tasks[0]).toMatchObject({ status: 'planned', loading: 43 });
     take(turn, note({ type: 'started', choice: 0, task: 1, text: 'task one', expert: expert('b') }), 3);
+    expect(turn.tasks[0]?.loading).toBeUndefined();
     expect(turn.tasks[0]).toMatchObject({ status: 'running', text: 'task one', score: 0.4, startedAt: 3 });
     take(turn, note({ type: 'started', choice: 0, task: 1, text: 'task one', expert: expert('a'), kept_tokens: 2 }), 4);
     expect(turn.tasks[0]).toMatchObject({ handedOver: 1, score: 0.9, startedAt: 3 });

@@ -10,6 +10,8 @@ export interface TaskView extends Omit<Task, 'status'> {
   status: TaskStatus;
   /** When an expert took it, milliseconds since 1970. */
   startedAt?: number;
+  /** Per cent of its expert's model that are loaded, while it waits for that. */
+  loading?: number;
   /** How often an expert broke off and another went on. */
   handedOver: number;
 }
@@ -62,12 +64,17 @@ export function take(turn: Turn, chunk: unknown, now: number): void {
     case 'plan':
       turn.tasks = polymath.plan.tasks.map((task) => ({ ...task, status: 'planned', handedOver: 0 }));
       break;
+    case 'loading': {
+      const task = turn.tasks.find((one) => one.id === polymath.task);
+      if (task) Object.assign(task, { expert: polymath.expert, loading: polymath.percent });
+      break;
+    }
     case 'started': {
       const task = turn.tasks.find((one) => one.id === polymath.task);
       if (!task) break;
       // A second `started` of a running task: its expert broke off, or is overtaken by another.
       if (task.status === 'running') task.handedOver += 1;
-      Object.assign(task, { status: 'running', text: polymath.text, startedAt: task.startedAt ?? now });
+      Object.assign(task, { status: 'running', text: polymath.text, startedAt: task.startedAt ?? now, loading: undefined });
       const chosen = task.candidates.find(
         (one) => one.expert.id === polymath.expert.id && one.expert.peer_id === polymath.expert.peer_id,
       );

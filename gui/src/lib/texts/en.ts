@@ -110,6 +110,7 @@ export const en = {
       no_expert: 'no expert fits',
       skipped: 'skipped',
     },
+    loading: (share: string) => `loads its model: ${share}`,
     nobody: 'nobody',
     speed: (n: string) => `${n} tok/s`,
     handedOver: (n: number) => `taken over ${plural(n, 'time')}`,

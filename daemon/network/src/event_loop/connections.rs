@@ -1,0 +1,221 @@
+//! Listeners, connections and dials: whom we are connected to, and who turns out to be dead.
+
+use super::EventLoop;
+use crate::addresses::{Locality, to_announce};
+use crate::peers::{Gone, key_of};
+use libp2p::core::ConnectedPoint;
+use libp2p::swarm::dial_opts::DialOpts;
+use libp2p::swarm::{ConnectionError, ConnectionId, DialError};
+use libp2p::{Multiaddr, PeerId, ping};
+use lru::LruCache;
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
+
+/// Peers being probed at once; the rest are left to the silence of their statuses.
+const PROBES_MAX: usize = 64;
+/// Peers that have closed their connection and wait to be dialled, one a second; of more, the latest.
+const SUSPECTS_MAX: usize = 64;
+/// Those that were dialled for it.
+const SUSPECTS_TRIED: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
+/// Whoever has closed its connection twice within this time is not dialled again for it: it makes room for others.
+const SUSPECT_PAUSE: Duration = Duration::from_secs(60);
+
+/// Peers that have closed their connection, and may be gone.
+#[derive(Debug)]
+pub(super) struct Suspects {
+    waiting: VecDeque<PeerId>,
+    /// Who was dialled for it, and when.
+    tried: LruCache<PeerId, Instant>,
+}
+
+impl Default for Suspects {
+    fn default() -> Self {
+        Self { waiting: VecDeque::new(), tried: LruCache::new(SUSPECTS_TRIED) }
+    }
+}
+
+impl Suspects {
+    fn add(&mut self, peer: PeerId, now: Instant) {
+        let lately = self.tried.get(&peer).is_some_and(|at| now.duration_since(*at) < SUSPECT_PAUSE);
+        if lately || self.waiting.contains(&peer) {
+            return;
+        }
+        if self.waiting.len() >= SUSPECTS_MAX {
+            self.waiting.pop_front();
+        }
+        self.waiting.push_back(peer);
+    }
+
+    fn next(&mut self, now: Instant) -> Option<PeerId> {
+        let peer = self.waiting.pop_front()?;
+        self.tried.put(peer, now);
+        Some(peer)
+    }
+}
+
+impl EventLoop {
+    pub(super) fn on_listening(&mut self, address: Multiaddr) {
+        tracing::info!(%address, "listening");
+        self.try_out(&address);
+        self.own.addresses_changed();
+        self.relocate();
+    }
+
+    pub(super) fn on_not_listening(&mut self, address: &Multiaddr) {
+        tracing::info!(%address, "not listening any more");
+        self.own.addresses_changed();
+        self.swarm.remove_external_address(address);
+        self.relocate();
+    }
+
+    /// Where we listen decides whom we believe which addresses, and what we tell of ourselves: libp2p puts
+    /// only what it calls external addresses into provider records, so all that we announce are that.
+    pub(super) fn relocate(&mut self) {
+        self.locality = Locality::new(self.swarm.listeners());
+        self.swarm.behaviour_mut().tasks.set_locality(self.locality.clone());
+        let announced = to_announce(self.swarm.listeners(), self.reach.confirmed());
+        let outdated: Vec<Multiaddr> =
+            self.swarm.external_addresses().filter(|a| !announced.contains(a)).cloned().collect();
+        for address in outdated {
+            self.swarm.remove_external_address(&address);
+        }
+        for address in announced {
+            self.swarm.add_external_address(address);
+        }
+    }
+
+    pub(super) fn on_connected(&mut self, peer: PeerId, connection: ConnectionId, endpoint: &ConnectedPoint) {
+        let remote = endpoint.get_remote_address().clone();
+        tracing::debug!(%peer, %remote, "connected");
+        self.peers.connected(peer, connection, remote);
+        self.bootstrap.connected(peer, connection);
+        self.probing.remove(&peer);
+        self.fetches.reachable(peer);
+    }
+
+    pub(super) fn on_disconnected(
+        &mut self,
+        peer: PeerId,
+        connection: ConnectionId,
+        cause: Option<&ConnectionError>,
+    ) {
+        let Some(gone) = self.peers.disconnected(peer, connection) else { return };
+        tracing::debug!(%peer, ?cause, "disconnected");
+        self.bootstrap.disconnected(peer, Instant::now());
+        let idle = matches!(cause, Some(ConnectionError::KeepAliveTimeout));
+        match gone {
+            // Dialling again and again would change nothing.
+            Gone::Silent => self.bury(peer),
+            Gone::Known if !idle => {
+                self.probe(peer);
+                self.suspects.add(peer, Instant::now());
+            }
+            Gone::Known => {}
+        }
+    }
+
+    pub(super) fn on_dial_failed(
+        &mut self,
+        peer: Option<PeerId>,
+        connection: ConnectionId,
+        error: &DialError,
+    ) {
+        tracing::debug!(?peer, %error, "dial failed");
+        match error {
+            DialError::LocalPeerId { .. } => self.bootstrap.forget(connection),
+            _ => self.bootstrap.failed(connection, Instant::now()),
+        }
+        // Neither our own limits nor a dial that another one replaces says anything of the peer.
+        let ours = matches!(
+            error,
+            DialError::Denied { .. } | DialError::DialPeerConditionFalse(_) | DialError::Aborted
+        );
+        let Some(peer) = peer.filter(|peer| !ours && !self.peers.contains(peer)) else { return };
+        // Walks would wait for it again and again.
+        self.swarm.behaviour_mut().kad.remove_peer(&peer);
+        if self.probing.remove(&peer) {
+            self.bury(peer);
+        } else {
+            self.probe(peer);
+        }
+    }
+
+    /// libp2p tells of a failure when two pings in a row have failed: one is lost on a loaded machine, two are a dead peer.
+    /// Two seconds to the first, two until it has failed, and as much for the second: it is gone within eight of dying.
+    pub(super) fn on_ping(&mut self, ping::Event { peer, connection, result }: ping::Event) {
+        match result {
+            Ok(rtt) => self.peers.pinged(peer, rtt),
+            Err(ping::Failure::Unsupported) => {}
+            Err(_) => {
+                tracing::debug!(%peer, "does not answer pings");
+                if self.peers.is_only(peer, connection) {
+                    self.bury(peer);
+                }
+                self.swarm.close_connection(connection);
+            }
+        }
+    }
+
+    /// Makes a peer's addresses known and connects to it, so that a stream can be opened.
+    pub(super) fn meet(&mut self, peer: PeerId, told: Vec<Multiaddr>) {
+        if self.peers.contains(&peer) {
+            return;
+        }
+        let addresses = self.locality.worth_dialling(told, None);
+        let dial = DialOpts::peer_id(peer).addresses(addresses).extend_addresses_through_behaviour().build();
+        if let Err(error) = self.swarm.dial(dial) {
+            tracing::debug!(%peer, %error, "not dialled");
+        }
+    }
+
+    /// A peer with experts in the directory is gone: one redial decides whether they go too.
+    fn probe(&mut self, peer: PeerId) {
+        let Some(key) = key_of(&peer) else { return };
+        if !self.directory.read(|table| table.knows(key)) || self.probing.len() >= PROBES_MAX {
+            return;
+        }
+        let told = self.directory.read(|table| table.addresses_of(key));
+        let told = told.iter().filter_map(|address| address.parse().ok());
+        let addresses = self.locality.worth_dialling(told, None);
+        let dial = DialOpts::peer_id(peer).addresses(addresses).extend_addresses_through_behaviour().build();
+        match self.swarm.dial(dial) {
+            Ok(()) => {
+                self.probing.insert(peer);
+            }
+            // Connected again or being dialled already: that dial decides.
+            Err(DialError::DialPeerConditionFalse(_) | DialError::Denied { .. }) => {}
+            Err(_) => self.bury(peer),
+        }
+    }
+
+    /// Dials the next peer that has closed its connection and is still in the routing table: it may only have made room for others, or be gone, and
+    /// then walks would wait for it. Whoever cannot be dialled leaves the table.
+    pub(super) fn dial_suspect(&mut self, now: Instant) {
+        while let Some(peer) = self.suspects.next(now) {
+            let kad = &mut self.swarm.behaviour_mut().kad;
+            let is_listed = |peer: &PeerId| {
+                let bucket = kad.kbucket(*peer);
+                bucket.is_some_and(|bucket| bucket.iter().any(|entry| entry.node.key.preimage() == peer))
+            };
+            if self.peers.contains(&peer) || !Some(&peer).is_some_and(is_listed) {
+                continue;
+            }
+            if let Err(error) = self.swarm.dial(DialOpts::peer_id(peer).build()) {
+                tracing::trace!(%peer, %error, "not dialled");
+            }
+            return;
+        }
+    }
+
+    fn bury(&mut self, peer: PeerId) {
+        let Some(key) = key_of(&peer) else { return };
+        if self.directory.write(|table| {
+            let gone = table.drop_peer(key);
+            (gone, gone)
+        }) {
+            tracing::info!(%peer, "cannot be reached; its experts are dropped");
+        }
+        self.swarm.behaviour_mut().kad.remove_peer(&peer);
+    }
+}

@@ -1,0 +1,134 @@
+//! Acts on what tells whether others reach this node: tries of its addresses, its router, its relays, holes punched.
+
+use super::EventLoop;
+use crate::addresses::{is_circuit, is_global};
+use crate::reach::Router;
+use crate::{NetworkInfo, RelayInfo};
+use libp2p::core::transport::ListenerId;
+use libp2p::swarm::behaviour::NewExternalAddrCandidate;
+use libp2p::swarm::{FromSwarm, NetworkBehaviour as _};
+use libp2p::{Multiaddr, autonat, dcutr, relay, upnp};
+use std::time::Instant;
+
+impl EventLoop {
+    /// Asks relays for a place where there is none.
+    pub(super) fn tend_relays(&mut self, now: Instant) {
+        for (place, address) in self.reach.due(now) {
+            match self.swarm.listen_on(address.clone()) {
+                Ok(listener) => self.reach.asked(place, listener),
+                Err(error) => {
+                    tracing::warn!(%address, %error, "the relay is not asked");
+                    self.reach.refused(place, now);
+                }
+            }
+        }
+    }
+
+    /// Says whether a listener that has ended was a place at a relay.
+    pub(super) fn on_relay_lost(&mut self, listener: ListenerId, addresses: &[Multiaddr]) -> bool {
+        let ended = self.reach.ended(listener, Instant::now());
+        if ended {
+            tracing::info!(?addresses, "a relay holds no place for this node; it is asked again");
+            for address in addresses {
+                self.on_not_listening(address);
+            }
+        }
+        ended
+    }
+
+    pub(super) fn on_circuit(&mut self, event: relay::client::Event) {
+        match event {
+            relay::client::Event::ReservationReqAccepted { relay_peer_id, renewal, .. } => {
+                if !renewal {
+                    tracing::info!(relay = %relay_peer_id, "a relay holds a place for this node");
+                }
+                self.reach.held(relay_peer_id);
+            }
+            event => tracing::debug!(?event, "a circuit"),
+        }
+    }
+
+    /// Has peers try an address that is listened on. libp2p itself has only those tried that it does not take for ours already.
+    pub(super) fn try_out(&mut self, address: &Multiaddr) {
+        if is_global(address) {
+            let candidate = FromSwarm::NewExternalAddrCandidate(NewExternalAddrCandidate { addr: address });
+            self.swarm.behaviour_mut().probed.on_swarm_event(candidate);
+        }
+    }
+
+    /// A peer has dialled back, or says that it could not.
+    pub(super) fn on_probed(&mut self, event: autonat::v2::client::Event) {
+        let autonat::v2::client::Event { tested_addr: address, server, result, .. } = event;
+        // That a relay is reached says nothing of us.
+        if is_circuit(&address) {
+            return;
+        }
+        tracing::debug!(%address, %server, ?result, "an address of this node was tried");
+        if self.reach.tried(&address, result.is_ok()) {
+            tracing::info!(%address, reached = result.is_ok(), "what is known of an address from outside");
+            self.own.addresses_changed();
+            self.relocate();
+        }
+    }
+
+    pub(super) fn on_router(&mut self, event: upnp::Event) {
+        match event {
+            upnp::Event::NewExternalAddr { external_addr, .. } => {
+                tracing::info!(address = %external_addr, "the router has opened a port");
+                self.reach.router = Router::Open;
+                self.reach.tried(&external_addr, true);
+            }
+            upnp::Event::ExpiredExternalAddr { external_addr, .. } => {
+                tracing::info!(address = %external_addr, "the router has closed a port");
+                self.reach.tried(&external_addr, false);
+            }
+            upnp::Event::GatewayNotFound => self.reach.router = Router::None,
+            upnp::Event::NonRoutableGateway => self.reach.router = Router::Behind,
+        }
+        self.own.addresses_changed();
+        self.relocate();
+    }
+
+    pub(super) fn on_punched(&mut self, event: &dcutr::Event) {
+        let dcutr::Event { remote_peer_id: peer, result } = event;
+        match result {
+            Ok(_) => {
+                tracing::info!(%peer, "a direct connection replaces the relayed one");
+                self.reach.punched.0 += 1;
+            }
+            Err(error) => {
+                tracing::info!(%peer, %error, "no direct connection; the relayed one stays");
+                self.reach.punched.1 += 1;
+            }
+        }
+    }
+
+    pub(super) fn network_info(&self) -> NetworkInfo {
+        let (listening, circuits): (Vec<&Multiaddr>, Vec<&Multiaddr>) =
+            self.swarm.listeners().partition(|address| !is_circuit(address));
+        let texts = |addresses: &[&Multiaddr]| addresses.iter().map(ToString::to_string).collect();
+        let relay = |relay: &crate::reach::Relay| RelayInfo {
+            address: relay.address.to_string(),
+            holds: relay.holds,
+        };
+        let (direct, relayed) = self.peers.paths();
+        NetworkInfo {
+            listening: texts(&listening),
+            circuits: texts(&circuits),
+            confirmed: self.reach.confirmed().map(ToString::to_string).collect(),
+            verdict: self.reach.verdict(),
+            router: self.reach.router.name(),
+            relays: self.reach.relays.iter().map(relay).collect(),
+            is_relay: self.swarm.behaviour().relay.is_enabled(),
+            direct,
+            relayed,
+            punched: self.reach.punched,
+            shut_out: self
+                .bans
+                .out(Instant::now())
+                .map(|(p, left)| (p.to_string(), left.as_secs()))
+                .collect(),
+            blocked: self.bans.blocked().map(|peer| peer.to_string()).collect(),
+        }
+    }
+}
