@@ -107,8 +107,8 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
     let measured = context.unless_cancelled(async {
         let questions = questions(&cases, arguments.rounds)?;
         let times = times(&worker, &session, &questions).await?;
-        let speeds = speeds(&worker, &session, &questions).await?;
-        let together = together(&worker, &session, &questions, STREAMS as usize).await?;
+        let speeds = speeds(&worker, (&session, &arguments.expert), &questions).await?;
+        let together = together(&worker, (&session, &arguments.expert), &questions, STREAMS as usize).await?;
         Ok::<_, anyhow::Error>((times, speeds, together))
     });
     let measured = measured.await;

@@ -11,10 +11,10 @@ use polymath_swarm::task::{TaskError, TaskEvent};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// The least time between two events of tokens: a thousand a second is smooth to any eye.
-const PACE: Duration = Duration::from_millis(1);
+/// The least time between two events of tokens: three hundred a second are smooth to any eye.
+const PACE: Duration = Duration::from_millis(3);
 /// Tokens of one event: what the fastest models draw meanwhile, and few for a slow reader to leave unread.
-const TOKENS_MAX: usize = 16;
+const TOKENS_MAX: usize = 32;
 
 type Event = Result<TaskEvent, TaskError>;
 

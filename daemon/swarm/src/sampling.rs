@@ -22,6 +22,9 @@ const LABEL: &[u8] = b"polymath/1/sampling\0";
 /// looks at four times as many until the mass is reached.
 const NUCLEUS_FIRST: usize = 256;
 
+/// How many likeliest tokens are found in one pass without a copy of the vocabulary.
+const FEW: usize = 32;
+
 /// Misfit of a drawn token from which on the edge of what is kept is looked at.
 const MISFIT_LOOKED_INTO: f64 = 0.05;
 /// How far that edge may be off, in probability mass.
@@ -68,6 +71,8 @@ pub struct Draw {
     /// Its log-probability under the model itself, before penalties, temperature and cuts. Minus infinity if
     /// no logit was a finite number.
     pub logprob: f32,
+    /// Of the logits: see [`log_sum_exp`].
+    pub log_sum_exp: f64,
 }
 
 /// Settings and seed: all that a draw depends on besides logits and earlier tokens.
@@ -95,7 +100,7 @@ impl Sampler {
             greedy(logits_used)
         };
         let logprob = logits.get(id).map_or(f32::NEG_INFINITY, |&l| logprob(l, raw));
-        Draw { id: id as u32, logprob }
+        Draw { id: id as u32, logprob, log_sum_exp: raw }
     }
 
     /// How far a token is from being drawn at this place; 0 for the one that [`Self::draw`] gives. Of a greedy draw, how much
@@ -217,13 +222,17 @@ pub fn uniform(seed: u64, index: u32) -> f64 {
 
 /// The `k` likeliest tokens with their log-probabilities (natural logarithm), likeliest first.
 pub fn top_logprobs(logits: &[f32], k: usize) -> Vec<(u32, f32)> {
-    let total = log_sum_exp(logits);
+    top_logprobs_of(logits, k, log_sum_exp(logits))
+}
+
+/// As [`top_logprobs`], of logits whose [`log_sum_exp`] is known: over a whole vocabulary that is most of the work.
+pub fn top_logprobs_of(logits: &[f32], k: usize, total: f64) -> Vec<(u32, f32)> {
     likeliest(logits, k).into_iter().map(|(id, logit)| (id, logprob(logit, total))).collect()
 }
 
-/// The log-probability of one token (natural logarithm); minus infinity if there is no such token.
-pub fn logprob_of(logits: &[f32], id: u32) -> f32 {
-    logits.get(id as usize).map_or(f32::NEG_INFINITY, |&logit| logprob(logit, log_sum_exp(logits)))
+/// The log-probability of one token (natural logarithm), the logits' [`log_sum_exp`] being known; minus infinity if there is no such token.
+pub fn logprob_of(logits: &[f32], id: u32, total: f64) -> f32 {
+    logits.get(id as usize).map_or(f32::NEG_INFINITY, |&logit| logprob(logit, total))
 }
 
 /// The logarithm of the sum of the exponentials, summed in double precision.
@@ -267,6 +276,9 @@ fn likeliest(logits: &[f32], k: usize) -> Vec<(u32, f32)> {
     if k == 0 {
         return Vec::new();
     }
+    if k <= FEW {
+        return likeliest_few(logits, k);
+    }
     let mut all: Vec<(u32, f32)> = (0..).zip(logits.iter().map(|&l| clean(l))).collect();
     if k < all.len() {
         all.select_nth_unstable_by(k - 1, by_logit);
@@ -274,6 +286,20 @@ fn likeliest(logits: &[f32], k: usize) -> Vec<(u32, f32)> {
     }
     all.sort_unstable_by(by_logit);
     all
+}
+
+/// The same for few: nearly every token is less likely than the least of those found so far, and costs one comparison.
+fn likeliest_few(logits: &[f32], k: usize) -> Vec<(u32, f32)> {
+    let mut found: Vec<(u32, f32)> = Vec::with_capacity(k + 1);
+    for one in (0..).zip(logits.iter().map(|&l| clean(l))) {
+        let is_full = found.len() == k;
+        if is_full && found.last().is_some_and(|least| by_logit(least, &one) != Ordering::Greater) {
+            continue;
+        }
+        found.insert(found.partition_point(|other| by_logit(other, &one) == Ordering::Less), one);
+        found.truncate(k);
+    }
+    found
 }
 
 /// Cuts `sorted` after the token with which the mass of `top_p` is reached; says whether it was reached.

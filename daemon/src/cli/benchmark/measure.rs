@@ -95,45 +95,60 @@ pub(super) async fn times(worker: &Worker, session: &Session, questions: &[Strin
     Ok(Times { embed, plan, route, worker_first, swarm_first, worker_total, swarm_total })
 }
 
-/// Has long answers written by both, with the same seeds and so the same tokens.
+/// Has long answers written by both, with the same seeds and so the same tokens; the expert is asked by name, so that nothing is planned.
 pub(super) async fn speeds(
     worker: &Worker,
-    session: &Session,
+    (session, expert): (&Session, &str),
     questions: &[String],
 ) -> anyhow::Result<Speeds> {
     let (mut bare, mut swarm) = (Rate::default(), Rate::default());
     for (seed, question) in (0..).zip(questions) {
-        let long = Request {
-            sampling: Settings { temperature: LONG_TEMPERATURE, ..Settings::default() },
-            seed,
-            ..Request::question(question, LONG_TOKENS)
-        };
-        let (tokens, clock) = through_worker(worker, long).await?;
-        bare.note(tokens, clock.last - clock.first);
-
-        let asked = Instant::now();
-        let mut first = None;
-        let request = request(question, LONG_TOKENS, LONG_TEMPERATURE, seed);
-        let (mut tokens, mut last) = (0, 0.0);
-        ask(session, request, |event, _| {
-            match event {
-                Body::Text(_) => _ = first.get_or_insert_with(|| asked.elapsed().as_secs_f64()),
-                Body::Finished(finished) => {
-                    tokens = finished.completion_tokens;
-                    last = asked.elapsed().as_secs_f64();
-                }
-                _ => {}
-            }
-            Ok(())
-        })
-        .await?;
-        if let Some(first) = first {
-            swarm.note(tokens, last - first);
-        }
+        let (tokens, clock) = through_worker(worker, long(question, seed)).await?;
+        bare.note(tokens, clock.last_token - clock.first);
+        let (tokens, clock) = through_swarm(session, expert, question, seed).await?;
+        swarm.note(tokens, clock.last_token - clock.first);
     }
     let ratio = swarm.overall() / bare.overall();
     anyhow::ensure!(!swarm.each.is_empty(), "no long answer came: ask for more --rounds");
     Ok(Speeds { worker: Spread::of(bare.each), swarm: Spread::of(swarm.each), ratio })
+}
+
+fn long(question: &str, seed: u64) -> Request {
+    Request {
+        sampling: Settings { temperature: LONG_TEMPERATURE, ..Settings::default() },
+        seed,
+        ..Request::question(question, LONG_TOKENS)
+    }
+}
+
+/// Tokens of a long answer, and when they came.
+async fn through_swarm(
+    session: &Session,
+    expert: &str,
+    question: &str,
+    seed: u64,
+) -> anyhow::Result<(u32, Clock)> {
+    let request = wire::ChatRequest {
+        expert: expert.to_owned(),
+        experts: 0,
+        ..request(question, LONG_TOKENS, LONG_TEMPERATURE, seed)
+    };
+    let asked = Instant::now();
+    let (mut first, mut last_token, mut tokens) = (None, 0.0, 0);
+    ask(session, request, |event, _| {
+        match event {
+            Body::Text(_) => {
+                last_token = asked.elapsed().as_secs_f64();
+                first.get_or_insert(last_token);
+            }
+            Body::Finished(finished) => tokens = finished.completion_tokens,
+            _ => {}
+        }
+        Ok(())
+    })
+    .await?;
+    let last = asked.elapsed().as_secs_f64();
+    Ok((tokens, Clock { first: first.unwrap_or(last), last_token, last }))
 }
 
 /// Tokens a second of several long answers at once, all of them together.
@@ -152,61 +167,46 @@ impl Together {
 /// Has so many long answers at once written by both, in turns, with the same seeds and so the same tokens.
 pub(super) async fn together(
     worker: &Worker,
-    session: &Session,
+    (session, expert): (&Session, &str),
     questions: &[String],
     streams: usize,
 ) -> anyhow::Result<Together> {
-    // Tokens and seconds of each.
-    let (mut bare, mut swarm) = ((0.0, 0.0), (0.0, 0.0));
+    let (mut bare, mut swarm) = (Rate::default(), Rate::default());
     for (round, questions) in questions.chunks_exact(streams).enumerate() {
         let seeded = || questions.iter().zip((round * streams) as u64..);
-        let began = Instant::now();
-        let answers = seeded().map(|(question, seed)| {
-            let long = Request {
-                sampling: Settings { temperature: LONG_TEMPERATURE, ..Settings::default() },
-                seed,
-                ..Request::question(question, LONG_TOKENS)
-            };
-            through_worker(worker, long)
-        });
-        let answers = futures::future::try_join_all(answers).await?;
-        bare.0 += answers.iter().map(|(tokens, _)| f64::from(*tokens)).sum::<f64>();
-        bare.1 += began.elapsed().as_secs_f64();
-
-        let began = Instant::now();
-        let answers = seeded().map(|(question, seed)| async move {
-            let request = request(question, LONG_TOKENS, LONG_TEMPERATURE, seed);
-            let answer = ask(session, request, |_, _| Ok(())).await?.answer;
-            anyhow::Ok(answer.map_or(0, |answer| answer.completion_tokens))
-        });
-        let answers = futures::future::try_join_all(answers).await?;
-        swarm.0 += answers.into_iter().map(f64::from).sum::<f64>();
-        swarm.1 += began.elapsed().as_secs_f64();
+        let answers = seeded().map(|(question, seed)| through_worker(worker, long(question, seed)));
+        bare.note_all(&futures::future::try_join_all(answers).await?);
+        let answers = seeded().map(|(question, seed)| through_swarm(session, expert, question, seed));
+        swarm.note_all(&futures::future::try_join_all(answers).await?);
     }
-    anyhow::ensure!(bare.0 > 0.0 && swarm.0 > 0.0, "nothing was answered: ask for more --rounds");
-    Ok(Together { worker: bare.0 / bare.1, swarm: swarm.0 / swarm.1 })
+    anyhow::ensure!(bare.tokens > 0.0 && swarm.tokens > 0.0, "nothing was answered: ask for more --rounds");
+    Ok(Together { worker: bare.overall(), swarm: swarm.overall() })
 }
 
 /// Seconds after the start.
 pub(super) struct Clock {
     first: f64,
+    last_token: f64,
     last: f64,
 }
 
 /// Has the worker answer; tokens of the answer, and when its first and last came.
 pub(super) async fn through_worker(worker: &Worker, request: Request) -> anyhow::Result<(u32, Clock)> {
     let started = Instant::now();
-    let (mut first, mut tokens) = (None, 0);
+    let (mut first, mut last_token, mut tokens) = (None, 0.0, 0);
     let mut generation = worker.generate(request)?;
     while let Some(event) = generation.next().await {
         match event? {
             TaskEvent::Accepted { .. } => {}
-            TaskEvent::Tokens { .. } => _ = first.get_or_insert_with(|| started.elapsed().as_secs_f64()),
+            TaskEvent::Tokens { .. } => {
+                last_token = started.elapsed().as_secs_f64();
+                first.get_or_insert(last_token);
+            }
             TaskEvent::Done { completion_tokens, .. } => tokens = completion_tokens,
         }
     }
     let last = started.elapsed().as_secs_f64();
-    Ok((tokens, Clock { first: first.unwrap_or(last), last }))
+    Ok((tokens, Clock { first: first.unwrap_or(last), last_token, last }))
 }
 
 fn request(prompt: &str, max_tokens: u32, temperature: f32, seed: u64) -> wire::ChatRequest {
@@ -237,6 +237,14 @@ impl Rate {
         self.each.push(after_first / seconds);
         self.tokens += after_first;
         self.seconds += seconds;
+    }
+
+    /// Answers at once: all their tokens, from the first of any to the last of any.
+    fn note_all(&mut self, answers: &[(u32, Clock)]) {
+        let first = answers.iter().map(|(_, clock)| clock.first).fold(f64::INFINITY, f64::min);
+        let last = answers.iter().map(|(_, clock)| clock.last_token).fold(0.0, f64::max);
+        self.tokens += answers.iter().map(|(tokens, _)| f64::from(*tokens)).sum::<f64>();
+        self.seconds += last - first;
     }
 
     fn overall(&self) -> f64 {

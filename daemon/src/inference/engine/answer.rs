@@ -8,7 +8,7 @@ use crate::inference::{Error, Grammar, Request};
 use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::vocab::LlamaVocab;
 use polymath_swarm::audit::{Notes, Reported, TOP_MAX};
-use polymath_swarm::sampling::{Draw, Sampler, logprob_of, top_logprobs};
+use polymath_swarm::sampling::{Draw, Sampler, log_sum_exp, logprob_of, top_logprobs_of};
 use polymath_swarm::task::{Backing, FinishReason, PIECE_BYTES_MAX, TaskEvent, TokenLogprobs};
 use std::time::{Duration, Instant};
 
@@ -115,7 +115,7 @@ impl Answer {
         let Some(token) = notes.of_prompt().first().and_then(|place| row.tokens.get(*place as usize)) else {
             return false;
         };
-        notes.note_prompt(reported(logits, token.0.cast_unsigned()));
+        notes.note_prompt(reported(logits, token.0.cast_unsigned(), log_sum_exp(logits)));
         true
     }
 
@@ -147,7 +147,7 @@ impl Answer {
         self.pace.drawn(Instant::now());
         if vocab.is_eog(token) {
             if let Some(notes) = &mut self.notes {
-                notes.note_end(reported(logits, draw.id));
+                notes.note_end(reported(logits, draw.id, draw.log_sum_exp));
             }
             let text = self.text.finish();
             if !text.is_empty() {
@@ -157,7 +157,7 @@ impl Answer {
             return false;
         }
         if let Some(notes) = &mut self.notes {
-            notes.note_answer(|| reported(logits, draw.id));
+            notes.note_answer(|| reported(logits, draw.id, draw.log_sum_exp));
         }
         self.ids.push(draw.id);
         row.tokens.push(token);
@@ -201,11 +201,12 @@ impl Answer {
         let mut masked = logits.to_vec();
         grammar.mask(&mut masked)?;
         let draw = self.sampler.draw(&masked, &self.ids, index);
-        Ok(Draw { logprob: logprob_of(logits, draw.id), ..draw })
+        let log_sum_exp = log_sum_exp(logits);
+        Ok(Draw { id: draw.id, logprob: logprob_of(logits, draw.id, log_sum_exp), log_sum_exp })
     }
 
     fn logprobs(&self, logits: &[f32], draw: Draw, piece: Vec<u8>, vocab: &LlamaVocab<'_>) -> TokenLogprobs {
-        let top = top_logprobs(logits, self.top_logprobs);
+        let top = top_logprobs_of(logits, self.top_logprobs, draw.log_sum_exp);
         let mut pieces = vec![piece];
         for &(id, _) in &top {
             // Control tokens are shown by name here, though they are never part of the text.
@@ -266,8 +267,8 @@ fn relive(
     Ok(())
 }
 
-/// What an audit may ask for of the token `id` at a place with these logits.
-fn reported(logits: &[f32], id: u32) -> Reported {
-    let top = top_logprobs(logits, TOP_MAX);
-    Reported::of(id, &TokenLogprobs { logprob: logprob_of(logits, id), top, pieces: Vec::new() })
+/// What an audit may ask for of the token `id` at a place with these logits, whose [`log_sum_exp`] is `total`.
+fn reported(logits: &[f32], id: u32, total: f64) -> Reported {
+    let top = top_logprobs_of(logits, TOP_MAX, total);
+    Reported::of(id, &TokenLogprobs { logprob: logprob_of(logits, id, total), top, pieces: Vec::new() })
 }

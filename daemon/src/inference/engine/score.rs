@@ -5,7 +5,7 @@ use crate::inference::text::TextStream;
 use crate::inference::{Error, ScoreRequest, Scored};
 use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::vocab::LlamaVocab;
-use polymath_swarm::sampling::{Sampler, logprob_of, top_logprobs};
+use polymath_swarm::sampling::{Sampler, log_sum_exp, logprob_of, top_logprobs_of};
 use polymath_swarm::task::TokenLogprobs;
 use tokio::sync::oneshot;
 
@@ -83,8 +83,9 @@ impl Score {
     /// Scores the next token that is wanted. False when all are scored.
     pub(super) fn take_logits(&mut self, logits: &[f32]) -> bool {
         if let Some(&(place, id)) = self.wanted.get(self.done) {
-            let top = top_logprobs(logits, self.top_logprobs);
-            let scored = TokenLogprobs { logprob: logprob_of(logits, id), top, pieces: Vec::new() };
+            let total = log_sum_exp(logits);
+            let top = top_logprobs_of(logits, self.top_logprobs, total);
+            let scored = TokenLogprobs { logprob: logprob_of(logits, id, total), top, pieces: Vec::new() };
             if place < self.prompt_tokens {
                 self.scored.prompt.push((id, scored));
             } else {
