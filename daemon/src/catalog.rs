@@ -3,9 +3,11 @@
 //! A card comes from whoever packed the expert, so it is read as input from a stranger: bounded in size,
 //! unknown keys refused, its model file confined to its own folder, and every text held against the same
 //! bounds that a card from the network must keep ([`polymath_swarm::capability`]). [`resolve`] joins a card with
-//! what the settings override; [`verify`] compares the model's hash. Opening the model is inference's business.
+//! what the settings override; [`verify`] compares the model's hash; [`pull`] brings models here. Opening the model is inference's business.
 
 mod card;
+mod known;
+pub mod pull;
 mod verify;
 
 use std::io;
@@ -15,6 +17,7 @@ use polymath_swarm::capability::{Card, ExpertKind, ModelFacts, Refusal};
 use polymath_swarm::embedding::{Int8Vector, SpaceId};
 use polymath_swarm::identity::Sha256Hash;
 
+pub use known::{Known, card_text, recommended};
 pub use verify::{Verified, verify};
 
 /// A card's file name in its expert's folder.

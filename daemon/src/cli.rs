@@ -14,10 +14,12 @@ mod benchmark;
 mod chat;
 mod completions;
 mod demo;
+mod doctor;
 mod eval;
 mod exit;
 mod experts;
 mod feedback;
+mod health;
 mod identity;
 mod keys;
 mod ledger;
@@ -147,6 +149,10 @@ enum Command {
     /// Settings in force
     #[command(subcommand)]
     Config(settings::Command),
+    /// Look for what keeps a node from working well here, and say how to mend it
+    Doctor(doctor::Arguments),
+    /// Show how the running node is
+    Health(health::Arguments),
     /// Stop the running node
     Stop(stop::Arguments),
     /// Print a completion script for a shell
@@ -222,6 +228,8 @@ async fn dispatch(command: Command, context: Context) -> anyhow::Result<()> {
         Command::Keys(command) => keys::run(&command, &context),
         Command::Swarm(command) => swarm::run(command, context).await,
         Command::Config(command) => settings::run(&command, &context),
+        Command::Doctor(arguments) => doctor::run(arguments, context).await,
+        Command::Health(arguments) => health::run(arguments, context).await,
         Command::Stop(arguments) => stop::run(&arguments, context).await,
         Command::Completions(arguments) => completions::run(&arguments),
     }

@@ -26,7 +26,7 @@ use crate::{api, catalog, coordinator, embedding, network};
 
 pub use environment::{Environment, ProcessEnvironment};
 pub use error::Error;
-pub use paths::Assets;
+pub use paths::{Assets, data_dir};
 
 /// Everything a node needs to know to start. Built by [`load`] or [`Config::embedded`], never by hand.
 #[derive(Clone, Debug)]

@@ -127,6 +127,19 @@ impl Config {
 /// How far the loading of a model is, in per cent; `None` while none is being loaded.
 pub type Loading = tokio::sync::watch::Sender<Option<u8>>;
 
+/// Bytes of memory that can be had without swapping; `None` where the system does not tell.
+pub fn memory_available() -> Option<u64> {
+    memory::available()
+}
+
+/// Bytes that a model will take in memory, estimated from its header.
+///
+/// # Errors
+/// What is wrong with the file.
+pub fn memory_needed(config: &Config) -> Result<u64, Error> {
+    check::needed(config)
+}
+
 /// How busy a worker is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SlotUse {

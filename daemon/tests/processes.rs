@@ -121,3 +121,117 @@ fn ask_over_the_socket_kill_and_restart() {
     assert!(client.command(&["stop"]).status.success());
     until("the stopped node is gone", || !client.state.join("api.sock").exists());
 }
+
+/// State of each check, by its name, in order.
+fn states(output: &Output) -> Vec<(String, String)> {
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let findings = told["findings"].as_array().unwrap();
+    for finding in findings {
+        let is_ok = finding["state"] == "ok";
+        assert_eq!(finding["fix"].is_null(), is_ok, "whatever is not as it should be has a fix: {finding}");
+    }
+    let text = |finding: &Value, key: &str| finding[key].as_str().unwrap().to_owned();
+    findings.iter().map(|finding| (text(finding, "check"), text(finding, "state"))).collect()
+}
+
+#[test]
+fn the_doctor_finds_what_is_wrong_and_says_how_to_mend_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    std::fs::create_dir(&state).unwrap();
+    std::fs::write(state.join("identity.key"), [7; 32]).unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let settings = folder.path().join("settings.toml");
+    let listen = format!("[node]\nlisten_address = \"/ip4/127.0.0.1/tcp/{port}\"\n");
+    std::fs::write(&settings, format!("{listen}[[expert]]\ncard = \"/nonexistent/card.toml\"\n")).unwrap();
+    let doctor = |state: &Path| {
+        daemon()
+            .arg("--config")
+            .arg(&settings)
+            .arg("--state-dir")
+            .arg(state)
+            .args(["doctor", "--json"])
+            .output()
+    };
+    let output = doctor(&state).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let states = states(&output);
+    let of = |check: &str| states.iter().find(|(name, _)| name == check).map(|(_, state)| state.as_str());
+    for (check, state) in [
+        ("settings", "ok"),
+        ("state", "fail"),
+        ("disk", "ok"),
+        ("clock", "ok"),
+        ("encoder", "ok"),
+        ("models", "fail"),
+        ("memory", "ok"),
+        ("ports", "fail"),
+        ("nat", "unknown"),
+    ] {
+        assert_eq!(of(check), Some(state), "{check}: {}", String::from_utf8_lossy(&output.stdout));
+    }
+    std::fs::write(&settings, "[node]\nlisen = []\n").unwrap();
+    let output = doctor(&state).unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("lisen"), "the line that is wrong is named");
+}
+
+#[test]
+fn of_a_running_node_the_doctor_and_health_tell_how_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let client = start(folder.path(), None, None);
+    until("the client listens", || client.address().is_some());
+    let expert = start(folder.path(), Some("units"), Some(&client.address().unwrap()));
+    until("the expert is known", || client.knows("units"));
+    let health = client.json(&["health", "--json"]).unwrap();
+    assert_eq!((&health["peers"], &health["experts_known"]), (&1.into(), &1.into()));
+    let output = expert.command(&["doctor", "--json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let states = states(&output);
+    for check in ["ports", "swarm"] {
+        assert!(states.contains(&(check.to_owned(), "ok".to_owned())), "{check}: {states:?}");
+    }
+    let nobody = daemon().arg("--state-dir").arg(folder.path()).arg("health").output().unwrap();
+    assert_eq!(nobody.status.code(), Some(3), "none runs there");
+}
+
+#[test]
+fn models_are_fetched_from_files_and_from_ollama() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path();
+    let units = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/experts/units/units.gguf");
+    let models = |arguments: &[&str]| {
+        daemon().env("HOME", home).env_remove("XDG_DATA_HOME").arg("models").args(arguments).output().unwrap()
+    };
+    let told = |output: &Output| -> Value {
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let pulled = told(&models(&["pull", units.to_str().unwrap(), "--json"]));
+    let path = home.join(".local/share/polymath/models/units/units.gguf");
+    assert_eq!(pulled["path"].as_str(), path.to_str());
+    assert_eq!(std::fs::read(&path).unwrap(), std::fs::read(&units).unwrap());
+    let sha256 = pulled["sha256"].as_str().unwrap();
+
+    let store = home.join(".ollama/models");
+    let manifests = store.join("manifests/registry.ollama.ai/library/units");
+    std::fs::create_dir_all(&manifests).unwrap();
+    std::fs::create_dir_all(store.join("blobs")).unwrap();
+    std::fs::copy(&units, store.join(format!("blobs/sha256-{sha256}"))).unwrap();
+    let kind = "application/vnd.ollama.image.model";
+    let manifest =
+        format!("{{\"layers\": [{{\"mediaType\": \"{kind}\", \"digest\": \"sha256:{sha256}\"}}]}}");
+    std::fs::write(manifests.join("latest"), manifest).unwrap();
+    let pulled = told(&models(&["pull", "ollama:units", "--json"]));
+    assert_eq!((&pulled["sha256"], &pulled["was_there"]), (&sha256.into(), &false.into()));
+    assert_eq!(told(&models(&["pull", "ollama:units", "--json"]))["was_there"], true);
+
+    let other = "0".repeat(64);
+    let refused = models(&["pull", units.to_str().unwrap(), "--sha256", &other]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("it was not kept"));
+    let nobody = models(&["pull", "owner/name", "--mirror", "http://127.0.0.1:9"]);
+    assert!(String::from_utf8_lossy(&nobody.stderr).contains("127.0.0.1:9"), "{nobody:?}");
+    let all = told(&models(&["recommend", "--all", "--json"]));
+    assert!(all["models"].as_array().unwrap().iter().any(|model| model["id"] == "coder"));
+}

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 500;
 
 /// Each vendor and the only place that may name it.
-const VENDORS: [(&str, &str); 18] = [
+const VENDORS: [(&str, &str); 19] = [
     ("libp2p", "network/src"),
     ("libp2p_stream", "network/src"),
     ("llama_cpp_2", "src/inference"),
@@ -28,6 +28,7 @@ const VENDORS: [(&str, &str); 18] = [
     ("utoipa", "src/api"),
     ("prometheus_client", "src/api"),
     ("redb", "src/store"),
+    ("reqwest", "src/catalog"),
 ];
 
 /// Each capability and what it must not import.

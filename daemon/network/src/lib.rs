@@ -449,6 +449,14 @@ impl Network {
     }
 }
 
+/// Binds an address to listen on and lets it go again; one that is no multiaddress with an IP address is left to [`Network::start`].
+///
+/// # Errors
+/// Why it cannot be listened on.
+pub fn try_listen(address: &str) -> std::io::Result<()> {
+    address.parse::<Multiaddr>().map_or(Ok(()), |address| addresses::try_bind(&address))
+}
+
 /// The text form of a key's libp2p peer id, `12D3KooW…`. For a key that is no point of the curve, its digits.
 pub fn peer_id_text(peer: PeerKey) -> String {
     peers::id_of(peer).map_or_else(|| Sha256Hash(peer.0).to_string(), |id| id.to_string())

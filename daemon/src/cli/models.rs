@@ -1,5 +1,7 @@
 //! `models`: the bundled experts and those of the settings, and whether their files are what their cards say.
 
+mod pull;
+
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -10,12 +12,18 @@ use crate::config::file::File;
 
 /// What `models` does.
 #[derive(Debug, Subcommand)]
-#[command(after_help = "Examples:\n  daemon models list\n  daemon models verify")]
+#[command(
+    after_help = "Examples:\n  daemon models recommend\n  daemon models pull coder\n  daemon models list\n  daemon models verify"
+)]
 pub(super) enum Command {
     /// List the bundled experts and those that the settings name
     List(List),
     /// Compare each model file's SHA-256 with its card
     Verify(Verify),
+    /// Fetch a model: from Hugging Face or a mirror, from Ollama's store, from a file
+    Pull(pull::Pull),
+    /// Show which specialists this machine holds
+    Recommend(pull::Recommend),
     /// Show the running node's models in memory
     Loaded(Loaded),
     /// Load one of the running node's models
@@ -81,6 +89,8 @@ pub(super) struct Verify {
 pub(super) async fn run(command: Command, context: Context) -> anyhow::Result<()> {
     match command {
         Command::List(arguments) => list(&entries(&context)?, arguments),
+        Command::Pull(arguments) => pull::pull(arguments, &context).await,
+        Command::Recommend(arguments) => pull::recommend(&arguments, &context),
         Command::Loaded(arguments) => loaded(arguments, &context).await,
         Command::Load(Named { id }) => set_loaded(&id, true, &context).await,
         Command::Unload(Named { id }) => set_loaded(&id, false, &context).await,

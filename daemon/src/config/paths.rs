@@ -77,6 +77,11 @@ impl Assets {
         self.root.join("cases")
     }
 
+    /// Models that others have made, and that can be fetched.
+    pub fn catalog(&self) -> PathBuf {
+        self.root.join("catalog.toml")
+    }
+
     /// The bundled experts, one folder each.
     pub fn experts_dir(&self) -> PathBuf {
         self.root.join("experts")
@@ -103,6 +108,15 @@ pub(super) fn config_file(
 /// The state folder where none is said: `$XDG_STATE_HOME/polymath`, else `~/.local/state/polymath`.
 pub(super) fn state_dir(environment: &dyn Environment) -> Result<PathBuf, Error> {
     let base = xdg(environment, "XDG_STATE_HOME", ".local/state").ok_or(Error::NoHome)?;
+    Ok(base.join("polymath"))
+}
+
+/// The folder of what is kept for good: `$XDG_DATA_HOME/polymath`, else `~/.local/share/polymath`.
+///
+/// # Errors
+/// [`Error::NoHome`].
+pub fn data_dir(environment: &dyn Environment) -> Result<PathBuf, Error> {
+    let base = xdg(environment, "XDG_DATA_HOME", ".local/share").ok_or(Error::NoHome)?;
     Ok(base.join("polymath"))
 }
 

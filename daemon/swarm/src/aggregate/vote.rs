@@ -9,8 +9,15 @@ use crate::evaluation::normalise;
 /// thousands' separators of numbers aside.
 pub fn key(answer: &str) -> String {
     let text = normalise(answer);
-    let text = text.trim_end_matches(['.', '!', ';', ',']).trim();
-    let bare = quoted(text).unwrap_or(text);
+    let mut bare = text.as_str();
+    loop {
+        let open = bare.trim_end_matches(['.', '!', ';', ',']).trim();
+        let inner = quoted(open).unwrap_or(open);
+        if inner == bare {
+            break;
+        }
+        bare = inner;
+    }
     number(bare).unwrap_or_else(|| bare.to_owned())
 }
 

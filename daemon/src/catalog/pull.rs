@@ -1,0 +1,260 @@
+//! Models brought to this machine: from Hugging Face or a mirror that speaks its protocol, from Ollama's store, from a file.
+//!
+//! Whatever arrives is written beside its place, hashed, and moved there once it is whole and is what it should be; a transfer that
+//! broke off is taken up where it ended. Nothing is overwritten that is already right.
+
+mod hub;
+mod ollama;
+
+pub use hub::{About, GgufFile, Hub};
+pub use ollama::Stored;
+
+use polymath_swarm::identity::Sha256Hash;
+use sha2::{Digest as _, Sha256};
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// Bytes that stay free on the disk.
+const ROOM_BYTES: u64 = 64 << 20;
+/// Bytes copied and hashed at a time.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// Where a model comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A repository of Hugging Face's hub, or of a mirror.
+    Hub {
+        /// `owner/name`.
+        repo: String,
+        /// The file in it, if said.
+        file: Option<String>,
+    },
+    /// A model that Ollama has.
+    Ollama {
+        /// `name`, or `owner/name`.
+        name: String,
+        /// `latest` if not said.
+        tag: String,
+    },
+    /// A file on this machine.
+    File(PathBuf),
+}
+
+/// Why a model did not come.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The source is of no form that is known.
+    #[error(
+        "`{0}` is no source: write an id of `daemon models recommend`, owner/repository[/file.gguf], ollama:name[:tag], or the path of a GGUF file"
+    )]
+    Source(String),
+    /// The hub does not answer, or not as it should.
+    #[error("{url}: {reason}")]
+    Hub {
+        /// What was asked.
+        url: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The repository has no file that could be served.
+    #[error("{repo} has no GGUF file that fits: {reason}")]
+    NoFile {
+        /// The repository.
+        repo: String,
+        /// What it has.
+        reason: String,
+    },
+    /// Ollama's store does not hold it.
+    #[error("Ollama has no model {name}:{tag} in {}; fetch it with `ollama pull {name}:{tag}`, or set OLLAMA_MODELS", store.display())]
+    NotStored {
+        /// Asked for.
+        name: String,
+        /// Asked for.
+        tag: String,
+        /// Looked in.
+        store: PathBuf,
+    },
+    /// What arrived is something else.
+    #[error("{}: SHA-256 is {found}, it should be {wanted}; it was not kept", path.display())]
+    Mismatch {
+        /// Where it was to go.
+        path: PathBuf,
+        /// Its hash.
+        found: Sha256Hash,
+        /// The one promised.
+        wanted: Sha256Hash,
+    },
+    /// The disk is too small.
+    #[error("{} has {free} bytes free, {needed} are needed; choose another place with --to", path.display())]
+    NoRoom {
+        /// Where.
+        path: PathBuf,
+        /// There are.
+        free: u64,
+        /// There should be.
+        needed: u64,
+    },
+    /// A file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source }
+    }
+}
+
+impl FromStr for Source {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let unknown = || Error::Source(text.to_owned());
+        if let Some(named) = text.strip_prefix("ollama:") {
+            let (name, tag) = named.rsplit_once(':').unwrap_or((named, "latest"));
+            let parts: Vec<&str> = name.split('/').collect();
+            let is_sound = parts.len() <= 2 && parts.iter().all(|part| is_plain(part)) && is_plain(tag);
+            return is_sound
+                .then(|| Self::Ollama { name: name.to_owned(), tag: tag.to_owned() })
+                .ok_or_else(unknown);
+        }
+        if Path::new(text).is_file() {
+            return Ok(Self::File(text.into()));
+        }
+        let mut parts = text.strip_prefix("hf:").unwrap_or(text).splitn(3, '/');
+        let (Some(owner), Some(name)) = (parts.next(), parts.next()) else { return Err(unknown()) };
+        let file = parts.next();
+        let is_sound = is_plain(owner) && is_plain(name) && file.is_none_or(is_file_name);
+        is_sound
+            .then(|| Self::Hub { repo: format!("{owner}/{name}"), file: file.map(str::to_owned) })
+            .ok_or_else(unknown)
+    }
+}
+
+/// A name that is safe in a path and in an address.
+fn is_plain(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    !text.is_empty() && text.len() <= 96 && !text.starts_with('.') && text.chars().all(allowed)
+}
+
+/// A GGUF file's path within a repository.
+fn is_file_name(text: &str) -> bool {
+    text.len() <= 256 && text.ends_with(".gguf") && text.split('/').all(is_plain)
+}
+
+/// A model that is here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// The file.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// Its hash.
+    pub sha256: Sha256Hash,
+    /// Whether it was here already.
+    pub was_there: bool,
+}
+
+/// Told how many bytes of how many are there.
+pub type Progress<'p> = &'p (dyn Fn(u64, u64) + Send + Sync);
+
+/// Copies a file of this machine into `folder`.
+///
+/// # Errors
+/// [`Error::Mismatch`] if it is not what `wanted` says, [`Error::NoRoom`], [`Error::Io`].
+pub fn copy(
+    from: &Path,
+    folder: &Path,
+    name: &str,
+    wanted: Option<Sha256Hash>,
+    progress: Progress<'_>,
+) -> Result<Fetched, Error> {
+    let mut source = File::open(from).map_err(Error::io(from))?;
+    let bytes = source.metadata().map_err(Error::io(from))?.len();
+    let place = Place::prepare(folder, name, "copy", bytes)?;
+    if let (Some(there), Some(_)) = (place.if_right(wanted)?, wanted) {
+        return Ok(there);
+    }
+    let mut part = File::create(&place.part).map_err(Error::io(&place.part))?;
+    let mut chunk = vec![0; CHUNK_BYTES];
+    let mut copied = 0;
+    loop {
+        let read = source.read(&mut chunk).map_err(Error::io(from))?;
+        if read == 0 {
+            break;
+        }
+        part.write_all(chunk.get(..read).unwrap_or_default()).map_err(Error::io(&place.part))?;
+        copied += read as u64;
+        progress(copied, bytes);
+    }
+    place.take(wanted)
+}
+
+/// Where a model goes, and where it is while it comes.
+struct Place {
+    path: PathBuf,
+    part: PathBuf,
+}
+
+impl Place {
+    /// Makes the folder, and sees that there is room for so many bytes more. What came before under the same `version` is taken up.
+    fn prepare(folder: &Path, name: &str, version: &str, bytes: u64) -> Result<Self, Error> {
+        fs::create_dir_all(folder).map_err(Error::io(folder))?;
+        let place = Self { path: folder.join(name), part: folder.join(format!("{name}.{version}.part")) };
+        let there = fs::metadata(&place.part).map_or(0, |about| about.len());
+        let about = rustix::fs::statvfs(folder).map_err(|errno| Error::io(folder)(errno.into()))?;
+        let free = about.f_bavail.saturating_mul(about.f_frsize);
+        let needed = bytes.saturating_sub(there).saturating_add(ROOM_BYTES);
+        if free < needed && !place.path.exists() {
+            return Err(Error::NoRoom { path: folder.to_owned(), free, needed });
+        }
+        Ok(place)
+    }
+
+    /// The file, if it is there already and is what it should be.
+    fn if_right(&self, wanted: Option<Sha256Hash>) -> Result<Option<Fetched>, Error> {
+        if !self.path.exists() {
+            return Ok(None);
+        }
+        let (sha256, bytes) = hash(&self.path)?;
+        let is_right = wanted.is_none_or(|wanted| wanted == sha256);
+        Ok(is_right.then(|| Fetched { path: self.path.clone(), bytes, sha256, was_there: true }))
+    }
+
+    /// Moves what has come to its place, if it is what it should be; else it is removed.
+    fn take(self, wanted: Option<Sha256Hash>) -> Result<Fetched, Error> {
+        let (sha256, bytes) = hash(&self.part)?;
+        if let Some(wanted) = wanted.filter(|wanted| *wanted != sha256) {
+            fs::remove_file(&self.part).map_err(Error::io(&self.part))?;
+            return Err(Error::Mismatch { path: self.path, found: sha256, wanted });
+        }
+        let written = File::open(&self.part).and_then(|part| part.sync_all());
+        written.map_err(Error::io(&self.part))?;
+        fs::rename(&self.part, &self.path).map_err(Error::io(&self.path))?;
+        Ok(Fetched { path: self.path, bytes, sha256, was_there: false })
+    }
+}
+
+fn hash(path: &Path) -> Result<(Sha256Hash, u64), Error> {
+    let mut file = File::open(path).map_err(Error::io(path))?;
+    let (mut digest, mut chunk, mut bytes) = (Sha256::new(), vec![0; CHUNK_BYTES], 0);
+    loop {
+        let read = file.read(&mut chunk).map_err(Error::io(path))?;
+        if read == 0 {
+            return Ok((Sha256Hash(digest.finalize().into()), bytes));
+        }
+        digest.update(chunk.get(..read).unwrap_or_default());
+        bytes += read as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,367 @@
+//! `doctor`: whether this machine and its settings are fit for a node, and how to mend what is not.
+//!
+//! Each check looks at one thing and gives one finding: what it saw, and if that is not as it should be, the fix. What only a running
+//! node knows (who reaches it, whom it knows) is asked of the running node.
+
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+use serde_json::json;
+
+use super::session::{Session, wire};
+use super::{Context, Json, terminal};
+use crate::catalog;
+use crate::config::file::File;
+use crate::config::{Config, ExpertConfig, Loaded};
+use crate::embedding::Encoder;
+use crate::inference;
+use crate::network::{self, IDENTITY_FILE};
+
+/// Free bytes below which nothing durable can be relied on, and below which it is time to make room.
+const DISK_BYTES_MIN: u64 = 100 << 20;
+const DISK_BYTES_FEW: u64 = 1 << 30;
+/// Bytes of memory of a node without experts: encoder, ONNX Runtime, the rest.
+const NODE_BYTES: u64 = 128 << 20;
+/// Before this program was made: a clock that says so has stopped or was never set.
+const UNIX_SECONDS_MIN: u64 = 1_764_000_000;
+/// An embedding that takes longer makes every question wait.
+const EMBEDDING_SLOW: Duration = Duration::from_millis(100);
+
+/// What `doctor` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  daemon doctor
+  daemon doctor --json | jq '.findings[] | select(.state != \"ok\")'
+
+Exits with 1 if anything fails. Start a node first to have its reach looked at too.")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    json: Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Ok,
+    /// Works, but not as well as it could.
+    Warn,
+    Fail,
+    /// Could not be looked at.
+    Unknown,
+}
+
+impl State {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What one check saw.
+#[derive(Debug)]
+struct Finding {
+    check: &'static str,
+    state: State,
+    found: String,
+    /// What to do about it.
+    fix: Option<String>,
+}
+
+fn ok(check: &'static str, found: impl Into<String>) -> Finding {
+    Finding { check, state: State::Ok, found: found.into(), fix: None }
+}
+
+fn not_ok(check: &'static str, state: State, found: impl Into<String>, fix: impl Into<String>) -> Finding {
+    Finding { check, state, found: found.into(), fix: Some(fix.into()) }
+}
+
+pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Result<()> {
+    let findings = context.unless_cancelled(examine(&context)).await?;
+    if arguments.json.json {
+        let object = |finding: &Finding| {
+            json!({
+                "check": finding.check, "state": finding.state.name(), "found": finding.found, "fix": finding.fix,
+            })
+        };
+        terminal::json(&json!({ "findings": findings.iter().map(object).collect::<Vec<_>>() }))?;
+    } else {
+        terminal::say(&told(&findings, terminal::Style::detect()))?;
+    }
+    let failed = findings.iter().filter(|finding| finding.state == State::Fail).count();
+    anyhow::ensure!(failed == 0, "{failed} of {} checks failed", findings.len());
+    Ok(())
+}
+
+fn told(findings: &[Finding], style: terminal::Style) -> String {
+    let line = |finding: &Finding| {
+        let mark = match finding.state {
+            State::Ok => style.good("ok  "),
+            State::Warn => style.bold("warn"),
+            State::Fail => style.bad("FAIL"),
+            State::Unknown => style.dim("?   "),
+        };
+        let fix = finding.fix.as_ref().map(|fix| format!("                -> {fix}\n"));
+        format!("{mark}  {:<9} {}\n{}", finding.check, finding.found, fix.unwrap_or_default())
+    };
+    findings.iter().map(line).collect()
+}
+
+async fn examine(context: &Context) -> Vec<Finding> {
+    let Loaded { config, .. } = match context.load(File::default()) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            let fix = "mend the file, or see what is in force with `daemon config show`";
+            return vec![not_ok("settings", State::Fail, error.to_string(), fix)];
+        }
+    };
+    let mut findings = vec![ok("settings", "are read")];
+    findings.extend(state_folder(&config.node.state_dir));
+    findings.push(disk(&config.node.state_dir));
+    findings.push(clock());
+    findings.push(encoder(&config).await);
+    findings.extend(models(config.experts.clone()).await);
+    findings.push(memory(&config));
+    match Session::running(&config).await {
+        Ok(session) => findings.extend(reach(&session, &config).await),
+        Err(_) => {
+            findings.extend(ports(&config));
+            for check in ["nat", "swarm"] {
+                let fix = "start one with `daemon run`, then ask again";
+                findings.push(not_ok(check, State::Unknown, "no node is running here", fix));
+            }
+        }
+    }
+    findings
+}
+
+fn state_folder(folder: &Path) -> Vec<Finding> {
+    let shown = folder.display();
+    if !folder.exists() {
+        return vec![ok("state", format!("{shown} will be made"))];
+    }
+    if let Err(error) = tempfile::tempfile_in(folder) {
+        let fix = format!("chown it to whoever runs the node, or choose another: --state-dir ({shown})");
+        return vec![not_ok("state", State::Fail, format!("{shown} cannot be written: {error}"), fix)];
+    }
+    let identity = folder.join(IDENTITY_FILE);
+    let mode = std::fs::metadata(&identity).map(|about| about.permissions().mode() & 0o777).ok();
+    match mode {
+        Some(mode) if mode & 0o077 != 0 => {
+            let found = format!("{} can be read by others (mode {mode:o})", identity.display());
+            vec![not_ok("state", State::Fail, found, format!("chmod 600 {}", identity.display()))]
+        }
+        Some(_) => vec![ok("state", format!("{shown} can be written, its identity is for its owner alone"))],
+        None => vec![ok("state", format!("{shown} can be written; an identity will be made"))],
+    }
+}
+
+fn disk(folder: &Path) -> Finding {
+    let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
+    let free = match rustix::fs::statvfs(there) {
+        Ok(about) => about.f_bavail.saturating_mul(about.f_frsize),
+        Err(error) => {
+            let found = format!("free space is not told: {error}");
+            return not_ok("disk", State::Unknown, found, "see what `df` says");
+        }
+    };
+    let found = format!("{} free at {}", terminal::bytes(free), there.display());
+    let fix = "make room, or choose another disk: --state-dir";
+    match free {
+        free if free < DISK_BYTES_MIN => not_ok("disk", State::Fail, found, fix),
+        free if free < DISK_BYTES_FEW => not_ok("disk", State::Warn, found, fix),
+        _ => ok("disk", found),
+    }
+}
+
+/// Statuses are signed with times; whoever is minutes off is believed by nobody.
+fn clock() -> Finding {
+    let fix = "set the clock: sudo timedatectl set-ntp true";
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    if now < UNIX_SECONDS_MIN {
+        return not_ok("clock", State::Fail, "is years behind: others will not believe this node", fix);
+    }
+    // systemd-timesyncd's mark; of other programs nothing is known.
+    let marks = Path::new("/run/systemd/timesync");
+    if marks.is_dir() && !marks.join("synchronized").exists() {
+        return not_ok("clock", State::Warn, "has not been compared with the world's yet", fix);
+    }
+    ok("clock", "is plausible")
+}
+
+async fn encoder(config: &Config) -> Finding {
+    let opened = match Encoder::open(config.embedding.clone()).await {
+        Ok(encoder) => encoder,
+        Err(error) => return not_ok("encoder", State::Fail, chain(&error), "run scripts/setup"),
+    };
+    let began = Instant::now();
+    match opened.embed(vec!["How warm is it in here?".to_owned()]).await {
+        Err(error) => not_ok("encoder", State::Fail, chain(&error), "run scripts/setup"),
+        Ok(_) if began.elapsed() > EMBEDDING_SLOW => {
+            let found = format!("{} takes {} ms for a sentence", opened.name(), began.elapsed().as_millis());
+            not_ok(
+                "encoder",
+                State::Warn,
+                found,
+                "give it more room: is the machine busy with something else?",
+            )
+        }
+        Ok(_) => {
+            let took = began.elapsed().as_secs_f64() * 1e3;
+            ok("encoder", format!("{} works, {took:.1} ms a sentence", opened.name()))
+        }
+    }
+}
+
+/// The experts of the settings: their cards, and whether the model files are what these say.
+async fn models(experts: Vec<ExpertConfig>) -> Vec<Finding> {
+    if experts.is_empty() {
+        return vec![ok("models", "the settings name no experts: this node will only ask")];
+    }
+    let one = |expert: ExpertConfig| {
+        let fix = "mend the card or fetch the model again; `daemon models verify` looks at all";
+        let entry = match catalog::resolve(&expert.source) {
+            Ok(entry) => entry,
+            Err(error) => return not_ok("models", State::Fail, chain(&error), fix),
+        };
+        if let Some(service) = &expert.service {
+            return ok("models", format!("{} is on a server: {}", entry.id, service.url));
+        }
+        match catalog::verify(&entry) {
+            Ok(found) if entry.sha256.is_some() => {
+                ok("models", format!("{} is what its card says ({})", entry.id, terminal::bytes(found.bytes)))
+            }
+            Ok(found) => ok("models", format!("{} is there ({})", entry.id, terminal::bytes(found.bytes))),
+            Err(error) => not_ok("models", State::Fail, format!("{}: {}", entry.id, chain(&error)), fix),
+        }
+    };
+    // Hashing gigabytes blocks.
+    let looked = tokio::task::spawn_blocking(move || experts.into_iter().map(one).collect()).await;
+    looked.unwrap_or_else(|error| {
+        vec![not_ok("models", State::Unknown, format!("looking at them broke off: {error}"), "ask again")]
+    })
+}
+
+fn memory(config: &Config) -> Finding {
+    let Some(available) = inference::memory_available() else {
+        return not_ok("memory", State::Unknown, "how much is free is not told here", "see what `free` says");
+    };
+    let needed = |expert: &ExpertConfig| {
+        let entry = catalog::resolve(&expert.source).ok().filter(|_| expert.service.is_none())?;
+        let (context_tokens, slots) = (entry.max_context, expert.slots);
+        let model = inference::Config {
+            model_path: entry.model_path,
+            context_tokens,
+            slots,
+            ..inference::Config::default()
+        };
+        inference::memory_needed(&model).ok()
+    };
+    let wanted: u64 = config.experts.iter().filter_map(needed).sum();
+    let bound = config.node.model_memory_mb << 20;
+    let models = if bound > 0 { wanted.min(bound) } else { wanted };
+    let all = NODE_BYTES.saturating_add(models);
+    let found = format!("{} free, about {} wanted", terminal::bytes(available), terminal::bytes(all));
+    if all > available {
+        let fix = "host smaller models or fewer, or let them take turns: node.model_memory_mb";
+        return not_ok("memory", State::Fail, found, fix);
+    }
+    ok("memory", found)
+}
+
+/// Whether what the node will listen on can be had.
+fn ports(config: &Config) -> Vec<Finding> {
+    let fix = |at: &str| format!("stop whoever holds it (`ss -lnp`), or name another port instead of {at}");
+    let mut findings = Vec::new();
+    for address in &config.network.listen {
+        findings.push(match network::try_listen(address) {
+            Ok(()) => ok("ports", format!("{address} is free")),
+            Err(error) => not_ok(
+                "ports",
+                State::Fail,
+                format!("{address} cannot be listened on: {error}"),
+                fix(address),
+            ),
+        });
+    }
+    let ports = &config.api;
+    for (name, address) in [("REST", ports.rest), ("gRPC", ports.grpc), ("WebSocket", ports.ws)] {
+        let Some(address) = address else { continue };
+        findings.push(match TcpListener::bind(address) {
+            Ok(_) => ok("ports", format!("{address} is free for {name}")),
+            Err(error) => {
+                let found = format!("{address} cannot be listened on for {name}: {error}");
+                not_ok("ports", State::Fail, found, fix(&address.to_string()))
+            }
+        });
+    }
+    findings
+}
+
+/// What the running node knows of itself.
+async fn reach(session: &Session, config: &Config) -> Vec<Finding> {
+    let node = session.node();
+    let (health, info) = match tokio::join!(node.health(), node.network()) {
+        (Ok(health), Ok(info)) => (health, info),
+        (Err(error), _) | (_, Err(error)) => {
+            let found = format!("the running node does not answer: {error}");
+            return vec![not_ok(
+                "node",
+                State::Fail,
+                found,
+                "look at its log; `daemon stop`, then `daemon run`",
+            )];
+        }
+    };
+    let listening = health.listen_addresses.join(", ");
+    let mut findings = vec![ok("ports", format!("the running node listens on {listening}")), nat(&info)];
+    let known = health.experts_known.saturating_sub(health.experts_local);
+    let found = format!("{} peers, {known} experts of others, {} here", health.peers, health.experts_local);
+    findings.push(if health.peers > 0 {
+        ok("swarm", found)
+    } else if config.network.bootstrap.is_empty() && !config.network.mdns {
+        let fix = "name a node to start from: node.bootstrap_nodes or --bootstrap";
+        not_ok("swarm", State::Warn, format!("{found}: nobody to start from is named"), fix)
+    } else if config.network.bootstrap.is_empty() {
+        let fix =
+            "nobody on this network answers; name a node elsewhere: node.bootstrap_nodes or --bootstrap";
+        not_ok("swarm", State::Warn, found, fix)
+    } else {
+        let fix =
+            "none of node.bootstrap_nodes answers: are the addresses right, and does a firewall let UDP out?";
+        not_ok("swarm", State::Fail, found, fix)
+    });
+    findings
+}
+
+fn nat(info: &wire::GetNetworkReply) -> Finding {
+    let holds = info.relays.iter().filter(|relay| relay.holds).count();
+    match info.verdict.as_str() {
+        "reachable" => ok("nat", "others reach this node"),
+        "unreachable" if holds > 0 => ok("nat", format!("behind a router, reached through {holds} relays")),
+        "unreachable" => {
+            let fix =
+                "name relays (network.relays), open the port in the router, or switch UPnP on (network.upnp)";
+            not_ok("nat", State::Warn, "others do not reach this node: it is behind a router", fix)
+        }
+        _ => {
+            not_ok("nat", State::Unknown, "nobody has tried yet to reach this node", "ask again in a minute")
+        }
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    text
+}
