@@ -24,6 +24,9 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// Addresses from outside that are remembered: those of two routers with both transports and IP versions.
 const TRIED_MAX: usize = 16;
 
+/// How long after an address was first to be tried it is tried once more.
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(15);
+
 /// Whether others reach this node without a relay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -33,7 +36,7 @@ pub enum Verdict {
     Unknown,
     /// An address has been reached from outside.
     Reachable,
-    /// A peer has tried and failed, and none has come through: each address is tried once.
+    /// A peer has tried and failed, and none has come through: each address is tried twice.
     Unreachable,
 }
 
@@ -137,6 +140,8 @@ pub struct NetworkInfo {
 #[derive(Debug, Default)]
 pub(super) struct Reach {
     tried: BTreeMap<Multiaddr, Tried>,
+    /// When addresses are to be tried once more, if nobody has come through by then.
+    again: Option<Instant>,
     pub(super) router: Router,
     pub(super) relays: Vec<Relay>,
     /// Relayed connections that became direct ones, and those that did not.
@@ -205,6 +210,20 @@ impl Reach {
         }
     }
 
+    /// An address is to be tried.
+    pub(super) fn tries(&mut self, now: Instant) {
+        self.again = Some(now + TRY_AGAIN_AFTER);
+    }
+
+    /// Whether the time has come to try all of them once more: once, and only where nobody has come through.
+    pub(super) fn is_due_again(&mut self, now: Instant) -> bool {
+        let is_due = self.again.is_some_and(|again| again <= now);
+        if is_due {
+            self.again = None;
+        }
+        is_due && self.confirmed().next().is_none()
+    }
+
     /// A peer has tried one of this node's addresses. Says whether that makes it one to announce, or one no more.
     pub(super) fn tried(&mut self, address: &Multiaddr, reached: bool) -> bool {
         if !self.tried.contains_key(address) && self.tried.len() >= TRIED_MAX {
@@ -234,6 +253,14 @@ impl Reach {
             () => Verdict::Unknown,
         }
     }
+}
+
+/// The address without the peer id at its end.
+pub(super) fn without_peer(mut address: Multiaddr) -> Multiaddr {
+    if matches!(address.iter().last(), Some(Protocol::P2p(_))) {
+        address.pop();
+    }
+    address
 }
 
 #[cfg(test)]
@@ -274,5 +301,20 @@ mod tests {
         assert!(reach.due(now + PAUSE_MIN).is_empty() && reach.due(now + 2 * PAUSE_MIN).len() == 1);
         let error = Reach::new(&["/ip4/9.9.9.9/tcp/7".to_owned()], now).unwrap_err();
         assert!(error.to_string().contains("/p2p/"), "{error}");
+    }
+
+    #[test]
+    fn addresses_are_tried_once_more_where_nobody_has_come_through() {
+        let (mut reach, now) = (Reach::default(), Instant::now());
+        assert!(!reach.is_due_again(now + TRY_AGAIN_AFTER), "there is none to try");
+        reach.tries(now);
+        assert!(!reach.is_due_again(now));
+        assert!(reach.is_due_again(now + TRY_AGAIN_AFTER) && !reach.is_due_again(now + TRY_AGAIN_AFTER * 2));
+        let peer = PeerId::random();
+        let address: Multiaddr = "/ip4/198.51.100.7/udp/4820/quic-v1".parse().unwrap();
+        assert_eq!(without_peer(address.clone().with_p2p(peer).unwrap()), address);
+        reach.tries(now);
+        reach.tried(&address, true);
+        assert!(!reach.is_due_again(now + TRY_AGAIN_AFTER));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::EventLoop;
 use crate::addresses::{is_circuit, is_global};
-use crate::reach::Router;
+use crate::reach::{Router, without_peer};
 use crate::{NetworkInfo, RelayInfo};
 use libp2p::core::transport::ListenerId;
 use libp2p::swarm::behaviour::NewExternalAddrCandidate;
@@ -51,7 +51,24 @@ impl EventLoop {
     /// Has peers try an address that is listened on. libp2p itself has only those tried that it does not take for ours already.
     pub(super) fn try_out(&mut self, address: &Multiaddr) {
         if is_global(address) {
+            self.reach.tries(Instant::now());
             let candidate = FromSwarm::NewExternalAddrCandidate(NewExternalAddrCandidate { addr: address });
+            self.swarm.behaviour_mut().probed.on_swarm_event(candidate);
+        }
+    }
+
+    /// Has the addresses tried once more where nobody has come through, by another peer perhaps: libp2p tries what it takes for one address once, and a
+    /// lost packet would decide for good. With the peer id at its end it is another one to it.
+    pub(super) fn try_again(&mut self, now: Instant) {
+        if !self.reach.is_due_again(now) {
+            return;
+        }
+        let own = *self.swarm.local_peer_id();
+        let global: Vec<Multiaddr> =
+            self.swarm.listeners().filter(|address| is_global(address)).cloned().collect();
+        for address in global {
+            let Ok(address) = address.with_p2p(own) else { continue };
+            let candidate = FromSwarm::NewExternalAddrCandidate(NewExternalAddrCandidate { addr: &address });
             self.swarm.behaviour_mut().probed.on_swarm_event(candidate);
         }
     }
@@ -63,6 +80,7 @@ impl EventLoop {
         if is_circuit(&address) {
             return;
         }
+        let address = without_peer(address);
         tracing::debug!(%address, %server, ?result, "an address of this node was tried");
         if self.reach.tried(&address, result.is_ok()) {
             tracing::info!(%address, reached = result.is_ok(), "what is known of an address from outside");
