@@ -1,5 +1,5 @@
 //! Many real nodes on one machine, half of them experts: how long they take to join, to be found and to be forgotten, and what each costs.
-//! Two dozen in the ordinary run; `scripts/test --soak` takes a hundred (`POLYMATH_SOAK_NODES`).
+//! Two dozen in the ordinary run; `scripts/test --soak` takes seventy-two (`POLYMATH_SOAK_NODES`).
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
