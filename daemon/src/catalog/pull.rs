@@ -9,8 +9,8 @@ mod ollama;
 pub use hub::{About, GgufFile, Hub};
 pub use ollama::Stored;
 
+use super::verify::{self, Verified};
 use polymath_swarm::identity::Sha256Hash;
-use sha2::{Digest as _, Sha256};
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use std::str::FromStr;
 
 /// Bytes that stay free on the disk.
 const ROOM_BYTES: u64 = 64 << 20;
-/// Bytes copied and hashed at a time.
+/// Bytes copied at a time.
 const CHUNK_BYTES: usize = 1 << 20;
 
 /// Where a model comes from.
@@ -199,6 +199,7 @@ pub fn copy(
 }
 
 /// Where a model goes, and where it is while it comes.
+#[derive(Clone)]
 struct Place {
     path: PathBuf,
     part: PathBuf,
@@ -224,14 +225,14 @@ impl Place {
         if !self.path.exists() {
             return Ok(None);
         }
-        let (sha256, bytes) = hash(&self.path)?;
+        let Verified { sha256, bytes } = hash(&self.path)?;
         let is_right = wanted.is_none_or(|wanted| wanted == sha256);
         Ok(is_right.then(|| Fetched { path: self.path.clone(), bytes, sha256, was_there: true }))
     }
 
     /// Moves what has come to its place, if it is what it should be; else it is removed.
     fn take(self, wanted: Option<Sha256Hash>) -> Result<Fetched, Error> {
-        let (sha256, bytes) = hash(&self.part)?;
+        let Verified { sha256, bytes } = hash(&self.part)?;
         if let Some(wanted) = wanted.filter(|wanted| *wanted != sha256) {
             fs::remove_file(&self.part).map_err(Error::io(&self.part))?;
             return Err(Error::Mismatch { path: self.path, found: sha256, wanted });
@@ -243,17 +244,8 @@ impl Place {
     }
 }
 
-fn hash(path: &Path) -> Result<(Sha256Hash, u64), Error> {
-    let mut file = File::open(path).map_err(Error::io(path))?;
-    let (mut digest, mut chunk, mut bytes) = (Sha256::new(), vec![0; CHUNK_BYTES], 0);
-    loop {
-        let read = file.read(&mut chunk).map_err(Error::io(path))?;
-        if read == 0 {
-            return Ok((Sha256Hash(digest.finalize().into()), bytes));
-        }
-        digest.update(chunk.get(..read).unwrap_or_default());
-        bytes += read as u64;
-    }
+fn hash(path: &Path) -> Result<Verified, Error> {
+    File::open(path).and_then(verify::hash).map_err(Error::io(path))
 }
 
 #[cfg(test)]

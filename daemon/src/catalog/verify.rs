@@ -29,7 +29,8 @@ pub fn verify(entry: &Entry) -> Result<Verified, Error> {
     Ok(found)
 }
 
-fn hash(mut file: File) -> io::Result<Verified> {
+/// Reads a file to its end.
+pub(super) fn hash(mut file: File) -> io::Result<Verified> {
     let mut digest = Sha256::new();
     let mut chunk = vec![0; CHUNK_BYTES];
     let mut bytes = 0;

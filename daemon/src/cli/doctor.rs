@@ -198,11 +198,11 @@ fn clock() -> Finding {
 async fn encoder(config: &Config) -> Finding {
     let opened = match Encoder::open(config.embedding.clone()).await {
         Ok(encoder) => encoder,
-        Err(error) => return not_ok("encoder", State::Fail, chain(&error), "run scripts/setup"),
+        Err(error) => return not_ok("encoder", State::Fail, chain(error), "run scripts/setup"),
     };
     let began = Instant::now();
     match opened.embed(vec!["How warm is it in here?".to_owned()]).await {
-        Err(error) => not_ok("encoder", State::Fail, chain(&error), "run scripts/setup"),
+        Err(error) => not_ok("encoder", State::Fail, chain(error), "run scripts/setup"),
         Ok(_) if began.elapsed() > EMBEDDING_SLOW => {
             let found = format!("{} takes {} ms for a sentence", opened.name(), began.elapsed().as_millis());
             not_ok(
@@ -228,7 +228,7 @@ async fn models(experts: Vec<ExpertConfig>) -> Vec<Finding> {
         let fix = "mend the card or fetch the model again; `daemon models verify` looks at all";
         let entry = match catalog::resolve(&expert.source) {
             Ok(entry) => entry,
-            Err(error) => return not_ok("models", State::Fail, chain(&error), fix),
+            Err(error) => return not_ok("models", State::Fail, chain(error), fix),
         };
         if let Some(service) = &expert.service {
             return ok("models", format!("{} is on a server: {}", entry.id, service.url));
@@ -238,7 +238,7 @@ async fn models(experts: Vec<ExpertConfig>) -> Vec<Finding> {
                 ok("models", format!("{} is what its card says ({})", entry.id, terminal::bytes(found.bytes)))
             }
             Ok(found) => ok("models", format!("{} is there ({})", entry.id, terminal::bytes(found.bytes))),
-            Err(error) => not_ok("models", State::Fail, format!("{}: {}", entry.id, chain(&error)), fix),
+            Err(error) => not_ok("models", State::Fail, format!("{}: {}", entry.id, chain(error)), fix),
         }
     };
     // Hashing gigabytes blocks.
@@ -356,12 +356,6 @@ fn nat(info: &wire::GetNetworkReply) -> Finding {
     }
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    text
+fn chain(error: impl std::error::Error + Send + Sync + 'static) -> String {
+    format!("{:#}", anyhow::Error::new(error))
 }

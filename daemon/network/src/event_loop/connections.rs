@@ -193,12 +193,10 @@ impl EventLoop {
     /// then walks would wait for it. Whoever cannot be dialled leaves the table.
     pub(super) fn dial_suspect(&mut self, now: Instant) {
         while let Some(peer) = self.suspects.next(now) {
-            let kad = &mut self.swarm.behaviour_mut().kad;
-            let is_listed = |peer: &PeerId| {
-                let bucket = kad.kbucket(*peer);
-                bucket.is_some_and(|bucket| bucket.iter().any(|entry| entry.node.key.preimage() == peer))
-            };
-            if self.peers.contains(&peer) || !Some(&peer).is_some_and(is_listed) {
+            let bucket = self.swarm.behaviour_mut().kad.kbucket(peer);
+            let is_listed =
+                bucket.is_some_and(|bucket| bucket.iter().any(|entry| *entry.node.key.preimage() == peer));
+            if self.peers.contains(&peer) || !is_listed {
                 continue;
             }
             if let Err(error) = self.swarm.dial(DialOpts::peer_id(peer).build()) {
@@ -217,5 +215,25 @@ impl EventLoop {
             tracing::info!(%peer, "cannot be reached; its experts are dropped");
         }
         self.swarm.behaviour_mut().kad.remove_peer(&peer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suspects_are_few_and_each_is_dialled_once_a_minute() {
+        let (mut suspects, now) = (Suspects::default(), Instant::now());
+        let peer = PeerId::random();
+        suspects.add(peer, now);
+        suspects.add(peer, now);
+        assert_eq!((suspects.next(now), suspects.next(now)), (Some(peer), None));
+        suspects.add(peer, now + SUSPECT_PAUSE / 2);
+        assert_eq!(suspects.next(now), None);
+        suspects.add(peer, now + SUSPECT_PAUSE);
+        (0..SUSPECTS_MAX).for_each(|_| suspects.add(PeerId::random(), now));
+        assert_eq!(suspects.waiting.len(), SUSPECTS_MAX);
+        assert!(!suspects.waiting.contains(&peer), "the oldest makes way");
     }
 }

@@ -33,8 +33,8 @@ pub(super) struct Routing {
 impl Routing {
     /// Whether our records are to be published again, now that there are so many peers in the table.
     fn has_doubled(&mut self, peers: usize) -> bool {
-        let doubled = peers >= 2 * self.published.max(1) || (self.published == 0 && peers > 0);
-        // Of a table that has shrunk, half of it is what counts.
+        let doubled = peers > 0 && peers >= 2 * self.published;
+        // A table that has shrunk counts as twice what is left of it, so that it is published again before it is as large as it was.
         self.published = if doubled { peers } else { self.published.min(2 * peers) };
         doubled
     }

@@ -162,39 +162,41 @@ impl Hub {
         let name = file.name.rsplit('/').next().unwrap_or(&file.name);
         let version = file.sha256.map_or_else(|| about.commit.clone(), |hash| hash.to_string());
         let place = Place::prepare(folder, name, &version.chars().take(16).collect::<String>(), file.bytes)?;
-        if file.sha256.is_some()
-            && let Some(there) = place.if_right(file.sha256)?
-        {
-            return Ok(there);
+        let wanted = file.sha256;
+        if wanted.is_some() {
+            let there = place.clone();
+            if let Some(there) = blocking(move || there.if_right(wanted)).await? {
+                return Ok(there);
+            }
         }
         let url = format!("{}/{}/resolve/{}/{}", self.endpoint, about.repo, about.commit, file.name);
         let (mut attempt, mut pause) = (0, PAUSE);
-        loop {
+        // Of more than was said the hash tells that it is something else.
+        while length(&place.part) < file.bytes {
             let before = length(&place.part);
-            if before >= file.bytes && before > 0 {
-                break;
-            }
-            match self.go_on(&url, &place.part, file.bytes, progress).await {
-                Ok(()) if length(&place.part) == file.bytes => break,
-                // Another length than was said can only end in another hash.
-                Ok(()) if length(&place.part) > file.bytes => break,
-                Ok(()) => {}
-                Err(error @ Error::Io { .. }) => return Err(error),
-                Err(error) if attempt + 1 >= ATTEMPTS_MAX => return Err(error),
-                Err(error) => tracing::info!(%error, "the transfer broke off; it is taken up again"),
+            let outcome = self.go_on(&url, &place.part, file.bytes, progress).await;
+            if let Err(error @ Error::Io { .. }) = outcome {
+                return Err(error);
             }
             if length(&place.part) > before {
                 (attempt, pause) = (0, PAUSE);
             } else {
                 attempt += 1;
                 if attempt >= ATTEMPTS_MAX {
-                    return Err(refused(&url, "gives nothing more of the file"));
+                    return Err(outcome
+                        .err()
+                        .unwrap_or_else(|| refused(&url, "gives nothing more of the file")));
                 }
             }
-            tokio::time::sleep(pause).await;
-            pause *= 2;
+            if let Err(error) = outcome {
+                tracing::info!(%error, "the transfer broke off; it is taken up again");
+            }
+            if length(&place.part) < file.bytes {
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
         }
-        place.take(file.sha256)
+        blocking(move || place.take(wanted)).await
     }
 
     /// Appends what is missing of the file to `part`.
@@ -253,6 +255,14 @@ impl About {
 fn is_model(name: &str) -> bool {
     let lower = name.to_lowercase();
     is_file_name(name) && !lower.contains("-of-0") && !lower.contains("mmproj")
+}
+
+/// Hashing gigabytes blocks; Ctrl-C must still get through.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let ended = tokio::task::spawn_blocking(work).await;
+    ended.unwrap_or_else(|error| Err(refused("the file", error.to_string())))
 }
 
 fn length(path: &Path) -> u64 {

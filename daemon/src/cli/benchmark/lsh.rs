@@ -77,7 +77,7 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
     let loaded = context.load(File::default())?;
     let assets = session::assets(&context, &loaded)?;
     let encoder = context.unless_cancelled(Encoder::open(loaded.config.embedding)).await??;
-    let cases = assets.root.join("cases");
+    let cases = assets.cases_dir();
     let files = match &arguments.text {
         Some(file) => vec![file.clone()],
         None => vec![cases.join("finding_own.jsonl"), cases.join("finding_other.jsonl")],

@@ -2,7 +2,6 @@
 //! they were made of.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use anyhow::Context as _;
 use polymath_swarm::cells::{CellId, LOOKUPS_FURTHER, LOOKUPS_MAX};
@@ -50,7 +49,7 @@ pub(super) async fn measure(encoder: &Encoder, assets: &Assets) -> anyhow::Resul
     }
     let mut counts: BTreeMap<String, [usize; 3]> = BTreeMap::new();
     for file in CASES {
-        let cases: Vec<Case> = cases::read(&Path::new(&assets.root).join("cases").join(file))?;
+        let cases: Vec<Case> = cases::read(&assets.cases_dir().join(file))?;
         for part in cases.into_iter().flat_map(|case| case.parts) {
             let own = announced.get(&part.expert).with_context(|| format!("no expert {}", part.expert))?;
             let query = encoder.embed(vec![part.prompt]).await?;
