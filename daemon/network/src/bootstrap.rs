@@ -60,9 +60,9 @@ impl Bootstrap {
         }
     }
 
-    /// Whether a dial to a seed is under way.
-    pub(super) fn is_dialling(&self) -> bool {
-        self.seeds.iter().any(|seed| seed.dialling.is_some())
+    /// Whether a dial to a seed is under way, or about to be.
+    pub(super) fn is_dialling(&self, now: Instant) -> bool {
+        self.seeds.iter().any(|seed| seed.dialling.is_some()) || !self.due(now).is_empty()
     }
 
     /// A connection stands; it may be a seed's, dialled by us or by it.

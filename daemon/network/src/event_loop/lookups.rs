@@ -95,7 +95,7 @@ impl EventLoop {
         });
         // A node that has just started asks once it has met somebody: before that, a walk would end at once and find nobody.
         let is_alone = self.swarm.behaviour_mut().kad.kbuckets().all(|bucket| bucket.is_empty());
-        if !(is_alone && (self.peers.len() > 0 || self.bootstrap.is_dialling())) {
+        if !(is_alone && (self.peers.len() > 0 || self.bootstrap.is_dialling(Instant::now()))) {
             self.ask_unasked();
         }
     }

@@ -236,3 +236,13 @@ async fn a_node_with_mdns_starts_wherever_it_is() {
     node.announce("a", 1).await;
     node.sees(&["a"]).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lookup_before_anybody_was_met_waits_for_somebody() {
+    let expert = Node::start(&[]).await;
+    expert.announce("a", 3).await;
+    let newcomer = Node::start(&[&expert.address]).await;
+    let cells = crate::fixtures::codebook().lookups(&crate::fixtures::vector(3), 1);
+    newcomer.network.find(cells).await.unwrap();
+    assert_eq!(newcomer.experts(), ["a"]);
+}
