@@ -5,7 +5,7 @@
 
 use super::store::{ProviderStore, RECORD_LIFETIME};
 use super::{Config, Error, Identity};
-use super::{audit, exchange, peers, receipts, streams, transport};
+use super::{audit, exchange, origins, peers, receipts, streams, transport};
 use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::gossipsub::{self, IdentTopic, MessageAuthenticity, MessageId, ValidationMode};
 use libp2p::identity::Keypair;
@@ -82,6 +82,8 @@ const IDENTIFY_CACHE: usize = 0;
 pub(super) struct Behaviour {
     /// Who is let in at all.
     pub(super) shut_out: allow_block_list::Behaviour<allow_block_list::BlockedPeers>,
+    /// From where nobody is, for a time.
+    pub(super) origins: origins::Behaviour,
     pub(super) limits: connection_limits::Behaviour,
     pub(super) exchange: exchange::Behaviour,
     pub(super) audits: audit::Behaviour,
@@ -194,6 +196,7 @@ fn behaviour(
     let ping = ping::Config::new().with_interval(PING_INTERVAL).with_timeout(PING_INTERVAL);
     Ok(Behaviour {
         shut_out: allow_block_list::Behaviour::default(),
+        origins: origins::Behaviour::default(),
         limits: connection_limits::Behaviour::new(limits(config)),
         exchange: exchange::behaviour(),
         audits: audit::behaviour(),

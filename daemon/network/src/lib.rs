@@ -29,6 +29,7 @@ mod exchange;
 mod fixtures;
 mod gate;
 mod identity;
+mod origins;
 mod peers;
 mod reach;
 pub mod receipts;

@@ -132,6 +132,12 @@ impl Peers {
         entry.connections.iter().filter(is_ended).map(|(id, _)| *id).collect()
     }
 
+    /// Where a peer's connections come from.
+    pub(super) fn remotes(&self, peer: PeerId) -> impl Iterator<Item = &Multiaddr> {
+        let connections = self.connected.get(&peer).into_iter().flat_map(|peer| peer.connections.values());
+        connections.map(|connection| &connection.remote)
+    }
+
     /// Takes the round trip of a ping.
     pub(super) fn pinged(&mut self, peer: PeerId, rtt: Duration) {
         if let Some(entry) = self.connected.get_mut(&peer) {

@@ -1,6 +1,7 @@
 //! Shuts peers out, and lets them in again.
 
 use super::EventLoop;
+use crate::origins::Origin;
 use crate::peers::{id_of, key_of};
 use libp2p::PeerId;
 use polymath_swarm::identity::PeerKey;
@@ -11,8 +12,14 @@ use std::time::Instant;
 impl EventLoop {
     /// A peer has done something against the rules.
     pub(super) fn offended(&mut self, peer: PeerId, offence: Offence) {
-        let Some(out) = self.bans.note(peer, offence, Instant::now()) else { return };
+        let now = Instant::now();
+        let Some(out) = self.bans.note(peer, offence, now) else { return };
         tracing::warn!(%peer, offence = offence.name(), seconds = out.as_secs(), "a peer is shut out for a time");
+        for origin in self.peers.remotes(peer).filter_map(Origin::of) {
+            if self.swarm.behaviour_mut().origins.note(origin, peer, now + out, now) {
+                tracing::warn!(?origin, "so many peers from there are shut out that nobody is let in");
+            }
+        }
         self.shut_out(peer);
     }
 
