@@ -1,34 +1,43 @@
-//! `benchmark`: what a node adds to its model's own time, and what it costs to have one.
+//! `benchmark`: how long things take here, one suite each, and what has changed since the last run on this machine.
 //!
-//! Two real node processes on loopback, one that hosts the expert and one that hosts none and is asked, so that
-//! every answer crosses the local API, the planner, the router and a QUIC stream. The same questions go to a bare
-//! llama.cpp worker in this process, in turns, so that the figures are ratios within one run.
+//! A suite returns a [`Report`]: text for people, JSON for scripts. Whatever is a number in the latter is remembered ([`history`])
+//! and compared the next time, so a suite does nothing for it. Machines are noisy: what matters is a ratio within one run wherever a
+//! suite can give one, and a change is shown only where it is larger than noise usually is.
 
 mod api;
 pub(super) mod audit;
+mod history;
 pub(super) mod lsh;
 mod measure;
 mod parallel;
+mod parts;
+mod swarm;
 
 use std::path::Path;
-use std::time::Instant;
 
-use anyhow::Context as _;
-use clap::{Args, Subcommand};
-use serde_json::json;
+use clap::{Args, Parser, Subcommand};
+use serde_json::{Map, Value, json};
 
-use super::demo::process::{NodeProcess, Setting};
-use super::session::{self, Session};
-use super::{Context, Json, terminal};
-use crate::catalog;
+use super::{Context, terminal};
 use crate::config::file::File;
-use crate::inference::{self, Worker};
-use measure::{Spread, speeds, times, together};
+use history::{Change, History};
+use measure::Spread;
 
-/// Answers at once, where several are measured.
-const STREAMS: u32 = 8;
-/// Idle time before memory is read: caches that start-up filled are given back by then.
-const SETTLE: std::time::Duration = std::time::Duration::from_secs(2);
+/// Heads of a suite's table.
+const HEADERS: [&str; 5] = ["WHAT", "P50", "P95", "P99", "UNIT"];
+/// What is run where no suite is named; `lsh` takes an hour where its vectors are not at hand.
+const ALL: [&str; 10] = [
+    "embedding",
+    "hashing",
+    "serialisation",
+    "cells",
+    "signing",
+    "routing",
+    "swarm",
+    "api",
+    "parallel",
+    "audit",
+];
 
 /// What `benchmark` takes.
 #[derive(Debug, Args)]
@@ -37,28 +46,42 @@ const SETTLE: std::time::Duration = std::time::Duration::from_secs(2);
     after_help = "\
 Examples:
   daemon benchmark
-  daemon benchmark api
-  daemon benchmark parallel
+      Every suite but lsh, some ten minutes.
+  daemon benchmark routing --iterations 2000
+  daemon benchmark swarm --expert calendar --iterations 100 --json
   daemon benchmark lsh --experts 10000
   daemon benchmark audit
-  daemon benchmark --expert calendar --rounds 100 --json"
+
+Each run is compared with the last one on this machine (benchmarks.json in the state folder)."
 )]
 pub(super) struct Arguments {
     #[command(subcommand)]
-    what: Option<What>,
-    /// The bundled expert to measure with
-    #[arg(long, value_name = "ID", default_value = "arithmetic")]
-    expert: String,
-    /// Questions of each kind
-    #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u32).range(5..=10_000))]
-    rounds: u32,
-    #[command(flatten)]
-    json: Json,
+    suite: Option<Suite>,
+    /// Times that each thing is measured [default: what suits it]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    iterations: Option<u32>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
 }
 
-/// What else is measured.
-#[derive(Debug, Subcommand)]
-enum What {
+/// What is measured.
+#[derive(Clone, Debug, Subcommand)]
+enum Suite {
+    /// The sentence encoder: short and long texts, many at once, texts that are remembered
+    Embedding(parts::Arguments),
+    /// SHA-256, and the cell of a text
+    Hashing(parts::Arguments),
+    /// Cards, token packets and offers, to bytes and back
+    Serialisation(parts::Arguments),
+    /// Looking up the codebook's cells
+    Cells(parts::Arguments),
+    /// Signing statuses, and checking them
+    Signing(parts::Arguments),
+    /// Choosing among ten thousand experts that are known
+    Routing(parts::Arguments),
+    /// What a node adds to its model's own time, and what it costs to have one
+    Swarm(swarm::Arguments),
     /// What REST adds to a question's own time, how many it answers, how many streams it holds
     Api(api::Arguments),
     /// How much faster four independent tasks are done together than one after another
@@ -69,111 +92,133 @@ enum What {
     Audit(audit::Arguments),
 }
 
+/// A suite by itself, to be parsed by its name.
+#[derive(Debug, Parser)]
+struct Alone {
+    #[command(subcommand)]
+    suite: Suite,
+}
+
+/// What a suite has measured.
+struct Report {
+    text: String,
+    json: Value,
+}
+
+impl Suite {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Embedding(_) => "embedding",
+            Self::Hashing(_) => "hashing",
+            Self::Serialisation(_) => "serialisation",
+            Self::Cells(_) => "cells",
+            Self::Signing(_) => "signing",
+            Self::Routing(_) => "routing",
+            Self::Swarm(_) => "swarm",
+            Self::Api(_) => "api",
+            Self::Parallel(_) => "parallel",
+            Self::Lsh(_) => "lsh",
+            Self::Audit(_) => "audit",
+        }
+    }
+
+    /// The suite of this name with its defaults.
+    fn named(name: &str, iterations: Option<u32>) -> anyhow::Result<Self> {
+        let said = iterations.iter().flat_map(|n| ["--iterations".to_owned(), n.to_string()]);
+        let words = ["benchmark".to_owned(), name.to_owned()].into_iter().chain(said);
+        Ok(Alone::try_parse_from(words)?.suite)
+    }
+
+    async fn run(self, context: &Context) -> anyhow::Result<Report> {
+        match self {
+            Self::Embedding(arguments) => parts::embedding(arguments, context).await,
+            Self::Hashing(arguments) => parts::hashing(arguments, context).await,
+            Self::Serialisation(arguments) => parts::serialisation(arguments, context).await,
+            Self::Cells(arguments) => parts::cells(arguments, context).await,
+            Self::Signing(arguments) => parts::signing(arguments, context).await,
+            Self::Routing(arguments) => parts::routing(arguments, context).await,
+            Self::Swarm(arguments) => swarm::run(arguments, context).await,
+            Self::Api(arguments) => api::run(arguments, context).await,
+            Self::Parallel(arguments) => parallel::run(arguments, context).await,
+            Self::Lsh(arguments) => lsh::run(arguments, context).await,
+            Self::Audit(arguments) => audit::run(arguments, context).await,
+        }
+    }
+}
+
 pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Result<()> {
-    match arguments.what {
-        Some(What::Api(arguments)) => return api::run(arguments, context).await,
-        Some(What::Parallel(arguments)) => return parallel::run(arguments, context).await,
-        Some(What::Lsh(arguments)) => return lsh::run(arguments, context).await,
-        Some(What::Audit(arguments)) => return audit::run(arguments, context).await,
-        None => {}
-    }
     let loaded = context.load(File::default())?;
-    let assets = session::assets(&context, &loaded)?;
-    let card = assets.experts_dir().join(&arguments.expert).join(catalog::CARD_NAME);
-    let entry =
-        catalog::resolve(&catalog::Config { card: Some(card.clone()), ..catalog::Config::default() })?;
-    let cases = card.with_file_name("cases_unseen.jsonl");
-    let folder = tempfile::Builder::new().prefix("polymath-").tempdir().context("no temporary folder")?;
-    let setting = Setting { folder: folder.path(), assets: &assets.root, bound: true, slots: Some(STREAMS) };
+    let mut history = History::read(&loaded.config.node.state_dir);
+    if let Some(suite) = arguments.suite {
+        let name = suite.name();
+        let mut report = suite.run(&context).await?;
+        let changes = history.note(name, &report.json);
+        if !arguments.json {
+            return Ok(terminal::say(&(report.text + &told(&changes)))?);
+        }
+        if let (Some(object), Some((at, changes))) = (report.json.as_object_mut(), &changes) {
+            object.insert("last_run".to_owned(), json!({ "at": at, "changes": changes }));
+        }
+        return terminal::json(&report.json);
+    }
+    let (mut all, mut failed) = (Map::new(), Vec::new());
+    for name in ALL {
+        terminal::note(&format!("== {name}"));
+        match Suite::named(name, arguments.iterations)?.run(&context).await {
+            Ok(report) => {
+                let changes = history.note(name, &report.json);
+                if !arguments.json {
+                    terminal::say(&format!("{}{}\n", report.text, told(&changes)))?;
+                }
+                all.insert(name.to_owned(), report.json);
+            }
+            // One that cannot run here keeps none of the others.
+            Err(error) if !error.is::<super::exit::Interrupted>() => {
+                failed.push(format!("{name}: {error:#}"))
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if arguments.json {
+        terminal::json(&Value::Object(all))?;
+    }
+    anyhow::ensure!(failed.is_empty(), "not measured: {}", failed.join("; "));
+    Ok(())
+}
 
-    let started = Instant::now();
-    let mut host = NodeProcess::spawn(&setting, &arguments.expert, Some(&card), None)?;
-    let health = context.unless_cancelled(host.until(|h| !h.listen_addresses.is_empty())).await??;
-    let ready_ms = started.elapsed().as_secs_f64() * 1e3;
-    let address = health.listen_addresses.first().context("the node does not listen")?;
-    let mut client = NodeProcess::spawn(&setting, "client", None, Some(address))?;
-    context.unless_cancelled(client.until(|h| h.experts_known >= 1)).await??;
-    tokio::time::sleep(SETTLE).await;
-    let memory = [host.resident_bytes()?, client.resident_bytes()?];
-
-    let worker = Worker::load(inference::Config {
-        model_path: entry.model_path.clone(),
-        context_tokens: entry.max_context,
-        slots: STREAMS,
-        ..inference::Config::default()
-    })
-    .await?;
-    let session = Session::at(&client.socket).await?;
-    let measured = context.unless_cancelled(async {
-        let questions = questions(&cases, arguments.rounds)?;
-        let times = times(&worker, &session, &questions).await?;
-        let speeds = speeds(&worker, (&session, &arguments.expert), &questions).await?;
-        let together = together(&worker, (&session, &arguments.expert), &questions, STREAMS as usize).await?;
-        Ok::<_, anyhow::Error>((times, speeds, together))
+/// What has changed, for people.
+fn told(changes: &Option<(String, Vec<Change>)>) -> String {
+    let Some((at, changes)) = changes else { return String::new() };
+    if changes.is_empty() {
+        return format!("as in the last run ({at})\n");
+    }
+    let lines = changes.iter().map(|change| {
+        let share = (change.now / change.before - 1.0) * 100.0;
+        format!("  {}: {:.4} -> {:.4} ({share:+.0}%)\n", change.figure, change.before, change.now)
     });
-    let measured = measured.await;
-    for node in [client, host] {
-        node.stop(std::time::Duration::from_secs(10)).await;
-    }
-    let (times, speeds, together) = measured??;
-
-    if arguments.json.json {
-        return terminal::json(&json!({
-            "expert": arguments.expert,
-            "rounds": arguments.rounds,
-            "ready_ms": ready_ms,
-            "resident_bytes": { "host": memory[0], "client": memory[1] },
-            "embed_ms": times.embed.json(), "plan_ms": times.plan.json(), "route_ms": times.route.json(),
-            "first_token_ms": { "worker": times.worker_first.json(), "swarm": times.swarm_first.json() },
-            "total_ms": { "worker": times.worker_total.json(), "swarm": times.swarm_total.json() },
-            "tokens_per_second": {
-                "worker": speeds.worker.json(), "swarm": speeds.swarm.json(), "ratio": speeds.ratio,
-            },
-            "streams": {
-                "at_once": STREAMS, "worker_tokens_per_second": together.worker,
-                "swarm_tokens_per_second": together.swarm, "ratio": together.ratio(),
-            },
-        }));
-    }
-    let rows: Vec<Vec<String>> = [
-        ("embed", &times.embed),
-        ("plan", &times.plan),
-        ("route", &times.route),
-        ("first token, bare worker", &times.worker_first),
-        ("first token, through the swarm", &times.swarm_first),
-        ("whole answer, bare worker", &times.worker_total),
-        ("whole answer, through the swarm", &times.swarm_total),
-    ]
-    .iter()
-    .map(|(name, spread)| row(name, spread, "ms"))
-    .chain([
-        row("speed, bare worker", &speeds.worker, "tokens/s"),
-        row("speed, through the swarm", &speeds.swarm, "tokens/s"),
-        row("eight at once, bare worker", &Spread::of(vec![together.worker]), "tokens/s"),
-        row("eight at once, through the swarm", &Spread::of(vec![together.swarm]), "tokens/s"),
-    ])
-    .collect();
-    let table = terminal::table(terminal::Style::detect(), &["WHAT", "MEDIAN", "P99", "UNIT"], &rows);
-    Ok(terminal::say(&format!(
-        "{} questions to `{}`, asked of another node\n{table}speed through the swarm / bare worker: {:.3}, eight at once {:.3}\n\
-         first token through the swarm after that of the bare worker: {:.1} ms (median)\n\
-         start to ready: {ready_ms:.0} ms\nresident when idle: {} with the expert, {} without one\n",
-        arguments.rounds,
-        arguments.expert,
-        speeds.ratio,
-        together.ratio(),
-        times.swarm_first.median - times.worker_first.median,
-        terminal::bytes(memory[0]),
-        terminal::bytes(memory[1]),
-    ))?)
+    format!("changed since the last run ({at}):\n{}", lines.collect::<String>())
 }
 
 fn row(name: &str, spread: &Spread, unit: &str) -> Vec<String> {
-    vec![name.to_owned(), format!("{:.3}", spread.median), format!("{:.3}", spread.p99), unit.to_owned()]
+    let shown = |value: f64| format!("{value:.3}");
+    vec![name.to_owned(), shown(spread.median), shown(spread.p95), shown(spread.p99), unit.to_owned()]
 }
 
 /// The first prompts of the expert's unseen cases, repeated if there are too few.
 fn questions(cases: &Path, rounds: u32) -> anyhow::Result<Vec<String>> {
     let cases: Vec<super::eval::cases::AnswerCase> = super::eval::cases::read(cases)?;
     Ok(cases.into_iter().map(|c| c.prompt).cycle().take(rounds as usize).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_suite_of_all_has_its_name() {
+        for name in ALL {
+            assert_eq!(Suite::named(name, None).unwrap().name(), name);
+            assert_eq!(Suite::named(name, Some(7)).unwrap().name(), name);
+        }
+    }
 }

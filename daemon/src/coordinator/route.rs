@@ -4,6 +4,8 @@
 //! nearest to the query; a node that knows many answers from its own directory. Cards are found on a [`Shelf`], then
 //! the experts that serve the best of them are scored, with what this node has seen of each.
 
+mod profiles;
+
 use super::experience::Experience;
 use super::reputation::Reputations;
 use crate::embedding::Encoder;
@@ -11,12 +13,9 @@ use crate::network::Network;
 use lru::LruCache;
 use polymath_swarm::capability::{Advert, Status};
 use polymath_swarm::cells::{CellId, LOOKUPS_FURTHER, LOOKUPS_MAX};
-use polymath_swarm::embedding::Embedding;
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use polymath_swarm::plan;
-use polymath_swarm::score::{
-    self, Factors, Filter, NEAR_CELLS, Outcomes, Profile, Query, Shelf, Terms, Traits,
-};
+use polymath_swarm::score::{self, Factors, Filter, Query, Shelf, Terms, Traits};
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -26,8 +25,8 @@ use std::time::Duration;
 const CANDIDATES_MAX: usize = 8;
 /// Of those, how many one peer may have: whoever hosts hundreds of like experts must not be every stand-in.
 const CANDIDATES_OF_PEER_MAX: usize = 2;
-/// Cards whose restored embeddings are kept (17 vectors of 384 floats, 26 KB each): 100 MB at the worst.
-const PROFILES_MAX: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
+/// Cards whose words are kept, 4 KB each at the most: as many as a large directory has.
+const TERMS_KEPT: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
 /// Cards sorted into cells (half a millisecond each) before questions may look again.
 const SORTED_AT_ONCE: usize = 64;
 /// Abilities without which an expert is never asked a question.
@@ -54,9 +53,6 @@ impl Candidate {
     }
 }
 
-/// What of a card ranking needs, restored once.
-type Vectors = Arc<(Embedding, Vec<Embedding>, Terms)>;
-
 /// How long experts found after one that fits may take: the simulated swarm's slowest hundredth finds its first after 640 ms, half of all after 320.
 const OTHERS_TIME: Duration = Duration::from_millis(400);
 /// How long further cells may take: a user is waiting, and has waited already.
@@ -80,9 +76,8 @@ pub(super) struct Router {
     experience: Arc<Experience>,
     reputations: Arc<Reputations>,
     known: RwLock<Known>,
-    // Restoring 17 int8 vectors for each advert and question would dominate routing; the lock is held for a
-    // look-up only.
-    vectors: Mutex<LruCache<Sha256Hash, Vectors>>,
+    // Taking a card's texts apart for each question would dominate routing.
+    terms: Mutex<LruCache<Sha256Hash, Terms>>,
 }
 
 impl Router {
@@ -91,8 +86,8 @@ impl Router {
         network: Network,
         (experience, reputations): (Arc<Experience>, Arc<Reputations>),
     ) -> Self {
-        let vectors = Mutex::new(LruCache::new(PROFILES_MAX));
-        Self { encoder, network, experience, reputations, known: RwLock::default(), vectors }
+        let terms = Mutex::new(LruCache::new(TERMS_KEPT));
+        Self { encoder, network, experience, reputations, known: RwLock::default(), terms }
     }
 
     /// The best experts for `query` that meet the conditions, best first; asks the DHT if nobody known fits. `seed` draws
@@ -193,8 +188,7 @@ impl Router {
 
     /// What the expert's card claims for `query`.
     pub(super) fn claim(&self, query: &Query, advert: &Advert) -> f32 {
-        let Some(vectors) = self.vectors_of(advert) else { return 0.0 };
-        score::competence(score::similarity(&query.embedding, &vectors.0, &vectors.1))
+        score::competence(score::similarity_to(&query.embedding, &advert.card))
     }
 
     /// The conditions that known experts do not meet, for people; None if there are none to meet or somebody meets all.
@@ -290,71 +284,6 @@ impl Router {
             .collect()
     }
 
-    /// The experts worth ranking for `query`, and what ranking needs of them, keyed by their place.
-    fn profiles(
-        &self,
-        query: &Query,
-        filter: &Filter,
-        cells: &[u32],
-        with_outcomes: bool,
-    ) -> (Vec<Arc<Advert>>, Vec<Profile<usize>>) {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let probed = &cells[..cells.len().min(Shelf::<Sha256Hash>::PROBED)];
-        let near: Vec<Sha256Hash> = known
-            .shelf
-            .near(&query.embedding, probed, |card| filter.admits(card))
-            .into_iter()
-            .map(|(k, _)| *k)
-            .collect();
-        drop(known);
-        let directory = self.network.directory();
-        let mut adverts: Vec<Arc<Advert>> = Vec::with_capacity(near.len());
-        for card in near {
-            let mut serving = directory.with_card(card);
-            serving.retain(|advert| self.unmet(advert, filter).is_none());
-            // A card that everybody serves would crowd out the others: its freest few will do, of those that can be relied on.
-            if serving.len() > CANDIDATES_MAX {
-                let worth = |a: &Advert| freeness(&a.status) * self.reputations.trust(a);
-                let freest = |a: &Arc<Advert>, b: &Arc<Advert>| {
-                    worth(b).total_cmp(&worth(a)).then(a.peer.cmp(&b.peer))
-                };
-                serving.select_nth_unstable_by(CANDIDATES_MAX, freest);
-                serving.truncate(CANDIDATES_MAX);
-            }
-            adverts.extend(serving);
-        }
-        // Equal scores go by key: by peer, so that every node with the same directory ranks the same.
-        adverts.sort_by_key(|advert| (advert.peer, advert.card_hash));
-        let nearest = &cells[..cells.len().min(NEAR_CELLS)];
-        let profiles = adverts.iter().enumerate().filter_map(|(index, advert)| {
-            let vectors = self.vectors_of(advert)?;
-            let outcomes = if with_outcomes {
-                self.experience.near((advert.peer, advert.card.model.sha256), nearest)
-            } else {
-                Outcomes::default()
-            };
-            Some(Profile {
-                key: index,
-                description: vectors.0.clone(),
-                exemplars: vectors.1.clone(),
-                terms: vectors.2.clone(),
-                trust: self.reputations.trust(advert),
-                slots: advert.status.slots,
-                free_slots: advert.status.free_slots,
-                latency_ms: self.expected_ms(advert),
-                outcomes,
-            })
-        });
-        let profiles = profiles.collect();
-        (adverts, profiles)
-    }
-
-    /// Milliseconds to its first token, as far as is known.
-    fn expected_ms(&self, advert: &Advert) -> Option<f32> {
-        let seen = self.experience.latency_ms(advert.peer, advert.card_hash);
-        if advert.status.cold { Some(seen.unwrap_or_default() + score::COLD_MS) } else { seen }
-    }
-
     /// The condition that an expert does not meet: whoever was convicted by audits is asked by nobody.
     fn unmet(&self, advert: &Advert, filter: &Filter) -> Option<&'static str> {
         if self.reputations.is_convicted(advert) {
@@ -407,20 +336,6 @@ impl Router {
         self.follow();
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.shelf.sort(&self.encoder.codebook(), SORTED_AT_ONCE)
-    }
-
-    fn vectors_of(&self, advert: &Advert) -> Option<Vectors> {
-        let mut cache = self.vectors.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = cache.get(&advert.card_hash) {
-            return Some(found.clone());
-        }
-        let mut restored = advert.card.embeddings.iter().map(|e| e.restore());
-        let description = restored.next()??;
-        let exemplars = restored.collect::<Option<Vec<_>>>()?;
-        let texts = std::iter::once(&advert.card.description).chain(&advert.card.exemplars);
-        let vectors = Arc::new((description, exemplars, Terms::of(texts.map(String::as_str))));
-        cache.put(advert.card_hash, vectors.clone());
-        Some(vectors)
     }
 }
 

@@ -13,7 +13,7 @@ mod format;
 
 pub use format::CodebookError;
 
-use crate::embedding::{Embedding, SpaceId, Wide};
+use crate::embedding::{Embedding, Int8Vector, SpaceId, Wide};
 use crate::identity::Sha256Hash;
 use sha2::{Digest, Sha256};
 
@@ -132,6 +132,13 @@ impl Codebook {
         }
         scored.sort_unstable_by(nearer);
         scored
+    }
+
+    /// The middle of a cell; none if there is no such cell.
+    pub fn centre_of(&self, index: u32) -> Option<Embedding> {
+        let is_one = (index as usize) < self.len();
+        let (steps, scale) = is_one.then(|| self.centre(index))?;
+        Int8Vector { scale, values: steps.to_vec() }.restore()
     }
 
     /// The centre's steps and what one is worth.

@@ -52,6 +52,12 @@ pub struct Int8Vector {
 }
 
 impl Int8Vector {
+    /// What a step is worth if the vector is to have length 1; 0 if it is degenerate.
+    pub(crate) fn whole(&self) -> f32 {
+        let squares: i32 = self.values.iter().map(|v| i32::from(*v) * i32::from(*v)).sum();
+        if squares == 0 { 0.0 } else { (squares as f32).sqrt().recip() }
+    }
+
     /// Restores (and normalises again) the vector; None if it is degenerate.
     pub fn restore(&self) -> Option<Embedding> {
         let values: Vec<f32> = self.values.iter().map(|v| f32::from(*v) * self.scale).collect();
@@ -59,16 +65,25 @@ impl Int8Vector {
     }
 }
 
-/// A vector in int8, widened once so that many others are compared with it: the error of a similarity is about 0.002.
+/// A vector in 16 bits, so that many others in int8 are compared with it.
 pub(crate) struct Wide {
     values: Vec<i16>,
     scale: f32,
 }
 
 impl Wide {
+    /// Rounded to int8, as cells are compared: the error of a similarity is about 0.002.
     pub(crate) fn of(embedding: &Embedding) -> Self {
         let small = embedding.quantise();
         Self::of_steps(&small.values, small.scale)
+    }
+
+    /// As fine as 16 bits are: the error is that of the other vector alone. The products of 384 components with int8 stay within 32 bits, for
+    /// both have length 1: at most 32,767 · 127 · 384.
+    pub(crate) fn fine(embedding: &Embedding) -> Self {
+        let largest = embedding.0.iter().fold(f32::MIN_POSITIVE, |m, v| m.max(v.abs()));
+        let scale = largest / f32::from(i16::MAX);
+        Self { scale, values: embedding.0.iter().map(|v| (v / scale).round() as i16).collect() }
     }
 
     pub(crate) fn of_steps(steps: &[i8], scale: f32) -> Self {

@@ -25,7 +25,8 @@ pub use firsts::Firsts;
 pub use lexical::Terms;
 pub use shelf::Shelf;
 
-use crate::embedding::Embedding;
+use crate::capability::Card;
+use crate::embedding::{Embedding, Wide};
 use std::cmp::Ordering;
 
 /// Exemplars that count, the best ones: one alone is noise, all of them would punish a broad expert.
@@ -69,6 +70,13 @@ pub const RANKED_MAX: usize = 64;
 /// of its three best exemplar similarities. A card without exemplars is judged by its description alone.
 pub fn similarity(query: &Embedding, description: &Embedding, exemplars: &[Embedding]) -> f32 {
     similarity_of(query.similarity(description), exemplars.iter().map(|exemplar| query.similarity(exemplar)))
+}
+
+/// The same of a card's own int8 vectors, within 0.0001.
+pub fn similarity_to(query: &Embedding, card: &Card) -> f32 {
+    let wide = Wide::fine(query);
+    let mut cosines = card.embeddings.iter().map(|vector| wide.similarity(&vector.values, vector.whole()));
+    cosines.next().map_or(0.0, |description| similarity_of(description, cosines))
 }
 
 /// The same from the cosines themselves, for those who have them at hand.
@@ -184,16 +192,32 @@ impl Query {
     }
 }
 
+/// How well a card fits, or what tells it.
+#[derive(Clone, Debug)]
+pub enum Fit {
+    /// The vectors of its description and of its exemplars.
+    Vectors(Embedding, Vec<Embedding>),
+    /// The raw similarity, which is known already ([`Shelf::near`]).
+    Known(f32),
+}
+
+impl Fit {
+    fn similarity(&self, query: &Embedding) -> f32 {
+        match self {
+            Self::Vectors(description, exemplars) => similarity(query, description, exemplars),
+            Self::Known(similarity) => *similarity,
+        }
+    }
+}
+
 /// What ranking needs to know of one expert; `K` is the caller's handle and breaks ties.
 #[derive(Clone, Debug)]
 pub struct Profile<K> {
     /// Names the expert.
     pub key: K,
-    /// Of the card's description.
-    pub description: Embedding,
-    /// Of the card's exemplars.
-    pub exemplars: Vec<Embedding>,
-    /// The words of both.
+    /// What the query is compared with.
+    pub fit: Fit,
+    /// The words of the card's description and exemplars.
     pub terms: Terms,
     /// Tasks it can run at once.
     pub slots: u32,
@@ -240,7 +264,7 @@ struct Place<'a, K> {
 }
 
 fn place<'a, K>(at: usize, query: &Query, profile: &'a Profile<K>) -> Place<'a, K> {
-    let similarity = similarity(&query.embedding, &profile.description, &profile.exemplars);
+    let similarity = profile.fit.similarity(&query.embedding);
     Place { at, key: &profile.key, similarity, factors: factors(query, profile, similarity) }
 }
 

@@ -10,9 +10,9 @@ use clap::Args;
 use futures::StreamExt as _;
 use serde_json::json;
 
-use super::super::{Context, Json, session, terminal};
+use super::super::{Context, session, terminal};
 use super::measure::Spread;
-use super::{questions, row};
+use super::{HEADERS, Report, questions, row};
 use crate::catalog;
 use crate::config::Config;
 use crate::config::file::File;
@@ -28,19 +28,17 @@ const SLOTS: u32 = 8;
 const STREAMS_END: Duration = Duration::from_secs(600);
 
 /// What `benchmark api` takes.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct Arguments {
     /// The bundled expert to measure with
     #[arg(long, value_name = "ID", default_value = "chemistry")]
     expert: String,
     /// Questions of each kind
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(5..=10_000))]
-    rounds: u32,
+    #[arg(long, alias = "rounds", value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(5..=10_000))]
+    pub(super) iterations: u32,
     /// Streams at once
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=2_000))]
     streams: u32,
-    #[command(flatten)]
-    json: Json,
 }
 
 /// A node that serves REST, and the same model without one.
@@ -69,11 +67,11 @@ struct Throughput {
     rest: f64,
 }
 
-pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Result<()> {
+pub(super) async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<Report> {
     let loaded = context.load(File::default())?;
-    let assets = session::assets(&context, &loaded)?;
+    let assets = session::assets(context, &loaded)?;
     let card = assets.experts_dir().join(&arguments.expert).join(catalog::CARD_NAME);
-    let questions = questions(&card.with_file_name("cases_unseen.jsonl"), arguments.rounds)?;
+    let questions = questions(&card.with_file_name("cases_unseen.jsonl"), arguments.iterations)?;
     let folder = tempfile::Builder::new().prefix("polymath-").tempdir().context("no temporary folder")?;
     let mut config = Config::embedded(&assets, vec![card.clone()], folder.path());
     config.api.rest = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
@@ -116,26 +114,24 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
         .await;
     bench.node.shutdown().await;
     let (added, throughputs, before, held) = measured??;
-    if arguments.json.json {
-        let throughput = |t: &Throughput| json!({ "streams": t.streams, "worker": t.worker, "rest": t.rest, "ratio": t.rest / t.worker });
-        return terminal::json(&json!({
-            "rounds": arguments.rounds,
-            "first_token_ms": { "direct": added.direct_first.json(), "rest": added.rest_first.json(), "added": added.first.json() },
-            "added_per_token_ms": added.token.json(),
-            "requests_per_second": throughputs.iter().map(throughput).collect::<Vec<_>>(),
-            "held": {
-                "streams": arguments.streams, "answered": held.answered, "seconds": held.seconds,
-                "resident_bytes_before": before, "resident_bytes_peak": held.peak_bytes,
-            },
-        }));
-    }
+    let throughput = |t: &Throughput| json!({ "streams": t.streams, "worker": t.worker, "rest": t.rest, "ratio": t.rest / t.worker });
+    let json = json!({
+        "rounds": arguments.iterations,
+        "first_token_ms": { "direct": added.direct_first.json(), "rest": added.rest_first.json(), "added": added.first.json() },
+        "added_per_token_ms": added.token.json(),
+        "requests_per_second": throughputs.iter().map(throughput).collect::<Vec<_>>(),
+        "held": {
+            "streams": arguments.streams, "answered": held.answered, "seconds": held.seconds,
+            "resident_bytes_before": before, "resident_bytes_peak": held.peak_bytes,
+        },
+    });
     let rows = vec![
         row("first token, asked in the process", &added.direct_first, "ms"),
         row("first token, through REST", &added.rest_first, "ms"),
         row("REST adds to the first token", &added.first, "ms"),
         row("REST adds to each further token", &added.token, "ms"),
     ];
-    let mut text = terminal::table(terminal::Style::detect(), &["WHAT", "MEDIAN", "P99", "UNIT"], &rows);
+    let mut text = terminal::table(terminal::Style::detect(), &HEADERS, &rows);
     for t in &throughputs {
         text.push_str(&format!(
             "{} at once: {:.0} answers/s through REST, {:.0} from the worker alone, ratio {:.3}\n",
@@ -153,7 +149,7 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
         terminal::bytes(before),
         terminal::bytes(held.peak_bytes)
     ));
-    Ok(terminal::say(&text)?)
+    Ok(Report { text, json })
 }
 
 /// What came of many streams at once.

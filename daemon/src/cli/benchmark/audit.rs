@@ -17,7 +17,8 @@ use clap::Args;
 use polymath_swarm::audit::Null;
 use serde_json::json;
 
-use super::super::{Context, Json, session, terminal};
+use super::super::{Context, session, terminal};
+use super::Report;
 use crate::catalog::{self, Entry};
 use crate::config::file::File;
 use crate::coordinator::NullFile;
@@ -28,7 +29,7 @@ use verdict::{Cheat, Honest, judged};
 const HISTORY: usize = 40;
 
 /// What `benchmark audit` takes.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Examples:
   models/.build/venv/bin/python models/recipes/quantised.py
@@ -49,13 +50,11 @@ pub(super) struct Arguments {
     #[arg(long)]
     full: bool,
     /// Times that each prompt is asked, every time with other places to report
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, alias = "iterations", value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
     /// Write the ROC curves of single audits as SVG
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
-    #[command(flatten)]
-    json: Json,
 }
 
 /// All that was measured of one expert.
@@ -69,9 +68,9 @@ struct Outcome {
     commit_share: f64,
 }
 
-pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Result<()> {
+pub(super) async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<Report> {
     let loaded = context.load(File::default())?;
-    let assets = session::assets(&context, &loaded)?;
+    let assets = session::assets(context, &loaded)?;
     let mut outcomes = Vec::new();
     for (place, id) in arguments.experts.iter().enumerate() {
         let card = assets.experts_dir().join(id).join(catalog::CARD_NAME);
@@ -116,10 +115,7 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
         std::fs::write(path, plot::svg(&outcomes))
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
-    if arguments.json.json {
-        return terminal::json(&as_json(&outcomes));
-    }
-    Ok(terminal::say(&as_table(&outcomes))?)
+    Ok(Report { text: as_table(&outcomes), json: as_json(&outcomes) })
 }
 
 async fn measure(entry: &Entry, prompts: &[Asked], cheats: &[(String, PathBuf)]) -> anyhow::Result<Outcome> {

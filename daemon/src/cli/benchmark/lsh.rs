@@ -4,7 +4,7 @@
 
 mod bundled;
 mod plot;
-mod speed;
+pub(super) mod speed;
 pub(in crate::cli) mod world;
 
 use std::path::PathBuf;
@@ -17,7 +17,8 @@ use polymath_swarm::evaluation::finding::{
 };
 use serde_json::json;
 
-use super::super::{Context, Json, session, terminal};
+use super::super::{Context, session, terminal};
+use super::Report;
 use crate::config::file::File;
 use crate::embedding::Encoder;
 use crate::network;
@@ -32,7 +33,7 @@ const PROVIDER_BYTES: f64 = 160.0;
 pub(in crate::cli) const ADVERT_BYTES: f64 = 500.0;
 
 /// What `benchmark lsh` takes.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Examples:
   daemon benchmark lsh --experts 10000
@@ -54,8 +55,6 @@ pub(super) struct Arguments {
     /// Draw recall against adverts examined to this file
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
-    #[command(flatten)]
-    json: Json,
 }
 
 /// One kind of text and what was found in it.
@@ -73,9 +72,9 @@ struct Outcome {
     speed: speed::Speed,
 }
 
-pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Result<()> {
+pub(super) async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<Report> {
     let loaded = context.load(File::default())?;
-    let assets = session::assets(&context, &loaded)?;
+    let assets = session::assets(context, &loaded)?;
     let encoder = context.unless_cancelled(Encoder::open(loaded.config.embedding)).await??;
     let cases = assets.cases_dir();
     let files = match &arguments.text {
@@ -118,12 +117,8 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
         std::fs::write(path, plot::svg(&series, arguments.experts))
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
-    if arguments.json.json {
-        terminal::json(&as_json(&arguments, &outcomes, &bundled))
-    } else {
-        as_table(&arguments, &outcomes)?;
-        bundled_table(&bundled)
-    }
+    let text = as_table(&arguments, &outcomes) + &bundled_table(&bundled);
+    Ok(Report { text, json: as_json(&arguments, &outcomes, &bundled) })
 }
 
 /// The share of queries that some expert fits, and every method's figures; with `frontier` more settings of each.
@@ -202,7 +197,8 @@ fn as_json(arguments: &Arguments, outcomes: &[Outcome], bundled: &[bundled::Foun
     value
 }
 
-fn as_table(arguments: &Arguments, outcomes: &[Outcome]) -> anyhow::Result<()> {
+fn as_table(arguments: &Arguments, outcomes: &[Outcome]) -> String {
+    let mut text = String::new();
     let headers = [
         "METHOD", "R@1", "R@3", "SCORE", "LOOKUPS", "EXAMINED", "SHARE", "KEYS", "MEAN", "P99", "MAX",
         "KB/QUERY",
@@ -228,7 +224,7 @@ fn as_table(arguments: &Arguments, outcomes: &[Outcome]) -> anyhow::Result<()> {
                 ]
             })
             .collect();
-        terminal::say(&format!(
+        text.push_str(&format!(
             "{}: {} experts of {} topics, {} queries, {:.0}% of which some expert fits\n{}\
              with all adverts here: chosen in {:.2} ms (p99 {:.2}), {:.1}% the best of all\n\n",
             outcome.text,
@@ -240,14 +236,14 @@ fn as_table(arguments: &Arguments, outcomes: &[Outcome]) -> anyhow::Result<()> {
             outcome.speed.query.median,
             outcome.speed.query.p99,
             outcome.speed.best_first * 100.0,
-        ))?;
+        ));
     }
-    Ok(())
+    text
 }
 
-fn bundled_table(bundled: &[bundled::Found]) -> anyhow::Result<()> {
+fn bundled_table(bundled: &[bundled::Found]) -> String {
     if bundled.is_empty() {
-        return Ok(());
+        return String::new();
     }
     let row = |found: &bundled::Found| {
         vec![
@@ -260,8 +256,8 @@ fn bundled_table(bundled: &[bundled::Found]) -> anyhow::Result<()> {
     let headers = ["EXPERT", "QUESTIONS", "FOUND", "FURTHER"];
     let rows: Vec<Vec<String>> = bundled.iter().map(row).collect();
     let table = terminal::table(terminal::Style::detect(), &headers, &rows);
-    Ok(terminal::say(&format!(
+    format!(
         "the bundled experts' own questions: the expert is announced in one of {LOOKUPS_MAX} cells, and of {} more\n{table}",
         LOOKUPS_FURTHER,
-    ))?)
+    )
 }

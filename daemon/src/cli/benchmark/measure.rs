@@ -20,9 +20,10 @@ const SHORT_TOKENS: u32 = 256;
 /// Shorter ones say nothing of a rate: some answers end at once even so.
 const RATED_TOKENS_MIN: u32 = 20;
 
-/// Median and 99th percentile of a set of measurements.
+/// Median, 95th and 99th percentile of a set of measurements.
 pub(super) struct Spread {
     pub(super) median: f64,
+    pub(super) p95: f64,
     pub(super) p99: f64,
 }
 
@@ -34,11 +35,11 @@ impl Spread {
             // An index within a slice that fits memory: the cast cannot truncate.
             values.get(index as usize).copied().unwrap_or(f64::NAN)
         };
-        Self { median: at(0.5), p99: at(0.99) }
+        Self { median: at(0.5), p95: at(0.95), p99: at(0.99) }
     }
 
     pub(super) fn json(&self) -> serde_json::Value {
-        json!({ "median": self.median, "p99": self.p99 })
+        json!({ "median": self.median, "p95": self.p95, "p99": self.p99 })
     }
 }
 

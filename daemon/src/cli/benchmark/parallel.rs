@@ -14,7 +14,8 @@ use anyhow::Context as _;
 use clap::Args;
 use serde_json::json;
 
-use super::super::{Context, Json, session, terminal};
+use super::super::{Context, session, terminal};
+use super::Report;
 use super::measure::Spread;
 use super::measure::through_worker;
 use super::questions;
@@ -37,7 +38,7 @@ const TOKENS_MAX: u32 = 256;
 const DEADLINE_MS: u32 = 600_000;
 
 /// What `benchmark parallel` takes.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct Arguments {
     /// Tokens a second that each expert is held to
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=i64::from(TOKENS_PER_SECOND_MAX)))]
@@ -46,10 +47,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     unmatched: bool,
     /// Questions of four tasks
-    #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u32).range(5..=200))]
-    rounds: u32,
-    #[command(flatten)]
-    json: Json,
+    #[arg(long, alias = "rounds", value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u32).range(5..=200))]
+    pub(super) iterations: u32,
 }
 
 /// Milliseconds of each round, and the tokens of its tasks.
@@ -66,18 +65,18 @@ struct Rounds {
     left_out: usize,
 }
 
-pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Result<()> {
+pub(super) async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<Report> {
     let loaded = context.load(File::default())?;
-    let assets = session::assets(&context, &loaded)?;
+    let assets = session::assets(context, &loaded)?;
     let cards = EXPERTS.map(|id| assets.experts_dir().join(id).join(catalog::CARD_NAME));
     let mut lists = Vec::new();
     for card in &cards {
         let cases = card.with_file_name("cases_unseen.jsonl");
         lists.push(if arguments.unmatched {
-            questions(&cases, arguments.rounds)?
+            questions(&cases, arguments.iterations)?
         } else {
             let all = questions(&cases, LOOKED_THROUGH)?;
-            context.unless_cancelled(matched(card, all, arguments.rounds as usize)).await??
+            context.unless_cancelled(matched(card, all, arguments.iterations as usize)).await??
         });
     }
     let folder = tempfile::Builder::new().prefix("polymath-").tempdir().context("no temporary folder")?;
@@ -95,33 +94,33 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
     let each = Spread::of(rounds.speedup);
     let speedup = apart.median / together.median;
 
-    if arguments.json.json {
-        return terminal::json(&json!({
-            "experts": EXPERTS,
-            "tokens_per_second": arguments.speed,
-            "rounds": counted,
-            "left_out": rounds.left_out,
-            "one_after_another_ms": apart.json(),
-            "together_ms": together.json(),
-            "matched": !arguments.unmatched,
-            "tokens": tokens.json(),
-            "tokens_of_the_longest": longest.json(),
-            "speedup": speedup,
-            "speedup_each": each.json(),
-        }));
-    }
+    let json = json!({
+        "experts": EXPERTS,
+        "tokens_per_second": arguments.speed,
+        "rounds": counted,
+        "left_out": rounds.left_out,
+        "one_after_another_ms": apart.json(),
+        "together_ms": together.json(),
+        "matched": !arguments.unmatched,
+        "tokens": tokens.json(),
+        "tokens_of_the_longest": longest.json(),
+        "speedup": speedup,
+        "speedup_each": each.json(),
+    });
     let rows = [
         super::row("one after another", &apart, "ms"),
         super::row("together", &together, "ms"),
         super::row("tokens of the four", &tokens, ""),
         super::row("tokens of the longest", &longest, ""),
     ];
-    let table = terminal::table(terminal::Style::detect(), &["FOUR TASKS", "MEDIAN", "P99", "UNIT"], &rows);
-    Ok(terminal::say(&format!(
+    let table =
+        terminal::table(terminal::Style::detect(), &["FOUR TASKS", "P50", "P95", "P99", "UNIT"], &rows);
+    let text = format!(
         "{counted} questions of four tasks to four experts of {} tokens/s each ({} left out)\n{table}\
          together is faster by a factor of {speedup:.2} (median of the rounds {:.2})\n",
         arguments.speed, rounds.left_out, each.median,
-    ))?)
+    );
+    Ok(Report { text, json })
 }
 
 /// Those of an expert's questions whose answers come nearest to [`MATCHED_TOKENS`].

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use polymath_swarm::score::{Outcomes, Profile, TRUST_NEUTRAL, Terms};
+use polymath_swarm::score::{Fit, Outcomes, Profile, TRUST_NEUTRAL, Terms};
 use serde::Deserialize;
 
 use crate::catalog;
@@ -69,8 +69,7 @@ pub(super) async fn profiles(encoder: &Encoder, cards: &[Card]) -> anyhow::Resul
         let description = embeddings.next().context("the encoder gave no embedding")?;
         profiles.push(Profile {
             key: card.id.clone(),
-            description,
-            exemplars: embeddings.collect(),
+            fit: Fit::Vectors(description, embeddings.collect()),
             terms: Terms::of(texts.iter().map(String::as_str)),
             slots: 1,
             free_slots: 1,

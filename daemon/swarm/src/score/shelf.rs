@@ -9,7 +9,7 @@
 use super::{BEST_EXEMPLARS, Best, RANKED_MAX, combine};
 use crate::capability::Card;
 use crate::cells::Codebook;
-use crate::embedding::{Embedding, Wide};
+use crate::embedding::{Embedding, Int8Vector, Wide};
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -31,6 +31,8 @@ type Place = (u32, u16);
 struct Entry<K> {
     key: K,
     card: Arc<Card>,
+    /// What a step of each of its vectors is worth, in whose order.
+    scales: Vec<f32>,
     /// Its vectors, once they have been sorted into cells.
     rows: Option<Rows>,
 }
@@ -39,8 +41,8 @@ struct Entry<K> {
 #[derive(Clone, Debug, Default)]
 struct Rows {
     steps: Vec<i8>,
-    /// Scale and cell of each.
-    each: Vec<(f32, u32)>,
+    /// The cell of each.
+    cells: Vec<u32>,
 }
 
 impl Rows {
@@ -50,18 +52,17 @@ impl Rows {
 }
 
 impl<K> Entry<K> {
-    /// What the router's similarity is, rounded.
+    /// What the card's similarity is.
     fn similarity(&self, query: &Wide, dimension: usize) -> f32 {
         match &self.rows {
-            Some(rows) => whole(
-                rows.steps
-                    .chunks_exact(dimension)
-                    .zip(&rows.each)
-                    .map(|(steps, (scale, _))| query.similarity(steps, *scale)),
-            ),
-            None => whole(
-                self.card.embeddings.iter().map(|vector| query.similarity(&vector.values, vector.scale)),
-            ),
+            Some(rows) => {
+                let rows = rows.steps.chunks_exact(dimension).zip(&self.scales);
+                whole(rows.map(|(steps, scale)| query.similarity(steps, *scale)))
+            }
+            None => {
+                let rows = self.card.embeddings.iter().zip(&self.scales);
+                whole(rows.map(|(vector, scale)| query.similarity(&vector.values, *scale)))
+            }
         }
     }
 }
@@ -160,7 +161,8 @@ impl<K: Ord + Clone + Hash> Shelf<K> {
         if self.contains(&key) {
             return;
         }
-        let entry = Some(Entry { key: key.clone(), card, rows: None });
+        let scales = card.embeddings.iter().map(Int8Vector::whole).collect();
+        let entry = Some(Entry { key: key.clone(), card, scales, rows: None });
         let at = match self.free.pop() {
             Some(at) => {
                 self.entries[at as usize] = entry;
@@ -181,7 +183,7 @@ impl<K: Ord + Clone + Hash> Shelf<K> {
         self.free.push(at);
         match self.entries[at as usize].take().and_then(|entry| entry.rows) {
             Some(rows) => {
-                for (_, cell) in rows.each {
+                for cell in rows.cells {
                     if let Some(list) = self.cells.get_mut(&cell) {
                         list.retain(|(owner, _)| *owner != at);
                     }
@@ -206,7 +208,7 @@ impl<K: Ord + Clone + Hash> Shelf<K> {
                 let nearest = vector.restore().and_then(|v| codebook.nearest(&v, 1).first().copied());
                 let Some(cell) = nearest else { break };
                 rows.steps.extend_from_slice(&vector.values);
-                rows.each.push((vector.scale, cell.index));
+                rows.cells.push(cell.index);
                 self.cells.entry(cell.index).or_default().push((at, row));
             }
             entry.rows = Some(rows);
@@ -220,31 +222,27 @@ impl<K: Ord + Clone + Hash> Shelf<K> {
     }
 
     /// The cards among which the best for `query` are, those that `admits` refuses left out: all of them if they are few,
-    /// else the [`RANKED_MAX`] best by rounded similarity. `nearest` are the query's nearest cells ([`Self::PROBED`]
-    /// of them).
-    pub fn near(
-        &self,
-        query: &Embedding,
-        nearest: &[u32],
-        admits: impl Fn(&Card) -> bool,
-    ) -> Vec<(&K, &Arc<Card>)> {
+    /// else the [`RANKED_MAX`] best; each with its similarity, within 0.0001 of what its vectors restored would give. `nearest` are the
+    /// query's nearest cells ([`Self::PROBED`] of them).
+    pub fn near(&self, query: &Embedding, nearest: &[u32], admits: impl Fn(&Card) -> bool) -> Vec<(&K, f32)> {
         let admitted = |at: u32| self.entries[at as usize].as_ref().filter(|entry| admits(&entry.card));
+        let (query, dimension) = (Wide::fine(query), query.as_slice().len());
         if self.len() <= EXACT_MAX {
             let all = self.places.values().filter_map(|at| admitted(*at));
-            return all.map(|entry| (&entry.key, &entry.card)).collect();
+            return all.map(|entry| (&entry.key, entry.similarity(&query, dimension))).collect();
         }
-        let (small, dimension) = (Wide::of(query), query.as_slice().len());
-        let rows = |at: u32| self.entries[at as usize].as_ref().and_then(|entry| entry.rows.as_ref());
+        let sorted =
+            |at: u32| self.entries[at as usize].as_ref().and_then(|e| Some((e.rows.as_ref()?, &e.scales)));
         let mut seen: Vec<Option<Seen>> = vec![None; self.entries.len()];
         let mut met = Vec::new();
         for (at, row) in nearest.iter().filter_map(|cell| self.cells.get(cell)).flatten() {
-            let Some(rows) = rows(*at) else { continue };
+            let Some((rows, scales)) = sorted(*at) else { continue };
             let row = usize::from(*row);
             let seen = seen[*at as usize].get_or_insert_with(|| {
                 met.push(*at);
                 Seen::default()
             });
-            seen.add(row, small.similarity(rows.row(row, dimension), rows.each[row].0));
+            seen.add(row, query.similarity(rows.row(row, dimension), scales[row]));
         }
         let at_least = |at: u32| seen[at as usize].as_ref().map_or(f32::NEG_INFINITY, Seen::similarity);
         let mut met: Vec<(f32, u32)> = met.into_iter().map(|at| (at_least(at), at)).collect();
@@ -258,10 +256,10 @@ impl<K: Ord + Clone + Hash> Shelf<K> {
         }
         let mut scored: Vec<(f32, u32)> = met
             .into_iter()
-            .filter_map(|(_, at)| Some((admitted(at)?.similarity(&small, dimension), at)))
+            .filter_map(|(_, at)| Some((admitted(at)?.similarity(&query, dimension), at)))
             .collect();
         keep(&mut scored, RANKED_MAX);
-        scored.iter().filter_map(|(_, at)| admitted(*at)).map(|entry| (&entry.key, &entry.card)).collect()
+        scored.iter().filter_map(|(similarity, at)| Some((&admitted(*at)?.key, *similarity))).collect()
     }
 }
 

@@ -18,8 +18,7 @@ fn query(values: &[f32]) -> Query {
 fn profile(key: u32, description: &[f32], exemplars: &[&[f32]], free_slots: u32) -> Profile<u32> {
     Profile {
         key,
-        description: unit(description),
-        exemplars: exemplars.iter().map(|e| unit(e)).collect(),
+        fit: Fit::Vectors(unit(description), exemplars.iter().map(|e| unit(e)).collect()),
         terms: Terms::default(),
         slots: 4,
         free_slots,
@@ -160,6 +159,28 @@ fn a_small_shelf_hands_over_everything_and_a_large_one_the_best() {
 }
 
 #[test]
+fn what_the_shelf_says_of_a_card_is_what_its_vectors_say() {
+    let (cards, codebook) = clustered(1_000);
+    let mut shelf = Shelf::default();
+    cards.iter().enumerate().for_each(|(key, own)| shelf.insert(key, card(own)));
+    for is_sorted in [false, true] {
+        if is_sorted {
+            shelf.sort(&codebook, usize::MAX);
+        }
+        let query = &cards[17][3];
+        let near = shelf.near(query, &[], |_| true);
+        assert_eq!(near.len(), RANKED_MAX);
+        for (key, similarity) in near {
+            let restored: Vec<Embedding> =
+                card(&cards[*key]).embeddings.iter().map(|vector| vector.restore().unwrap()).collect();
+            let exact = super::similarity(query, &restored[0], &restored[1..]);
+            assert!((similarity - exact).abs() < 1e-4, "{similarity} {exact}");
+            assert!((similarity_to(query, &card(&cards[*key])) - exact).abs() < 1e-4);
+        }
+    }
+}
+
+#[test]
 fn a_prompt_near_to_everything_is_covered_less() {
     assert_eq!(coverage(0.4, BACKGROUND_MIDDLE), competence(0.4));
     assert!(coverage(0.4, 0.5) < coverage(0.4, 0.2));
@@ -196,8 +217,7 @@ proptest! {
         let mut profiles: Vec<_> = (0..count)
             .map(|i| Profile {
                 key: i,
-                description: all[(i * 3 + seed) % 200].clone(),
-                exemplars: all[i % 150..i % 150 + i % 5].to_vec(),
+                fit: Fit::Vectors(all[(i * 3 + seed) % 200].clone(), all[i % 150..i % 150 + i % 5].to_vec()),
                 terms: Terms::of([["mile", "letter", "capital"][i % 3]]),
                 slots: 3,
                 free_slots: (i % 4) as u32,

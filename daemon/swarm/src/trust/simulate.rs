@@ -4,7 +4,7 @@ use super::Conduct;
 use crate::audit::{Finding, Standing};
 use crate::cells::splitmix64;
 use crate::embedding::Embedding;
-use crate::score::{self, Outcomes, Profile, Query, Record, Terms};
+use crate::score::{self, Fit, Outcomes, Profile, Query, Record, Terms};
 
 /// Weight of the newest first token in the moving average, as a node has it.
 const LATENCY_WEIGHT: f32 = 0.3;
@@ -189,8 +189,7 @@ fn choose(
     let profiles: Vec<Profile<usize>> = asked_of
         .map(|(at, expert)| Profile {
             key: at,
-            description: card.clone(),
-            exemplars: Vec::new(),
+            fit: Fit::Vectors(card.clone(), Vec::new()),
             terms: Terms::default(),
             slots: 4,
             free_slots: 4,
