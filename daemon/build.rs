@@ -21,14 +21,22 @@ fn main() -> io::Result<()> {
         list(&dist, "", &mut names)?;
     }
     names.sort();
+    let out = Path::new(&variable("OUT_DIR")?).to_owned();
+    // Copies: whoever builds the page anew meanwhile does not break this build.
+    let copies = out.join("console");
+    if copies.exists() {
+        fs::remove_dir_all(&copies)?;
+    }
     let mut code = String::from("[\n");
     for name in names {
-        let path = dist.join(&name).canonicalize()?;
+        let path = copies.join(&name);
+        fs::create_dir_all(path.parent().unwrap_or(&copies))?;
+        fs::copy(dist.join(&name), &path)?;
         let path = path.to_str().ok_or_else(|| io::Error::other("a path is not UTF-8"))?;
         writeln!(code, "    ({name:?}, include_bytes!({path:?}) as &[u8]),").map_err(io::Error::other)?;
     }
     code.push_str("]\n");
-    fs::write(Path::new(&variable("OUT_DIR")?).join("console.rs"), code)
+    fs::write(out.join("console.rs"), code)
 }
 
 /// Names of files below `folder`, as the browser asks for them.

@@ -17,12 +17,13 @@ pub mod table;
 mod ws;
 
 use crate::coordinator::Coordinator;
+use crate::owner::Owner;
 use crate::telemetry::Tail;
 use access::Guard;
 use axum::middleware::{from_fn, from_fn_with_state};
 use server::{Protocol, Server};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -121,6 +122,10 @@ impl Config {
 pub struct App {
     /// The use-case.
     pub coordinator: Coordinator,
+    /// What its owner does by way of it.
+    pub owner: Owner,
+    /// The file of its API keys.
+    pub keys: PathBuf,
     /// The node's name, for people.
     pub name: String,
     /// Since when it runs.
@@ -137,6 +142,7 @@ pub struct Ports {
     rest: Option<Server>,
     grpc: Option<Server>,
     ws: Option<Server>,
+    is_tls: bool,
 }
 
 impl Ports {
@@ -151,12 +157,25 @@ impl Ports {
         let grpc = bind("grpc", config.grpc, Protocol::Http2).await?;
         let ws = bind("ws", config.ws, Protocol::Http1).await?;
         guard.own_ports([&rest, &ws].into_iter().flatten().map(|server| server.address().port()).collect());
-        Ok(Self { guard, rest, grpc, ws })
+        Ok(Self { guard, rest, grpc, ws, is_tls: config.tls.is_some() })
     }
 
     /// Where REST, gRPC and WebSocket are served.
     pub fn addresses(&self) -> [Option<SocketAddr>; 3] {
         [&self.rest, &self.grpc, &self.ws].map(|server| server.as_ref().map(Server::address))
+    }
+
+    /// The console's address with the owner's key, which opens what is his alone; none where no page is served. For his eyes only.
+    pub fn owners_page(&self) -> Option<String> {
+        let address = self.rest.as_ref()?.address();
+        let scheme = if self.is_tls { "https" } else { "http" };
+        // Where it listens everywhere, it listens here.
+        let host = match address.ip() {
+            ip if ip.is_unspecified() => IpAddr::from(Ipv4Addr::LOCALHOST),
+            ip => ip,
+        };
+        let place = SocketAddr::new(host, address.port());
+        Some(format!("{scheme}://{place}/#key={}", self.guard.owners_key()))
     }
 
     /// Serves until `app.stop`, every port as a task of `tracker`.

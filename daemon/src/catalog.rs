@@ -9,6 +9,7 @@ mod card;
 mod known;
 pub mod pull;
 mod verify;
+mod writing;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,8 +18,9 @@ use polymath_swarm::capability::{Card, ExpertKind, ModelFacts, Refusal};
 use polymath_swarm::embedding::{Int8Vector, SpaceId};
 use polymath_swarm::identity::Sha256Hash;
 
-pub use known::{Known, card_text, recommended};
+pub use known::{Known, recommended};
 pub use verify::{Verified, verify};
+pub use writing::{CardEdit, NewCard};
 
 /// A card's file name in its expert's folder.
 pub const CARD_NAME: &str = "card.toml";
@@ -83,6 +85,15 @@ pub enum Error {
     /// A file or folder cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A card cannot be written.
+    #[error("cannot write {}", path.display())]
+    Write {
         /// Which.
         path: PathBuf,
         /// Why.
@@ -207,6 +218,19 @@ pub fn bundled(experts_dir: &Path) -> Result<Vec<PathBuf>, Error> {
 }
 
 impl Entry {
+    /// It with a change to its card.
+    ///
+    /// # Errors
+    /// [`Error::Card`] if that breaks a bound.
+    pub fn with(mut self, edit: &CardEdit) -> Result<Self, Error> {
+        let CardEdit { description, exemplars, languages, abilities } = edit.clone();
+        (self.description, self.exemplars) = (description, exemplars);
+        (self.languages, self.abilities) = (languages, abilities);
+        let path = self.model_path.clone();
+        self.check().map_err(|source| Error::Card { path, source })?;
+        Ok(self)
+    }
+
     /// The card to announce: this entry with what only the opened model and the encoder know.
     pub fn card(&self, model: ModelFacts, space: SpaceId, embeddings: Vec<Int8Vector>) -> Card {
         Card {

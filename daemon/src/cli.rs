@@ -13,6 +13,7 @@ mod audit;
 mod benchmark;
 mod chat;
 mod completions;
+mod console;
 mod demo;
 mod doctor;
 mod eval;
@@ -84,6 +85,9 @@ struct Globals {
     /// Log as `text` or `json`
     #[arg(long, global = true, value_enum, value_name = "FORM", hide_possible_values = true)]
     log_format: Option<LogFormat>,
+    /// Send spans to an OpenTelemetry collector's gRPC port, such as http://127.0.0.1:4317
+    #[arg(long, global = true, value_name = "URL")]
+    otlp: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -153,10 +157,14 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Show how the running node is
     Health(health::Arguments),
+    /// Open the running node's web console, as its owner
+    Console(console::Arguments),
     /// Stop the running node
     Stop(stop::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
+    /// Write manual pages
+    Man(completions::Man),
 }
 
 /// What every command is given.
@@ -183,13 +191,19 @@ fn start(cli: Cli) -> anyhow::Result<()> {
         Some(format) => matches!(format, LogFormat::Json),
         None => from_variable.is_some_and(|v| v == "json"),
     };
-    telemetry::start(&telemetry::Config {
-        filter: config::Environment::variable(&environment, "POLYMATH_LOG"),
-        verbosity: cli.globals.verbose,
-        json,
-        daemon: matches!(cli.command, Command::Run(_)),
-    })?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let telemetry = {
+        let _entered = runtime.enter();
+        // The variable is OpenTelemetry's own.
+        let named = || config::Environment::variable(&environment, "OTEL_EXPORTER_OTLP_ENDPOINT");
+        telemetry::start(&telemetry::Config {
+            filter: config::Environment::variable(&environment, "POLYMATH_LOG"),
+            verbosity: cli.globals.verbose,
+            json,
+            daemon: matches!(cli.command, Command::Run(_)),
+            otlp: cli.globals.otlp.clone().or_else(named).filter(|endpoint| !endpoint.is_empty()),
+        })?
+    };
     let cancel = CancellationToken::new();
     let context = Context { globals: cli.globals, cancel: cancel.clone() };
     // At a terminal, Ctrl-C belongs to the chat: it ends an answer and not the program.
@@ -200,6 +214,7 @@ fn start(cli: Cli) -> anyhow::Result<()> {
         signals.abort();
         outcome
     });
+    telemetry.end();
     // A thread that still reads standard input must not hold the process.
     runtime.shutdown_timeout(WIND_DOWN);
     outcome
@@ -231,7 +246,9 @@ async fn dispatch(command: Command, context: Context) -> anyhow::Result<()> {
         Command::Doctor(arguments) => doctor::run(arguments, context).await,
         Command::Health(arguments) => health::run(arguments, context).await,
         Command::Stop(arguments) => stop::run(&arguments, context).await,
+        Command::Console(arguments) => console::run(arguments, context).await,
         Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => completions::man(&arguments),
     }
 }
 

@@ -15,6 +15,7 @@ pub mod environment;
 mod error;
 pub mod file;
 pub mod layer;
+pub mod lock;
 mod nearest;
 pub mod paths;
 pub mod swarms;
@@ -56,6 +57,21 @@ pub struct NodeConfig {
     pub state_dir: PathBuf,
     /// MiB that all models together may take; 0 for no bound but the machine's.
     pub model_memory_mb: u64,
+    /// Where things are on this machine beside it.
+    pub places: NodePlaces,
+}
+
+/// Where a node's surroundings are, for what its owner does by way of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodePlaces {
+    /// The state folder of the public node: private swarms are below it.
+    pub home: PathBuf,
+    /// The settings file that was read.
+    pub settings: Option<PathBuf>,
+    /// The folder with encoder, runtime and bundled experts.
+    pub assets: Option<Assets>,
+    /// Where models go that are fetched.
+    pub models: PathBuf,
 }
 
 /// Where a server is that answers for an expert.
@@ -89,6 +105,20 @@ pub struct ExpertConfig {
 }
 
 impl ExpertConfig {
+    /// The expert of a card, as it is served where nothing else is said.
+    pub fn of_card(card: PathBuf) -> Self {
+        Self {
+            source: catalog::Config { card: Some(card), ..catalog::Config::default() },
+            service: None,
+            slots: default::SLOTS,
+            queue: default::QUEUE,
+            threads: 0,
+            gpu_layers: 0,
+            tokens_per_second: 0,
+            price_micro: 0,
+        }
+    }
+
     /// CPU threads for a model file of `bytes`: what is set, else one for a small model (its matrices are too
     /// small to share, and on a busy machine the threads only wait for each other), else half the cores.
     pub fn threads_for(&self, bytes: u64) -> u32 {
@@ -174,7 +204,8 @@ pub fn load(places: &Places, flags: file::File, environment: &dyn Environment) -
         return Err(error.clone());
     }
     let assets = assets.ok();
-    let config = default::resolve(merged, assets.as_ref(), environment)?;
+    let mut config = default::resolve(merged, assets.as_ref(), environment)?;
+    config.node.places.settings.clone_from(&path);
     let warnings = layer::unknown_variables(environment);
     Ok(Loaded { config, file: path, assets, warnings })
 }
@@ -183,19 +214,19 @@ impl Config {
     /// The node inside a command: hosts the experts of `cards`, talks to nobody but itself (loopback, a port of
     /// the system's choosing, no mDNS), and keeps everything below `state_dir`, which the caller removes.
     pub fn embedded(assets: &Assets, cards: Vec<PathBuf>, state_dir: &Path) -> Self {
-        let expert = |card| ExpertConfig {
-            source: catalog::Config { card: Some(card), ..catalog::Config::default() },
-            service: None,
-            slots: default::SLOTS,
-            queue: default::QUEUE,
-            threads: 0,
-            gpu_layers: 0,
-            tokens_per_second: 0,
-            price_micro: 0,
-        };
         Self {
-            node: NodeConfig { name: "embedded".into(), state_dir: state_dir.to_owned(), model_memory_mb: 0 },
-            experts: cards.into_iter().map(expert).collect(),
+            node: NodeConfig {
+                name: "embedded".into(),
+                state_dir: state_dir.to_owned(),
+                model_memory_mb: 0,
+                places: NodePlaces {
+                    home: state_dir.to_owned(),
+                    settings: None,
+                    assets: Some(assets.clone()),
+                    models: state_dir.join(paths::MODELS),
+                },
+            },
+            experts: cards.into_iter().map(ExpertConfig::of_card).collect(),
             network: network::Config {
                 listen: vec!["/ip4/127.0.0.1/udp/0/quic-v1".into()],
                 mdns: false,

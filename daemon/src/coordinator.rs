@@ -52,8 +52,9 @@ use crate::embedding::Encoder;
 use crate::network::{Network, PeerInfo};
 use crate::store::{AuditRecord, Store};
 use polymath_swarm::aggregate;
-use polymath_swarm::capability::Advert;
+use polymath_swarm::capability::{Advert, Card};
 use polymath_swarm::plan::Plan;
+use polymath_swarm::sanitise;
 use polymath_swarm::score::{Filter, Query};
 use polymath_swarm::trust::Tier;
 use std::sync::Arc;
@@ -196,6 +197,18 @@ impl Coordinator {
         let planning = tokio::time::timeout(limits.deadline(), self.prepare(&question, &limits));
         let late = |_| Error::Deadline { deadline_ms: limits.deadline_ms };
         Ok(planning.await.map_err(late)??.1)
+    }
+
+    /// Who would be asked each of these texts if this node's expert of that id had this card, best first; whether each is that one.
+    pub async fn preview(
+        &self,
+        card: Card,
+        prompts: Vec<String>,
+    ) -> Result<Vec<Vec<(Candidate, bool)>>, Error> {
+        let prompts = prompts.iter().map(|prompt| sanitise::prompt(prompt)).collect::<Result<Vec<_>, _>>()?;
+        let card = Arc::new(card);
+        let queries = self.queries(prompts).await?;
+        Ok(queries.iter().map(|query| self.inner.router.ranked_with(query, &card)).collect())
     }
 
     /// Answers a question. Dropping the receiver cancels it everywhere.

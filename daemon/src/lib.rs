@@ -1,6 +1,6 @@
 //! A Polymath node as a library: everything the `daemon` program does except parsing its command line.
 //!
-//! Imports go one way: `main → cli → node → api → coordinator → {network, inference, embedding, catalog} →
+//! Imports go one way: `main → cli → node → api → owner → coordinator → {network, inference, embedding, catalog} →
 //! polymath_swarm`. The capabilities in braces never import each other; `coordinator` joins them and `node`
 //! composes them. `docs/architecture.md` has the map and the invariants; `tests/tidy.rs` holds them.
 
@@ -12,6 +12,7 @@ pub mod coordinator;
 pub mod embedding;
 pub mod inference;
 pub mod node;
+pub mod owner;
 pub mod store;
 pub mod telemetry;
 

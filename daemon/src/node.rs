@@ -4,20 +4,16 @@
 //! new questions, questions in flight end, goodbye to the swarm, workers stop. An expert that cannot be loaded is
 //! reported and left out; the node runs on with the others, unless there are no others.
 
-mod hosting;
-mod lock;
-
-pub use lock::is_held;
-
 use crate::api::{self, App, Listener};
-use crate::config::Config;
+use crate::config::{Config, lock};
 use crate::coordinator::{Coordinator, Host, Ledger, ReEmbedding};
 use crate::embedding::Encoder;
 use crate::inference::Budget;
 use crate::network::{self, Identity, Network};
+use crate::owner::{self, Added, Experts, Owner, Pulls, Swarms};
 use crate::store::Store;
 use crate::telemetry::Tail;
-use crate::{catalog, embedding, inference, store};
+use crate::{embedding, store};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,24 +36,9 @@ pub enum Error {
     /// The encoder did not open.
     #[error(transparent)]
     Embedding(#[from] embedding::Error),
-    /// The card or the model file is at fault.
-    #[error("expert {id}")]
-    Card {
-        /// Which expert.
-        id: String,
-        /// What is wrong.
-        #[source]
-        source: catalog::Error,
-    },
-    /// The model did not load.
-    #[error("expert {id}")]
-    Model {
-        /// Which expert.
-        id: String,
-        /// What is wrong.
-        #[source]
-        source: inference::Error,
-    },
+    /// An expert cannot be served, or what was added of them cannot be read.
+    #[error(transparent)]
+    Owner(#[from] owner::Error),
     /// What it must remember cannot be read.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -94,6 +75,7 @@ pub struct Node {
     summary: Summary,
     stop: CancellationToken,
     tracker: TaskTracker,
+    state_dir: PathBuf,
     // Held until the end: nobody else may use the state folder meanwhile.
     _lock: lock::StateLock,
 }
@@ -109,7 +91,9 @@ impl Node {
         let encoder = Encoder::open(config.embedding.clone()).await?;
         let store = Store::open(&config.node.state_dir, encoder.space())?;
         let budget = Budget::new(config.node.model_memory_mb << 20);
-        let (experts, left_out) = hosting::load(&config.experts, &encoder, &budget).await?;
+        let added = Added::new(&config.node.state_dir);
+        let listed = added.read()?;
+        let (loaded, left_out) = owner::load(&config.experts, &listed, &encoder, &budget).await?;
 
         let stop = CancellationToken::new();
         let tracker = TaskTracker::new();
@@ -124,10 +108,15 @@ impl Node {
             Arc::new(host.clone()),
         )
         .await?;
+        let experts = Experts::new(
+            (encoder.clone(), budget, added),
+            (network.clone(), host.clone()),
+            (tracker.clone(), stop.clone()),
+        );
         let mut ids = Vec::new();
-        for loaded in experts {
-            ids.push(loaded.id().to_owned());
-            hosting::announce(loaded, &network, &host, &tracker, &stop).await?;
+        for expert in loaded {
+            ids.push(expert.id().to_owned());
+            experts.announce(expert).await?;
         }
 
         let coordinator = Coordinator::new(
@@ -141,16 +130,29 @@ impl Node {
         let warming = coordinator.clone();
         // Beside the answering: a node that has just started waits for nothing.
         tracker.spawn(stop.clone().run_until_cancelled_owned(async move { warming.warm_up().await }));
+        let places = config.node.places;
+        let owner = Owner {
+            swarms: Swarms::new(places.clone()),
+            pulls: Pulls::new(places.models, places.assets, tracker.clone(), stop.clone()),
+            experts,
+        };
         let app = App {
             coordinator: coordinator.clone(),
+            owner,
+            keys: config.api.access.keys.clone(),
             name: config.node.name.clone(),
             started: Instant::now(),
             stop: stop.clone(),
             log: Tail::of_process(),
         };
         let [rest, grpc, ws] = ports.addresses();
+        let page = ports.owners_page();
         ports.serve(&app, &tracker);
         tracker.spawn(listener.serve(app));
+        // Last of all: whoever waits for it finds a node that answers.
+        if let Some(page) = &page {
+            owner::console::keep(&config.node.state_dir, page)?;
+        }
         let summary = Summary {
             peer_id: network::peer_id_text(network.peer()),
             listen_addresses: network.listen_addresses().await,
@@ -161,7 +163,8 @@ impl Node {
             grpc,
             ws,
         };
-        Ok(Self { coordinator, network, summary, stop, tracker, _lock: lock })
+        let state_dir = config.node.state_dir;
+        Ok(Self { coordinator, network, summary, stop, tracker, state_dir, _lock: lock })
     }
 
     /// What the node says of itself.
@@ -191,6 +194,7 @@ impl Node {
     /// Ends questions in flight, says goodbye to the swarm and stops the workers.
     pub async fn shutdown(self) {
         self.stop.cancel();
+        owner::console::forget(&self.state_dir);
         // Nobody is to begin anything here; what has begun, for us or for others, may end.
         self.network.leave().await;
         let host = self.coordinator.host();

@@ -1,8 +1,10 @@
 //! What the program says about itself: structured logs to standard error.
 //!
 //! Standard output belongs to answers, so logs never go there. A node logs at `info`; a command that only talks
-//! to one is quiet unless something is wrong. The latest lines are kept besides, for the console ([`Tail`]).
+//! to one is quiet unless something is wrong. The latest lines are kept besides, for the console ([`Tail`]), and spans go
+//! to an OpenTelemetry collector where one is named (`otlp`).
 
+mod otlp;
 mod tail;
 
 pub use tail::Tail;
@@ -24,6 +26,22 @@ pub struct Config {
     pub json: bool,
     /// Whether this process runs a node for others (and not one command).
     pub daemon: bool,
+    /// Where spans go: `http://host:port` of an OpenTelemetry collector's gRPC port.
+    pub otlp: Option<String>,
+}
+
+/// What is to be ended with the process.
+#[derive(Debug, Default)]
+#[must_use = "the last spans are sent when it ends"]
+pub struct Telemetry {
+    exporter: Option<otlp::Exporter>,
+}
+
+impl Telemetry {
+    /// Sends what is left to be sent; waits for some seconds at the most.
+    pub fn end(&self) {
+        self.exporter.iter().for_each(otlp::Exporter::end);
+    }
 }
 
 /// Why nothing can be logged.
@@ -40,13 +58,25 @@ pub enum Error {
         #[source]
         source: tracing_subscriber::filter::ParseError,
     },
+    /// There can be no collector there.
+    #[error("--otlp: `{endpoint}`: {reason}")]
+    Endpoint {
+        /// What was written.
+        endpoint: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Something else set up logging before.
     #[error("logging is already set up")]
     Twice(#[from] TryInitError),
 }
 
-/// Starts logging for the whole process.
-pub fn start(config: &Config) -> Result<(), Error> {
+/// Starts logging for the whole process. Must be called within a tokio runtime.
+///
+/// # Errors
+/// [`Error`] says what to change.
+pub fn start(config: &Config) -> Result<Telemetry, Error> {
+    let exporter = config.otlp.as_deref().map(otlp::Exporter::open).transpose()?;
     let colours =
         std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     let shown = fmt::layer().with_writer(std::io::stderr);
@@ -56,8 +86,9 @@ pub fn start(config: &Config) -> Result<(), Error> {
         shown.with_ansi(colours).with_target(config.verbosity > 1).boxed()
     };
     let kept = config.daemon.then(|| fmt::layer().json().with_writer(Tail::of_process()));
-    tracing_subscriber::registry().with(shown).with(kept).with(filter(config)?).try_init()?;
-    Ok(())
+    let spans = exporter.as_ref().map(otlp::Exporter::layer);
+    tracing_subscriber::registry().with(spans).with(shown).with(kept).with(filter(config)?).try_init()?;
+    Ok(Telemetry { exporter })
 }
 
 fn filter(config: &Config) -> Result<EnvFilter, Error> {
@@ -86,6 +117,15 @@ mod tests {
         assert!(text(Config { verbosity: 2, ..Config::default() }).contains("polymath=debug"));
         let set = Config { filter: Some("error".into()), verbosity: 3, ..Config::default() };
         assert_eq!(text(set), "error");
+    }
+
+    #[tokio::test]
+    async fn a_bad_endpoint_is_told() {
+        for bad in ["", "localhost:4317", "https://collector.example:4317"] {
+            let error = otlp::Exporter::open(bad).unwrap_err().to_string();
+            assert!(error.starts_with("--otlp: `") && error.contains("http://host:port"), "{error}");
+        }
+        otlp::Exporter::open("http://127.0.0.1:4317").unwrap();
     }
 
     #[test]

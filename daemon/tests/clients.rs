@@ -111,57 +111,6 @@ fn examples(page: &str, language: &str) -> Vec<String> {
     blocks
 }
 
-/// An example as it reads where `node` is served.
-fn moved(block: &str, node: &sandbox::Running) -> String {
-    block
-        .replace("127.0.0.1:8080", &node.rest().to_string())
-        .replace("127.0.0.1:50051", &node.grpc().to_string())
-        .replace("127.0.0.1:8081", &node.ws().to_string())
-}
-
-/// Runs a page's shell examples against `node`, in an empty folder.
-async fn run_examples(page: &str, node: &sandbox::Running) {
-    for block in examples(page, "sh") {
-        let block = moved(&block, node);
-        let place = tempfile::tempdir().unwrap();
-        let mut command = Command::new("bash");
-        // What answers with an error makes the example fail; `daemon` is the one that was built.
-        let functions = "curl() { command curl --silent --show-error --fail-with-body --max-time 60 \"$@\"; }\n\
-                         daemon() { \"$DAEMON\" --state-dir \"$STATE\" \"$@\"; }\ncd \"$PLACE\"\n";
-        command.args(["-euo", "pipefail", "-c", &format!("{functions}{block}")]);
-        command.env("DAEMON", env!("CARGO_BIN_EXE_daemon")).env("STATE", node.state.path());
-        command.env("PLACE", place.path());
-        run(command).await;
-    }
-}
-
-/// Runs a page's Python examples against `node`.
-async fn run_python(page: &str, node: &sandbox::Running) {
-    for block in examples(page, "python") {
-        run(script("-c", &[moved(&block, node)])).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_examples_of_the_rest_page_run() {
-    let node = sandbox::served(&["chemistry", "geography"]).await;
-    run_examples("docs/api/rest.md", &node).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_examples_of_the_access_page_run() {
-    let node = sandbox::served(&["chemistry"]).await;
-    run_examples("docs/api/access.md", &node).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_examples_in_python_run() {
-    let node = sandbox::served(&["chemistry", "geography"]).await;
-    for page in ["README.md", "docs/api/grpc.md", "docs/api/websocket.md"] {
-        run_python(page, &node).await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rest_page_says_of_every_field_what_becomes_of_it() {
     let page = folder().join("../../docs/api/rest.md").display().to_string();

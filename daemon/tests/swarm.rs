@@ -148,7 +148,7 @@ async fn a_bad_model_is_left_out_and_the_others_serve() {
 
     settings.experts.remove(0);
     let error = Node::start(settings).await.err().expect("the only expert is bad");
-    assert!(matches!(error, polymath::node::Error::Model { .. }), "{error:?}");
+    assert!(matches!(error, polymath::node::Error::Owner(polymath::owner::Error::Model { .. })), "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 500;
 
 /// Each vendor and the only place that may name it.
-const VENDORS: [(&str, &str); 19] = [
+const VENDORS: [(&str, &str); 22] = [
     ("libp2p", "network/src"),
     ("libp2p_stream", "network/src"),
     ("llama_cpp_2", "src/inference"),
@@ -29,21 +29,48 @@ const VENDORS: [(&str, &str); 19] = [
     ("prometheus_client", "src/api"),
     ("redb", "src/store"),
     ("reqwest", "src/catalog"),
+    ("toml_edit", "src/catalog"),
+    ("opentelemetry", "src/telemetry"),
+    ("opentelemetry_sdk", "src/telemetry"),
 ];
 
 /// Each capability and what it must not import.
-const FORBIDDEN_IMPORTS: [(&str, &[&str]); 8] = [
-    ("inference", &["network", "embedding", "catalog", "coordinator", "api", "node", "cli", "config"]),
-    ("embedding", &["network", "inference", "catalog", "coordinator", "api", "node", "cli", "config"]),
-    ("catalog", &["network", "inference", "embedding", "coordinator", "api", "node", "cli", "config"]),
+const FORBIDDEN_IMPORTS: [(&str, &[&str]); 9] = [
+    (
+        "inference",
+        &["network", "embedding", "catalog", "coordinator", "owner", "api", "node", "cli", "config"],
+    ),
+    (
+        "embedding",
+        &["network", "inference", "catalog", "coordinator", "owner", "api", "node", "cli", "config"],
+    ),
+    (
+        "catalog",
+        &["network", "inference", "embedding", "coordinator", "owner", "api", "node", "cli", "config"],
+    ),
     (
         "store",
-        &["network", "inference", "embedding", "catalog", "coordinator", "api", "node", "cli", "config"],
+        &[
+            "network",
+            "inference",
+            "embedding",
+            "catalog",
+            "coordinator",
+            "owner",
+            "api",
+            "node",
+            "cli",
+            "config",
+        ],
     ),
-    ("coordinator", &["api", "node", "cli", "config"]),
+    ("coordinator", &["owner", "api", "node", "cli", "config"]),
+    ("owner", &["api", "node", "cli"]),
     ("api", &["node", "cli", "config"]),
     ("node", &["cli"]),
-    ("telemetry", &["network", "inference", "embedding", "catalog", "coordinator", "api", "node", "cli"]),
+    (
+        "telemetry",
+        &["network", "inference", "embedding", "catalog", "coordinator", "owner", "api", "node", "cli"],
+    ),
 ];
 
 fn root() -> PathBuf {

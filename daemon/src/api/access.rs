@@ -7,7 +7,9 @@
 //!
 //! A loopback port without keys is open to programs of this machine, and to nobody's website: `Host` must name
 //! this machine (no DNS rebinding), `Origin`, which browsers send, must be the node's own. As soon as one key
-//! exists, everything but health wants a key. A port that others can reach does not open without a key, unless
+//! exists, everything but health wants a key. What is its owner's alone (private swarms, keys, models that are fetched) wants
+//! a key that may everything even where there are no keys: other users of the machine reach a loopback port too. The owner has one
+//! in a file that nobody else can read. A port that others can reach does not open without a key, unless
 //! `insecure` is spelt out.
 //!
 //! Not here: what is answered, and limits of size and time ([`super::server`]).
@@ -22,10 +24,12 @@ pub mod store;
 pub(super) use door::{Caller, Door, guarded, guarded_grpc, need_grpc, need_rest, need_ws};
 pub use rules::{Need, check_host, check_origin};
 
+use keys::Record;
 use ring::Ring;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use zeroize::Zeroizing;
 
 /// Name of the keys' file in the state folder.
 pub const KEYS_FILE: &str = "keys.json";
@@ -71,6 +75,8 @@ pub struct Guard {
 struct Inner {
     config: Config,
     ring: Ring,
+    /// The owner's key of this run of the node.
+    owners_key: Zeroizing<String>,
     /// Ports of this node that a page may have come from.
     own_ports: OnceLock<Vec<u16>>,
 }
@@ -78,8 +84,15 @@ struct Inner {
 impl Guard {
     /// Reads the keys.
     pub fn open(config: Config) -> Result<Self, Error> {
-        let ring = Ring::open(config.keys.clone())?;
-        Ok(Self { inner: Arc::new(Inner { config, ring, own_ports: OnceLock::new() }) })
+        let (owner, key) = Record::of_owner();
+        let ring = Ring::open(config.keys.clone(), owner)?;
+        let owners_key = Zeroizing::new(key);
+        Ok(Self { inner: Arc::new(Inner { config, ring, owners_key, own_ports: OnceLock::new() }) })
+    }
+
+    /// The key that opens everything, until the node stops. It is no key of the file's: a port without keys stays open to its machine.
+    pub(super) fn owners_key(&self) -> &str {
+        &self.inner.owners_key
     }
 
     /// Whether `interface` may open on `address`.

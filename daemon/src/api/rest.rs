@@ -27,6 +27,7 @@ mod model;
 mod network;
 mod observe;
 mod openapi;
+mod owner;
 mod reputation;
 mod responses;
 mod swarm;
@@ -36,7 +37,7 @@ mod wishes;
 use super::App;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use metrics::Metrics;
 use std::sync::Arc;
@@ -80,7 +81,11 @@ pub(super) fn router(app: App) -> Router {
         .route("/v1/feedback", post(feedback::feedback))
         .route("/v1/swarm/peers", get(swarm::peers))
         .route("/v1/swarm/peers/{peer}/probe", post(network::probe))
-        .route("/v1/node/models", get(hosted::hosted))
+        .route("/v1/node/models", get(hosted::hosted).post(owner::cards::serve))
+        .route("/v1/node/models/{id}", delete(owner::cards::remove))
+        .route("/v1/node/models/{id}/card", get(owner::cards::card).put(owner::cards::edit))
+        .route("/v1/node/models/{id}/card/preview", post(owner::cards::preview))
+        .route("/v1/node/models/{id}/verify", post(owner::cards::verify))
         .route("/v1/node/models/{id}/load", post(hosted::load))
         .route("/v1/node/models/{id}/unload", post(hosted::unload))
         .route("/v1/swarm/network", get(network::network))
@@ -92,6 +97,18 @@ pub(super) fn router(app: App) -> Router {
         .route("/v1/swarm/reputation", get(reputation::reputation))
         .route("/v1/swarm/ledger", get(ledger::ledger))
         .route("/v1/node/logs", get(logs::logs))
+        .route("/v1/node/catalog", get(owner::pulls::catalog))
+        .route("/v1/node/pulls", get(owner::pulls::list).post(owner::pulls::begin))
+        .route("/v1/node/pulls/{id}", delete(owner::pulls::end))
+        .route("/v1/node/keys", get(owner::keys::list).post(owner::keys::create))
+        .route("/v1/node/keys/{id}", delete(owner::keys::revoke))
+        .route("/v1/node/swarms", get(owner::swarms::list).post(owner::swarms::create))
+        .route("/v1/node/swarms/join", post(owner::swarms::join))
+        .route("/v1/node/swarms/{name}", delete(owner::swarms::leave))
+        .route("/v1/node/swarms/{name}/invitation", post(owner::swarms::invitation))
+        .route("/v1/node/swarms/{name}/start", post(owner::swarms::start))
+        .route("/v1/node/swarms/{name}/stop", post(owner::swarms::stop))
+        .route("/v1/node/swarms/{name}/rotate", post(owner::swarms::rotate))
         .merge(super::console::routes())
         .fallback(failure::not_found)
         .method_not_allowed_fallback(failure::method_not_allowed)

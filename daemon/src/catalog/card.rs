@@ -43,18 +43,28 @@ struct ModelSection {
 
 /// Reads a card by its file or by the folder that holds it.
 pub(super) fn read(path: &Path) -> Result<Entry, Error> {
-    let path = if path.is_dir() { path.join(CARD_NAME) } else { path.to_owned() };
-    let failed = |source| Error::Read { path: path.clone(), source };
-    let mut text = String::new();
-    let opened = std::fs::File::open(&path).map_err(failed)?;
-    opened.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
-    if text.len() as u64 > FILE_BYTES_MAX {
-        return Err(Error::TooLarge { path, bytes_max: FILE_BYTES_MAX });
-    }
-    parse(&text, &path)
+    let path = file_of(path);
+    parse(&text(&path)?, &path)
 }
 
-fn parse(text: &str, path: &Path) -> Result<Entry, Error> {
+/// A card's file, said itself or by its folder.
+pub(super) fn file_of(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join(CARD_NAME) } else { path.to_owned() }
+}
+
+/// What a card's file says.
+pub(super) fn text(path: &Path) -> Result<String, Error> {
+    let failed = |source| Error::Read { path: path.to_owned(), source };
+    let mut text = String::new();
+    let opened = std::fs::File::open(path).map_err(failed)?;
+    opened.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        return Err(Error::TooLarge { path: path.to_owned(), bytes_max: FILE_BYTES_MAX });
+    }
+    Ok(text)
+}
+
+pub(super) fn parse(text: &str, path: &Path) -> Result<Entry, Error> {
     let card: CardFile = toml::from_str(text).map_err(|error| {
         let offset = error.span().map_or(0, |span| span.start.min(text.len()));
         let line = 1 + text.as_bytes()[..offset].iter().filter(|b| **b == b'\n').count();

@@ -54,9 +54,14 @@ impl Known {
         Ok(file.model)
     }
 
+    /// Bytes of its file, roughly.
+    pub fn file_bytes(&self) -> u64 {
+        (self.parameters as f64 * 1e6 * BYTES_PER_PARAMETER) as u64
+    }
+
     /// Bytes of memory that it takes, roughly.
     pub fn memory_bytes(&self) -> u64 {
-        (self.parameters as f64 * 1e6 * BYTES_PER_PARAMETER * MEMORY_FACTOR) as u64
+        (self.file_bytes() as f64 * MEMORY_FACTOR) as u64
     }
 }
 
@@ -72,39 +77,6 @@ pub fn recommended(known: &[Known], memory: Option<u64>) -> Vec<&Known> {
     best.into_values().collect()
 }
 
-/// The text of a card for a model file.
-///
-/// # Errors
-/// Never, for what TOML can say; else why not.
-pub fn card_text(model: &Known, file: &str, sha256: &str) -> Result<String, toml::ser::Error> {
-    #[derive(Serialize)]
-    struct Card<'c> {
-        id: &'c str,
-        description: &'c str,
-        exemplars: &'c [String],
-        licence: &'c str,
-        languages: &'c [String],
-        abilities: &'c [String],
-        model: Section<'c>,
-    }
-    #[derive(Serialize)]
-    struct Section<'c> {
-        file: &'c str,
-        sha256: &'c str,
-    }
-    let Known { id, description, exemplars, licence, languages, abilities, .. } = model;
-    let section = Section { file, sha256 };
-    toml::to_string_pretty(&Card {
-        id,
-        description,
-        exemplars,
-        licence,
-        languages,
-        abilities,
-        model: section,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,9 +90,9 @@ mod tests {
     fn what_is_shipped_makes_cards_that_are_read() {
         let folder = tempfile::tempdir().unwrap();
         for model in shipped() {
-            let hash = Sha256Hash::of(b"model").to_string();
             let path = folder.path().join("card.toml");
-            std::fs::write(&path, card_text(&model, "model.gguf", &hash).unwrap()).unwrap();
+            let hash = Sha256Hash::of(b"model");
+            crate::catalog::NewCard::of(&model).write(&path, Path::new("model.gguf"), hash).unwrap();
             let entry = crate::catalog::resolve(&crate::catalog::Config {
                 card: Some(path),
                 ..crate::catalog::Config::default()

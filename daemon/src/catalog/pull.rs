@@ -11,10 +11,12 @@ pub use ollama::Stored;
 
 use super::verify::{self, Verified};
 use polymath_swarm::identity::Sha256Hash;
+use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// Bytes that stay free on the disk.
 const ROOM_BYTES: u64 = 64 << 20;
@@ -95,6 +97,12 @@ pub enum Error {
         free: u64,
         /// There should be.
         needed: u64,
+    },
+    /// Another command, or the node, is at it.
+    #[error("{} is being written by another fetch: wait for that one", path.display())]
+    UnderWay {
+        /// The folder.
+        path: PathBuf,
     },
     /// A file cannot be read or written.
     #[error("{}: {source}", path.display())]
@@ -203,13 +211,21 @@ pub fn copy(
 struct Place {
     path: PathBuf,
     part: PathBuf,
+    /// The folder, which nobody else writes to meanwhile.
+    _lock: Arc<File>,
 }
 
 impl Place {
     /// Makes the folder, and sees that there is room for so many bytes more. What came before under the same `version` is taken up.
     fn prepare(folder: &Path, name: &str, version: &str, bytes: u64) -> Result<Self, Error> {
         fs::create_dir_all(folder).map_err(Error::io(folder))?;
-        let place = Self { path: folder.join(name), part: folder.join(format!("{name}.{version}.part")) };
+        let lock = File::open(folder).map_err(Error::io(folder))?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK) => return Err(Error::UnderWay { path: folder.to_owned() }),
+            locked => locked.map_err(|errno| Error::io(folder)(errno.into()))?,
+        }
+        let part = folder.join(format!("{name}.{version}.part"));
+        let place = Self { path: folder.join(name), part, _lock: Arc::new(lock) };
         let there = fs::metadata(&place.part).map_or(0, |about| about.len());
         let about = rustix::fs::statvfs(folder).map_err(|errno| Error::io(folder)(errno.into()))?;
         let free = about.f_bavail.saturating_mul(about.f_frsize);

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use polymath_swarm::sanitise::SanitiseError;
 
 use super::terminal;
-use crate::{api, config, node, telemetry};
+use crate::{api, config, node, owner, telemetry};
 
 /// The table as `--help` shows it.
 pub(super) const HELP: &str = "\
@@ -71,6 +71,9 @@ impl Exit {
         }
         if cause.is::<Usage>() || cause.is::<SanitiseError>() {
             return Some(Self::Usage);
+        }
+        if let Some(owner::Error::Config(_)) = cause.downcast_ref() {
+            return Some(Self::Settings);
         }
         if cause.is::<config::Error>() || cause.is::<telemetry::Error>() {
             return Some(Self::Settings);

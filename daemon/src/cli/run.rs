@@ -142,6 +142,9 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
         .iter()
         .filter_map(|(name, at)| Some((name, (*at)?)))
         .for_each(|(name, at)| text.push_str(&format!("  {name} on {at}\n")));
+    if summary.rest.is_some() {
+        text.push_str("  console: daemon console\n");
+    }
     summary.left_out.iter().for_each(|reason| text.push_str(&format!("  NOT serving {reason}\n")));
     text.push_str(&format!("  ask it with: daemon --state-dir {} ask \"...\"\n", state_dir.display()));
     // A node goes on when nobody reads what it prints.

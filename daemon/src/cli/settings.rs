@@ -45,9 +45,10 @@ pub(super) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
     match command {
         Command::Check(_) => {
             let entries = catalog::resolve_all(loaded.config.experts.iter().map(|e| &e.source))?;
-            for entry in &entries {
+            for (entry, expert) in entries.iter().zip(&loaded.config.experts) {
                 anyhow::ensure!(
-                    entry.model_path.is_file(),
+                    // A server's model is no file of this machine.
+                    expert.service.is_some() || entry.model_path.is_file(),
                     "expert {}: no file {}",
                     entry.id,
                     entry.model_path.display()

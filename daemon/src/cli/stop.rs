@@ -8,7 +8,7 @@ use clap::Args;
 use super::session::Session;
 use super::{Context, terminal};
 use crate::config::file::File;
-use crate::node;
+use crate::config::lock;
 
 /// How long a node may take to finish what it is doing.
 const STOP_MAX: Duration = Duration::from_secs(20);
@@ -41,7 +41,7 @@ pub(super) async fn run(_: &Arguments, context: Context) -> anyhow::Result<()> {
 
 /// Waits until no node holds the state folder any more.
 pub(super) async fn ended(state_dir: &Path) {
-    while node::is_held(state_dir) {
+    while lock::is_held(state_dir) {
         tokio::time::sleep(POLL).await;
     }
 }

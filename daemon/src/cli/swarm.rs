@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use polymath_swarm::private::{ADDRESSES_MAX, INVITATION_CHARS_MAX, Invitation, SwarmSecret};
+use polymath_swarm::private::INVITATION_CHARS_MAX;
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::session::Session;
 use super::{Context, Json, terminal};
 use crate::config::file::File;
-use crate::config::{Environment as _, ProcessEnvironment, address, swarms};
-use crate::node;
+use crate::config::{Environment as _, ProcessEnvironment, address};
+use crate::owner::{Membership, Swarms};
 
 /// Where an invitation may come from beside a file and standard input.
 const VARIABLE: &str = "POLYMATH_INVITATION";
@@ -112,78 +112,66 @@ pub(super) async fn run(command: Command, context: Context) -> anyhow::Result<()
         loaded.config.network.private.is_none(),
         "`daemon swarm` names the swarm after its command: unset POLYMATH_SWARM"
     );
-    let state_dir = &loaded.config.node.state_dir;
+    let swarms = Swarms::new(loaded.config.node.places);
     match command {
-        Command::Create(Name { name }) => create(state_dir, name),
-        Command::Invite(arguments) => invite(state_dir, arguments, &context).await,
-        Command::Join(arguments) => join(state_dir, &arguments),
+        Command::Create(Name { name }) => create(&swarms, &name),
+        Command::Invite(arguments) => invite(&swarms, arguments, &context).await,
+        Command::Join(arguments) => join(&swarms, &arguments),
         Command::Leave(Leave { which: Name { name } }) => {
-            stopped(state_dir, &name)?;
-            swarms::remove(state_dir, &name)?;
+            swarms.leave(&name)?;
             Ok(terminal::line(&format!("left {name}; its key is gone from this machine"))?)
         }
-        Command::Rotate(Name { name }) => rotate(state_dir, &name),
-        Command::List(List { json }) => list(state_dir, json),
+        Command::Rotate(Name { name }) => rotate(&swarms, &name),
+        Command::List(List { json }) => list(&swarms, json),
     }
 }
 
-fn create(state_dir: &Path, name: String) -> anyhow::Result<()> {
-    let invitation = Invitation { name, secret: SwarmSecret::new(rand::random()), addresses: Vec::new() };
-    swarms::write(state_dir, &invitation, true)?;
-    let name = &invitation.name;
+fn create(swarms: &Swarms, name: &str) -> anyhow::Result<()> {
+    swarms.create(name)?;
     Ok(terminal::say(&format!(
         "made {name}\n  start your node:  daemon --swarm {name} run\n  let others in:    daemon swarm invite {name}\n"
     ))?)
 }
 
-async fn invite(state_dir: &Path, arguments: Invite, context: &Context) -> anyhow::Result<()> {
+async fn invite(swarms: &Swarms, arguments: Invite, context: &Context) -> anyhow::Result<()> {
     let name = &arguments.which.name;
-    let mut invitation = swarms::read(state_dir, name)?;
-    let running = running_addresses(state_dir, name, context).await?;
-    let mut addresses = arguments.addresses;
-    for given in &addresses {
+    // Of a swarm that is there; then of the node in it.
+    swarms.invitation(name, Vec::new())?;
+    let running = running_addresses(name, context).await?;
+    for given in &arguments.addresses {
         address::check(given).map_err(|reason| anyhow::anyhow!("--address: {reason}"))?;
     }
-    if addresses.is_empty() {
-        addresses = running;
-    }
-    if addresses.is_empty() {
-        addresses.clone_from(&invitation.addresses);
-    }
-    addresses.truncate(ADDRESSES_MAX);
-    if addresses.is_empty() {
+    let addresses = if arguments.addresses.is_empty() { running } else { arguments.addresses };
+    let invitation = swarms.invitation(name, addresses)?;
+    if invitation.addresses.is_empty() {
         terminal::note(
             "your node does not run, so the invitation names nobody to start from: run it, or give --address",
         );
     }
-    invitation.addresses = addresses;
     terminal::note("whoever reads this string is a member: send it by a way that nobody else reads");
     Ok(terminal::line(&invitation.encode())?)
 }
 
 /// Where this user's own node in the swarm listens, other machines' ways first; nothing if it does not run.
-async fn running_addresses(state_dir: &Path, name: &str, context: &Context) -> anyhow::Result<Vec<String>> {
+async fn running_addresses(name: &str, context: &Context) -> anyhow::Result<Vec<String>> {
     let context = Context {
         globals: super::Globals { swarm: Some(name.to_owned()), ..context.globals.clone() },
         cancel: context.cancel.clone(),
     };
     let loaded = context.load(File::default())?;
-    debug_assert!(loaded.config.node.state_dir.starts_with(state_dir));
     let Ok(session) = Session::running(&loaded.config).await else { return Ok(Vec::new()) };
     let mut addresses = session.node().health().await?.listen_addresses;
     addresses.sort_by_key(|address| address.starts_with("/ip4/127.") || address.starts_with("/ip6/::1"));
     Ok(addresses)
 }
 
-fn join(state_dir: &Path, arguments: &Join) -> anyhow::Result<()> {
+fn join(swarms: &Swarms, arguments: &Join) -> anyhow::Result<()> {
     let from_variable = ProcessEnvironment.variable(VARIABLE).map(Zeroizing::new);
     let text = match (&arguments.file, from_variable) {
         (None, Some(text)) => text,
         (file, _) => read_invitation(file.as_deref())?,
     };
-    let invitation = Invitation::decode(&text)?;
-    swarms::write(state_dir, &invitation, true)?;
-    let name = &invitation.name;
+    let name = swarms.join(&text)?.name;
     Ok(terminal::say(&format!("joined {name}\n  start your node:  daemon --swarm {name} run\n"))?)
 }
 
@@ -207,37 +195,18 @@ fn read_invitation(file: Option<&Path>) -> anyhow::Result<Zeroizing<String>> {
     Ok(text)
 }
 
-fn rotate(state_dir: &Path, name: &str) -> anyhow::Result<()> {
-    let invitation = swarms::read(state_dir, name)?;
-    stopped(state_dir, name)?;
-    // Members at the old addresses have the old key.
-    let renewed =
-        Invitation { secret: SwarmSecret::new(rand::random()), addresses: Vec::new(), name: name.to_owned() };
-    debug_assert_ne!(renewed.secret, invitation.secret);
-    swarms::write(state_dir, &renewed, false)?;
+fn rotate(swarms: &Swarms, name: &str) -> anyhow::Result<()> {
+    swarms.rotate(name)?;
     Ok(terminal::say(&format!(
         "{name} has a new key; who has only the old one is out\n  start your node:  daemon --swarm {name} run\n  \
          let others in:    daemon swarm invite {name}   (they leave and join again)\n"
     ))?)
 }
 
-/// A node that runs goes on with the old key.
-fn stopped(state_dir: &Path, name: &str) -> anyhow::Result<()> {
-    let held = node::is_held(&swarms::folder(state_dir, name)?);
-    anyhow::ensure!(!held, "your node in {name} runs: daemon --swarm {name} stop");
-    Ok(())
-}
-
-fn list(state_dir: &Path, json: Json) -> anyhow::Result<()> {
-    let swarms: Vec<(String, bool)> = swarms::names(state_dir)
-        .into_iter()
-        .map(|name| {
-            let runs = swarms::folder(state_dir, &name).is_ok_and(|folder| node::is_held(&folder));
-            (name, runs)
-        })
-        .collect();
+fn list(swarms: &Swarms, json: Json) -> anyhow::Result<()> {
+    let swarms = swarms.all();
     if json.json {
-        let object = |(name, runs): &(String, bool)| json!({ "name": name, "running": runs });
+        let object = |swarm: &Membership| json!({ "name": swarm.name, "running": swarm.is_running });
         return terminal::json(&json!({ "swarms": swarms.iter().map(object).collect::<Vec<_>>() }));
     }
     if swarms.is_empty() {
@@ -247,7 +216,7 @@ fn list(state_dir: &Path, json: Json) -> anyhow::Result<()> {
     }
     let rows: Vec<Vec<String>> = swarms
         .into_iter()
-        .map(|(name, runs)| vec![name, if runs { "running" } else { "stopped" }.to_owned()])
+        .map(|swarm| vec![swarm.name, if swarm.is_running { "running" } else { "stopped" }.to_owned()])
         .collect();
     Ok(terminal::say(&terminal::table(terminal::Style::detect(), &["SWARM", "YOUR NODE"], &rows))?)
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use super::environment::Environment;
 use super::file::{ExpertSection, File};
-use super::{ApiConfig, Assets, Config, Error, ExpertConfig, NodeConfig, ServiceAddress, paths, swarms};
+use super::{
+    ApiConfig, Assets, Config, Error, ExpertConfig, NodeConfig, NodePlaces, ServiceAddress, paths, swarms,
+};
 use crate::{api, catalog, coordinator, embedding, network};
 use polymath_swarm::private::SwarmKeys;
 
@@ -43,6 +45,7 @@ pub(super) fn resolve(
         Some(dir) => dir,
         None => paths::state_dir(environment)?,
     };
+    let home = state_dir.clone();
     let member = file.node.swarm.as_deref().map(|name| swarms::read(&state_dir, name)).transpose()?;
     let state_dir = match &member {
         Some(invitation) => swarms::folder(&state_dir, &invitation.name)?,
@@ -81,6 +84,13 @@ pub(super) fn resolve(
             name: file.node.name.unwrap_or_else(|| "polymath".into()),
             state_dir,
             model_memory_mb: file.node.model_memory_mb.unwrap_or(0),
+            places: NodePlaces {
+                // Without a home of the user's they go where everything else does.
+                models: paths::data_dir(environment).unwrap_or_else(|_| home.clone()).join(paths::MODELS),
+                home,
+                settings: None,
+                assets: assets.cloned(),
+            },
         },
         experts: file.expert.map(|l| l.0).unwrap_or_default().into_iter().map(expert).collect(),
         network: network::Config {
@@ -159,13 +169,18 @@ pub(super) fn network() -> network::Config {
 /// A private swarm's network: no multicast, and a port that follows from the key, so that invitations stay good over restarts and
 /// two swarms on one machine do not collide.
 fn private_network(keys: &SwarmKeys) -> network::Config {
-    let drawn = u16::from_str_radix(&keys.namespace[..4], 16).unwrap_or_default();
-    let port = PRIVATE_PORTS.start() + drawn % (PRIVATE_PORTS.end() - PRIVATE_PORTS.start());
+    let port = private_port(keys);
     network::Config {
         listen: vec![format!("/ip4/0.0.0.0/udp/{port}/quic-v1"), format!("/ip4/0.0.0.0/tcp/{port}")],
         mdns: false,
         ..network()
     }
+}
+
+/// The port that follows from a swarm's key.
+pub(super) fn private_port(keys: &SwarmKeys) -> u16 {
+    let drawn = u16::from_str_radix(&keys.namespace[..4], 16).unwrap_or_default();
+    PRIVATE_PORTS.start() + drawn % (PRIVATE_PORTS.end() - PRIVATE_PORTS.start())
 }
 
 pub(super) fn embedding(assets: &Assets) -> embedding::Config {

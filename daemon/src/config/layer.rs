@@ -45,7 +45,7 @@ const LISTEN: Names = names("node.listen_address", "POLYMATH_LISTEN", "--listen"
 const BOOTSTRAP: Names = names("node.bootstrap_nodes", "POLYMATH_BOOTSTRAP", "--bootstrap");
 const STATE_DIR: Names = names("node.state_dir", "POLYMATH_STATE_DIR", "--state-dir");
 const SWARM: Names = names("", "POLYMATH_SWARM", "--swarm");
-const SOCKET: Names = names("api.socket", "POLYMATH_SOCKET", "--socket");
+const SOCKET: Names = names("api.socket", "POLYMATH_SOCKET", "");
 const REST: Names = names("api.rest_address", "POLYMATH_REST", "--rest");
 const GRPC: Names = names("api.grpc_address", "POLYMATH_GRPC", "--grpc");
 const WS: Names = names("api.ws_address", "POLYMATH_WS", "--ws");
@@ -71,7 +71,7 @@ const PRICE: Names = names("expert.price_micro", "", "");
 const CREDIT: Names = names("ledger.credit_micro", "", "");
 const SPEED: Names = names("expert.tokens_per_second", "", "");
 const THREADS: Names = names("expert.threads", "", "--threads");
-const TEMPERATURE: Names = names("expert.temperature", "", "--temperature");
+const TEMPERATURE: Names = names("expert.temperature", "", "");
 const BACKEND: Names = names("expert.backend", "", "");
 const EXPERT: Names = names("expert", "", "--expert");
 

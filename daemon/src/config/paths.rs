@@ -8,13 +8,15 @@ use super::environment::Environment;
 
 /// Name of the socket in the state folder.
 pub const SOCKET_NAME: &str = "api.sock";
+/// The folder of fetched models, in that of what is kept for good.
+pub const MODELS: &str = "models";
 /// Bytes of a Unix socket's path: `sun_path` has 108 with its final zero on Linux, 104 on macOS.
 const SOCKET_PATH_BYTES_MAX: usize = 103;
 /// The version that the encoder was verified with; the file's name carries it.
 const RUNTIME_NAME: &str = "libonnxruntime.so.1.24.4";
 
 /// The `models` folder: encoder, ONNX Runtime, codebook and the bundled experts.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assets {
     /// The folder.
     pub root: PathBuf,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use polymath_swarm::private::{INVITATION_CHARS_MAX, Invitation, is_name};
 use zeroize::Zeroizing;
 
-use super::Error;
+use super::{Error, default};
 
 /// The folder of folders, below the state folder.
 const FOLDER: &str = "swarms";
@@ -76,6 +76,11 @@ pub fn read(state_dir: &Path, name: &str) -> Result<Invitation, Error> {
     Invitation::decode(&text).map_err(|error| {
         fault(format!("{}: {error}; restore it from a copy, or leave and join again", path.display()))
     })
+}
+
+/// The port, UDP and TCP, that a swarm's nodes listen on unless they are told otherwise.
+pub fn port(invitation: &Invitation) -> u16 {
+    default::private_port(&invitation.secret.keys())
 }
 
 /// Makes its holder a member; `is_new` refuses to touch what is there.

@@ -67,7 +67,12 @@ fn every_variable_reaches_its_setting() {
         ("POLYMATH_DEADLINE_MS", "11"),
     ];
     let config = loaded("", file::File::default(), &variables).unwrap();
-    assert_eq!(config.node, NodeConfig { name: "n".into(), state_dir: "/s".into(), model_memory_mb: 0 });
+    let node = &config.node;
+    assert_eq!(
+        (node.name.as_str(), node.state_dir.as_path(), node.model_memory_mb),
+        ("n", Path::new("/s"), 0)
+    );
+    assert_eq!(node.places.home, node.state_dir);
     assert_eq!(config.network.listen, ["/ip4/127.0.0.1/tcp/1", "/ip4/127.0.0.1/udp/1/quic-v1"]);
     assert_eq!(config.network.bootstrap, ["/ip4/127.0.0.1/tcp/2"]);
     assert_eq!(

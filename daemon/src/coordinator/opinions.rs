@@ -133,7 +133,19 @@ impl Draft {
 
 impl Run<'_> {
     /// Takes a step.
-    pub(super) async fn step(&self, step: Step<'_>, chosen: &Chosen) -> Draft {
+    pub(super) fn step<'s>(&'s self, step: Step<'s>, chosen: &'s Chosen) -> impl Future<Output = Draft> + 's {
+        use tracing::Instrument as _;
+        use tracing::field::Empty;
+        let span = match &step {
+            Step::First(task, ..) => tracing::info_span!("task", number = task.id, expert = Empty),
+            Step::Second(draft, _) => {
+                tracing::info_span!("opinions", number = draft.result.id, expert = Empty)
+            }
+        };
+        self.stepped(step, chosen).instrument(span)
+    }
+
+    async fn stepped(&self, step: Step<'_>, chosen: &Chosen) -> Draft {
         match step {
             Step::First(task, text, held) => self.first(task, text, held, chosen).await,
             Step::Second(mut draft, more) => {

@@ -311,6 +311,7 @@ impl Run<'_> {
                 if has_failed && !chosen.may_retry() {
                     return;
                 }
+                tracing::Span::current().record("expert", candidate.advert.card.id.as_str());
                 let backups: Vec<&Candidate> = waiting.iter().copied().collect();
                 let (candidate, outcome) = self.hedged(result, candidate, &backups, (show, chosen)).await;
                 self.inner.breakers.heard(candidate.advert.peer, &outcome);

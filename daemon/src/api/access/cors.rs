@@ -16,7 +16,7 @@ const REMEMBERED_S: &str = "600";
 /// What a page may read of an answer besides its body.
 const EXPOSED: &str = "x-request-id, retry-after, retry-after-ms";
 /// Methods that the routes know.
-const METHODS: &str = "GET, POST, DELETE";
+const METHODS: &str = "GET, POST, PUT, DELETE";
 /// Bytes of the list of headers that a page asks for: OpenAI's client in a browser asks for some 300.
 const HEADERS_BYTES_MAX: usize = 2_048;
 

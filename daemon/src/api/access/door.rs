@@ -64,7 +64,7 @@ impl Door {
         let keyed = self.guard.inner.ring.any();
         let knock = Knock { hosts: &hosts, origin: origin.as_deref(), shown, need };
         rules::decide(&self.policy(keyed), &knock)?;
-        if let (Some(entry), Need::Scope(_)) = (&entry, need) {
+        if let (Some(entry), Need::Scope(_) | Need::Owner) = (&entry, need) {
             entry.count()?;
         }
         Ok(Caller { key: entry.map(|entry: Arc<Entry>| entry.record.id.clone()) })
@@ -155,8 +155,8 @@ pub(in crate::api) fn need_rest(method: &Method, path: &str) -> Need {
     const ASKING: [&str; 5] =
         ["/v1/chat/", "/v1/completions", "/v1/responses", "/v1/embeddings", "/v1/feedback"];
     // Of the node itself, and its owner's business.
-    if path.starts_with("/v1/node/") {
-        return Need::Scope(Scope::Admin);
+    if let Some(path) = path.strip_prefix("/v1/node/") {
+        return if is_owners(method, path) { Need::Owner } else { Need::Scope(Scope::Admin) };
     }
     let looks = [Method::GET, Method::HEAD, Method::OPTIONS].contains(method);
     if path == "/health" || (looks && console::is_of_page(path)) {
@@ -167,6 +167,16 @@ pub(in crate::api) fn need_rest(method: &Method, path: &str) -> Need {
     }
     // Planning asks nobody, though it is a POST.
     Need::Scope(if looks || path.starts_with("/v1/swarm/") { Scope::Read } else { Scope::Admin })
+}
+
+/// What holds secrets, or changes what holds after a restart. `path` is below `/v1/node/`.
+fn is_owners(method: &Method, path: &str) -> bool {
+    const SECRET: [&str; 4] = ["swarms", "keys", "pulls", "catalog"];
+    // What is in memory and what is shown changes nothing for good.
+    const FLEETING: [&str; 4] = ["/load", "/unload", "/verify", "/card/preview"];
+    let first = path.split('/').next().unwrap_or_default();
+    let is_fleeting = method == Method::POST && FLEETING.iter().any(|end| path.ends_with(end));
+    SECRET.contains(&first) || !(is_fleeting || [Method::GET, Method::HEAD].contains(method))
 }
 
 /// What a WebSocket wants.
@@ -204,6 +214,15 @@ mod tests {
             (Method::GET, "/v1/models", scope(Scope::Read)),
             (Method::GET, "/metrics", scope(Scope::Read)),
             (Method::GET, "/v1/node/logs", scope(Scope::Admin)),
+            (Method::GET, "/v1/node/models", scope(Scope::Admin)),
+            (Method::POST, "/v1/node/models/a/load", scope(Scope::Admin)),
+            (Method::POST, "/v1/node/models/a/card/preview", scope(Scope::Admin)),
+            (Method::POST, "/v1/node/models", Need::Owner),
+            (Method::PUT, "/v1/node/models/a/card", Need::Owner),
+            (Method::DELETE, "/v1/node/models/load", Need::Owner),
+            (Method::GET, "/v1/node/swarms", Need::Owner),
+            (Method::POST, "/v1/node/swarms/load/start", Need::Owner),
+            (Method::DELETE, "/v1/node/keys/abc", Need::Owner),
             (Method::GET, "/v1/swarm/experts/12D3KooW/geography", scope(Scope::Read)),
             (Method::POST, "/v1/swarm/plan", scope(Scope::Read)),
             (Method::POST, "/v1/elsewhere", scope(Scope::Admin)),

@@ -10,6 +10,8 @@ const PREFIX: &str = "pmk_";
 const SECRET_BYTES: usize = 32;
 /// Random bytes of an id: it only tells the keys of one node apart.
 const ID_BYTES: usize = 5;
+/// The id of the owner's key: shorter than those that are drawn.
+pub(super) const OWNER: &str = "owner";
 /// Bytes of a name.
 const NAME_BYTES_MAX: usize = 64;
 /// Requests a minute that a limit may allow: beyond, it is none.
@@ -104,6 +106,20 @@ impl Record {
         scopes.sort();
         scopes.dedup();
         (Self { id, name, scopes, rate_per_minute, created, secret_sha256: hash(&secret) }, key)
+    }
+
+    /// The key of a node's owner for one run of the node: it is never in the file.
+    pub(super) fn of_owner() -> (Self, String) {
+        let secret = base32(&rand::random::<[u8; SECRET_BYTES]>());
+        let record = Self {
+            id: OWNER.to_owned(),
+            name: OWNER.to_owned(),
+            scopes: vec![Scope::Admin],
+            rate_per_minute: None,
+            created: 0,
+            secret_sha256: hash(&secret),
+        };
+        (record, format!("{PREFIX}{OWNER}_{secret}"))
     }
 
     /// Whether `secret` is this key's. Takes the same time wherever they differ.

@@ -36,6 +36,7 @@ struct Stamp {
 /// The keys.
 pub(super) struct Ring {
     path: PathBuf,
+    owner: Arc<Entry>,
     state: Mutex<State>,
 }
 
@@ -46,20 +47,24 @@ struct State {
 }
 
 impl Ring {
-    /// Reads the file, which need not exist.
-    pub(super) fn open(path: PathBuf) -> Result<Self, Error> {
+    /// Reads the file, which need not exist. The owner's key is one beside those of the file.
+    pub(super) fn open(path: PathBuf, owner: Record) -> Result<Self, Error> {
         let stamp = stamp(&path);
         let entries = entries(store::read(&path)?, &HashMap::new());
-        Ok(Self { path, state: Mutex::new(State { entries, stamp, looked: Instant::now() }) })
+        let owner = Arc::new(Entry { record: owner, limiter: None });
+        Ok(Self { path, owner, state: Mutex::new(State { entries, stamp, looked: Instant::now() }) })
     }
 
-    /// Whether there is a key.
+    /// Whether there is a key in the file.
     pub(super) fn any(&self) -> bool {
         !self.entries().is_empty()
     }
 
     /// The entry of a key's id.
     pub(super) fn by_id(&self, id: &str) -> Option<Arc<Entry>> {
+        if id == self.owner.record.id {
+            return Some(self.owner.clone());
+        }
         self.entries().get(id).cloned()
     }
 
@@ -138,6 +143,20 @@ mod tests {
         Wish { name: "x".into(), scopes: vec![Scope::Chat], rate_per_minute }
     }
 
+    fn opened(path: PathBuf) -> Result<Ring, Error> {
+        Ring::open(path, Record::of_owner().0)
+    }
+
+    #[test]
+    fn the_owners_key_opens_and_is_none_of_the_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let (record, key) = Record::of_owner();
+        let ring = Ring::open(folder.path().join("keys.json"), record).unwrap();
+        assert_eq!(ring.by_key(&key).unwrap().record.scopes, [Scope::Admin]);
+        assert!(!ring.any() && ring.by_id("owner").is_some());
+        assert!(ring.by_key(&Record::of_owner().1).is_none(), "of another run");
+    }
+
     /// Looks now, as if a second had gone by.
     fn look(ring: &Ring) {
         ring.state.lock().unwrap().look(&ring.path);
@@ -147,7 +166,7 @@ mod tests {
     fn changes_of_the_file_are_seen_and_damage_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys.json");
-        let ring = Ring::open(path.clone()).unwrap();
+        let ring = opened(path.clone()).unwrap();
         assert!(!ring.any());
         let (record, key) = store::create(&path, wish(None)).unwrap();
         look(&ring);
@@ -156,7 +175,7 @@ mod tests {
         std::fs::write(&path, "{").unwrap();
         look(&ring);
         assert!(ring.by_key(&key).is_some(), "the last good keys hold");
-        assert!(Ring::open(path.clone()).is_err(), "a node does not start with damaged keys");
+        assert!(opened(path.clone()).is_err(), "a node does not start with damaged keys");
         std::fs::remove_file(&path).unwrap();
         look(&ring);
         assert!(!ring.any());
@@ -168,7 +187,7 @@ mod tests {
         let path = folder.path().join("keys.json");
         let (_, key) = store::create(&path, wish(Some(2))).unwrap();
         let (_, free) = store::create(&path, wish(None)).unwrap();
-        let ring = Ring::open(path.clone()).unwrap();
+        let ring = opened(path.clone()).unwrap();
         for _ in 0..2 {
             ring.by_key(&key).unwrap().count().unwrap();
         }

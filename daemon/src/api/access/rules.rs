@@ -15,6 +15,8 @@ pub enum Need {
     Nothing,
     /// What this scope covers.
     Scope(Scope),
+    /// What is the owner's alone, whether there are keys or not.
+    Owner,
 }
 
 /// What is known of the node.
@@ -67,8 +69,27 @@ pub(super) fn decide(policy: &Policy<'_>, knock: &Knock<'_>) -> Result<(), Fault
     match knock.need {
         Need::Nothing if closed => Ok(()),
         Need::Scope(scope) if closed => has_key(knock.shown, scope),
+        Need::Owner if closed => has_key(knock.shown, Scope::Admin),
+        Need::Owner => is_allowed_host(policy, knock.hosts).and_then(|()| is_owner(knock.shown)),
         _ => is_allowed_host(policy, knock.hosts),
     }
+}
+
+/// On a port that is open to its machine: other users of that are not its owner.
+fn is_owner(shown: Shown<'_>) -> Result<(), Fault> {
+    if has_key(shown, Scope::Admin).is_ok() {
+        return Ok(());
+    }
+    let how = match shown {
+        Shown::Nothing => {
+            "open the console with `daemon console`, or bring an API key with the scope `admin`"
+        }
+        Shown::Unknown => {
+            "the key is of an earlier run of the node, or wrong: open the console with `daemon console`"
+        }
+        Shown::Key { .. } => "the API key lacks the scope `admin`",
+    };
+    Err(Fault::new("owner_only", format!("this is for the node's owner alone: {how}")))
 }
 
 fn has_key(shown: Shown<'_>, scope: Scope) -> Result<(), Fault> {

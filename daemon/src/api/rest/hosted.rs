@@ -29,6 +29,8 @@ pub(super) struct HostedModel {
     queued: u32,
     /// Whether it is a server that the owner runs.
     service: bool,
+    /// Whether it was added while a node ran, and not by the settings.
+    added: bool,
 }
 
 /// The hosted experts.
@@ -41,7 +43,7 @@ pub(super) struct HostedList {
 }
 
 impl HostedModel {
-    fn of(hosted: &Hosted) -> Self {
+    fn of(api: &Api, hosted: &Hosted) -> Self {
         let (backend, used) = (&hosted.backend, *hosted.backend.slots().borrow());
         Self {
             id: hosted.id.clone(),
@@ -53,12 +55,13 @@ impl HostedModel {
             free_slots: used.free,
             queued: used.queued,
             service: backend.is_service(),
+            added: api.app.owner.experts.of(&hosted.id).is_ok_and(|served| served.is_added),
         }
     }
 }
 
 fn list(api: &Api) -> Json<HostedList> {
-    let data = api.app.coordinator.host().all().iter().map(HostedModel::of).collect();
+    let data = api.app.coordinator.host().all().iter().map(|hosted| HostedModel::of(api, hosted)).collect();
     Json(HostedList { object: "list", data })
 }
 

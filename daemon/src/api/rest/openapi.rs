@@ -3,7 +3,7 @@
 
 use super::{
     audits, card, chat, completions, embeddings, feedback, health, hosted, ledger, logs, metrics, model,
-    network, reputation, responses, swarm,
+    network, owner, reputation, responses, swarm,
 };
 use crate::api::table::ErrorBody;
 use crate::api::table::ROWS;
@@ -30,6 +30,27 @@ const KEY: &str = "key";
         hosted::hosted,
         hosted::load,
         hosted::unload,
+        owner::cards::serve,
+        owner::cards::remove,
+        owner::cards::card,
+        owner::cards::edit,
+        owner::cards::preview,
+        owner::cards::verify,
+        owner::pulls::catalog,
+        owner::pulls::list,
+        owner::pulls::begin,
+        owner::pulls::end,
+        owner::keys::list,
+        owner::keys::create,
+        owner::keys::revoke,
+        owner::swarms::list,
+        owner::swarms::create,
+        owner::swarms::join,
+        owner::swarms::invitation,
+        owner::swarms::start,
+        owner::swarms::stop,
+        owner::swarms::rotate,
+        owner::swarms::leave,
         network::probe,
         network::network,
         swarm::experts,
@@ -63,7 +84,7 @@ impl Modify for Errors {
             codes.entry(row.http.to_string()).or_default().push(row.code);
         }
         for item in document.paths.paths.values_mut() {
-            let operations = [&mut item.get, &mut item.post];
+            let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete];
             for operation in operations.into_iter().flatten() {
                 add(operation, &codes);
             }

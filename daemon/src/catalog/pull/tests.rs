@@ -227,3 +227,13 @@ fn ollamas_models_and_files_are_copied_and_compared() {
         );
     }
 }
+
+#[test]
+fn one_fetch_at_a_time_writes_to_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let prepare = || Place::prepare(folder.path(), "a.gguf", "1", 1);
+    let first = prepare().unwrap();
+    assert!(matches!(prepare(), Err(Error::UnderWay { .. })));
+    drop(first);
+    prepare().unwrap();
+}

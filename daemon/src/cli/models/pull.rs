@@ -1,21 +1,20 @@
 //! `models pull` and `models recommend`: models brought to this machine, and which of them it holds.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use anyhow::Context as _;
 use clap::Args;
+use indicatif::ProgressBar;
 use polymath_swarm::identity::Sha256Hash;
 use serde_json::json;
 
 use super::super::{Context, Json, session, terminal};
-use crate::catalog::pull::{self, Fetched, Hub, Source, Stored};
 use crate::catalog::{self, Known};
 use crate::config::file::File;
-use crate::config::{Environment as _, ProcessEnvironment, data_dir};
+use crate::config::paths::MODELS;
+use crate::config::{ProcessEnvironment, data_dir};
 use crate::inference;
-
-/// The hub where no mirror is named.
-const HUB: &str = "https://huggingface.co";
+use crate::owner::pulls::{self, Pulled, REVISION, Telling, Told, Wanted};
 
 /// What `models pull` takes.
 #[derive(Debug, Args)]
@@ -39,7 +38,7 @@ pub(in crate::cli) struct Pull {
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
     /// The hub's branch, tag or commit
-    #[arg(long, value_name = "NAME", default_value = "main", value_parser = revision)]
+    #[arg(long, value_name = "NAME", default_value = REVISION, value_parser = revision)]
     revision: String,
     /// A hub that speaks Hugging Face's protocol [default: $HF_ENDPOINT, else https://huggingface.co]
     #[arg(long, value_name = "URL")]
@@ -116,32 +115,31 @@ fn known(context: &Context) -> anyhow::Result<Vec<Known>> {
     Ok(Known::all(&session::assets(context, &loaded)?.catalog())?)
 }
 
-/// What has come, and what is known of it.
-struct Pulled {
-    fetched: Fetched,
-    licence: Option<String>,
-    card: Option<PathBuf>,
-}
-
 pub(super) async fn pull(arguments: Pull, context: &Context) -> anyhow::Result<()> {
-    let of_catalog = known(context).ok().and_then(|all| all.into_iter().find(|m| m.id == arguments.source));
-    let source = match &of_catalog {
-        Some(model) => Source::Hub { repo: model.repo.clone(), file: Some(model.file.clone()) },
-        None => arguments.source.parse()?,
-    };
     let folder = match &arguments.to {
         Some(folder) => folder.clone(),
-        None => data_dir(&ProcessEnvironment)?.join("models"),
+        None => data_dir(&ProcessEnvironment)?.join(MODELS),
     };
-    let pulled = context.unless_cancelled(bring(&source, of_catalog.as_ref(), &folder, &arguments)).await??;
-    let Pulled { fetched, licence, card } = pulled;
-    let model = inference::Config { model_path: fetched.path.clone(), ..inference::Config::default() };
-    let memory = inference::memory_needed(&model)
-        .with_context(|| format!("{} came as it should, and cannot be served", fetched.path.display()))?;
+    let wanted = Wanted {
+        source: arguments.source,
+        revision: arguments.revision,
+        mirror: arguments.mirror,
+        sha256: arguments.sha256,
+        folder,
+    };
+    let bar = bar();
+    let catalogue = known(context).unwrap_or_default();
+    let bringing = pulls::bring(&wanted, &catalogue, telling(&bar));
+    let pulled = context.unless_cancelled(bringing).await;
+    // Before anything else is said, of a failure too.
+    bar.finish_and_clear();
+    let pulled = pulled??;
+    let card = pulled.card();
+    let Pulled { fetched, licence, memory_bytes } = pulled;
     if arguments.json.json {
         return terminal::json(&json!({
             "path": fetched.path, "bytes": fetched.bytes, "sha256": fetched.sha256.to_string(),
-            "was_there": fetched.was_there, "licence": licence, "memory_bytes": memory, "card": card,
+            "was_there": fetched.was_there, "licence": licence, "memory_bytes": memory_bytes, "card": card,
         }));
     }
     let serve = match &card {
@@ -153,90 +151,30 @@ pub(super) async fn pull(arguments: Pull, context: &Context) -> anyhow::Result<(
         "{} {state}\nsize:    {}, some {} in memory\nsha256:  {}\nserve:   {serve}\n",
         fetched.path.display(),
         terminal::bytes(fetched.bytes),
-        terminal::bytes(memory),
+        terminal::bytes(memory_bytes),
         fetched.sha256,
     ))?)
 }
 
-async fn bring(
-    source: &Source,
-    of_catalog: Option<&Known>,
-    folder: &Path,
-    arguments: &Pull,
-) -> anyhow::Result<Pulled> {
-    let bar = indicatif::ProgressBar::new(0);
-    if let Ok(style) =
-        indicatif::ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}")
-    {
+fn bar() -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    let form = "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+    if let Ok(style) = indicatif::ProgressStyle::with_template(form) {
         bar.set_style(style);
     }
-    let shown = bar.clone();
-    let progress = move |there: u64, all: u64| {
-        shown.set_length(all);
-        shown.set_position(there);
-    };
-    let (fetched, licence) = match source {
-        Source::Hub { repo, file } => {
-            let environment =
-                |name: &str| ProcessEnvironment.variable(name).filter(|value| !value.is_empty());
-            let mirror = arguments.mirror.clone().or_else(|| environment("HF_ENDPOINT"));
-            let hub = Hub::new(mirror.as_deref().unwrap_or(HUB), environment("HF_TOKEN"))?;
-            let about = hub.about(repo, &arguments.revision).await?;
-            let file = about.choose(file.as_deref(), inference::memory_available())?;
-            if let (Some(wanted), Some(stated)) = (arguments.sha256, file.sha256) {
-                anyhow::ensure!(wanted == stated, "{} hashes to {stated}, not to {wanted}", file.name);
-            }
-            let licence = about.licence.clone();
-            terminal::note(&format!(
-                "{repo}: {} ({}); licence: {}",
-                file.name,
-                terminal::bytes(file.bytes),
-                licence.as_deref().unwrap_or("none is stated"),
-            ));
-            let mut file = file.clone();
-            file.sha256 = file.sha256.or(arguments.sha256);
-            let folder = folder.join(repo.replace('/', "__"));
-            (hub.fetch(&about, &file, &folder, &progress).await?, licence)
-        }
-        Source::Ollama { name, tag } => {
-            let store = ProcessEnvironment.variable("OLLAMA_MODELS").map(PathBuf::from);
-            let home =
-                || ProcessEnvironment.variable("HOME").map(|home| PathBuf::from(home).join(".ollama/models"));
-            let store = store.or_else(home).context("HOME is not set: set OLLAMA_MODELS")?;
-            let stored = Stored::find(&store, name, tag)?;
-            terminal::note(&format!("licence: {}", stored.licence.as_deref().unwrap_or("none is stated")));
-            let plain = name.replace('/', "__");
-            let (folder, file) =
-                (folder.join(format!("ollama__{plain}__{tag}")), format!("{plain}-{tag}.gguf"));
-            let (blob, wanted) = (stored.blob, Some(arguments.sha256.unwrap_or(stored.sha256)));
-            let copying = move || pull::copy(&blob, &folder, &file, wanted, &progress);
-            (tokio::task::spawn_blocking(copying).await??, stored.licence)
-        }
-        Source::File(path) => {
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-            let name = name.context("the path names no file")?;
-            let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-            let (path, folder, wanted) = (path.clone(), folder.join(stem), arguments.sha256);
-            let copying = move || pull::copy(&path, &folder, &name, wanted, &progress);
-            (tokio::task::spawn_blocking(copying).await??, None)
-        }
-    };
-    bar.finish_and_clear();
-    let card = match of_catalog {
-        Some(model) => Some(write_card(model, &fetched)?),
-        None => None,
-    };
-    Ok(Pulled { fetched, licence, card })
+    bar
 }
 
-/// Puts a card beside a model of the catalogue, unless its owner has put one there.
-fn write_card(model: &Known, fetched: &Fetched) -> anyhow::Result<PathBuf> {
-    let path = fetched.path.with_file_name(catalog::CARD_NAME);
-    if !path.exists() {
-        let file =
-            fetched.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let text = catalog::card_text(model, &file, &fetched.sha256.to_string())?;
-        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    Ok(path)
+fn telling(bar: &ProgressBar) -> Telling {
+    let bar = bar.clone();
+    Arc::new(move |told| match told {
+        Told::Found { what, licence } => bar.suspend(|| {
+            let licence = licence.unwrap_or_else(|| "none is stated".to_owned());
+            terminal::note(&format!("{what}; licence: {licence}"));
+        }),
+        Told::Progress(there, all) => {
+            bar.set_length(all);
+            bar.set_position(there);
+        }
+    })
 }

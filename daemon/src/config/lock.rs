@@ -31,13 +31,16 @@ pub enum Error {
 
 /// The lock; released when dropped.
 #[derive(Debug)]
-pub(super) struct StateLock {
+pub struct StateLock {
     _file: File,
 }
 
 impl StateLock {
     /// Makes the folder (mode 0700) if needed and takes its lock.
-    pub(super) fn take(folder: &Path) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// [`Error::InUse`] if another node holds it, [`Error::Unusable`].
+    pub fn take(folder: &Path) -> Result<Self, Error> {
         let unusable = |source| Error::Unusable { path: folder.to_owned(), source };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unusable)?;
         let file = File::options()

@@ -1,4 +1,4 @@
-//! The experts that a node hosts: loaded at its start, announced, and taken back for as long as they answer nobody.
+//! An expert that a node hosts: its model loaded, its card announced, and taken back for as long as it answers nobody.
 
 use super::Error;
 use crate::catalog::{self, Entry};
@@ -11,6 +11,7 @@ use polymath_swarm::capability::Card;
 use polymath_swarm::identity::Sha256Hash;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -18,33 +19,44 @@ use tokio_util::task::TaskTracker;
 const REVIVE_EVERY: Duration = Duration::from_secs(10);
 
 /// An expert that is ready.
-pub(super) struct Loaded {
-    card: Card,
-    backend: Backend,
-    price_micro: u64,
+pub struct Loaded {
+    pub(super) config: ExpertConfig,
+    pub(super) entry: Entry,
+    pub(super) backend: Backend,
+    pub(super) card: Card,
+    pub(super) is_added: bool,
 }
 
 impl Loaded {
-    pub(super) fn id(&self) -> &str {
-        &self.card.id
+    /// The card's id.
+    pub fn id(&self) -> &str {
+        &self.entry.id
     }
 }
 
-/// Loads what can be loaded; an error only if experts were wanted and none came up.
-pub(super) async fn load(
+/// Loads what can be loaded of what the settings name and of what was added since; an error only if the settings name experts and none
+/// came up. What was left out is said with its reason.
+///
+/// # Errors
+/// The first that came up.
+pub async fn load(
     wanted: &[ExpertConfig],
+    added: &[ExpertConfig],
     encoder: &Encoder,
     budget: &Budget,
 ) -> Result<(Vec<Loaded>, Vec<String>), Error> {
     let (mut loaded, mut left_out, mut first_error) = (Vec::new(), Vec::new(), None);
-    for expert in wanted {
-        match load_one(expert, encoder, budget).await {
+    let all = wanted.iter().map(|expert| (expert, false)).chain(added.iter().map(|expert| (expert, true)));
+    for (expert, is_added) in all {
+        match load_one(expert, encoder, budget, is_added).await {
             Ok(expert) => loaded.push(expert),
             Err(error) => {
-                let reason = chain(&error);
+                let reason = error.chain();
                 tracing::error!(%reason, "an expert is left out");
                 left_out.push(reason);
-                first_error.get_or_insert(error);
+                if !is_added {
+                    first_error.get_or_insert(error);
+                }
             }
         }
     }
@@ -54,7 +66,13 @@ pub(super) async fn load(
     }
 }
 
-async fn load_one(wanted: &ExpertConfig, encoder: &Encoder, budget: &Budget) -> Result<Loaded, Error> {
+/// Loads one.
+pub(super) async fn load_one(
+    wanted: &ExpertConfig,
+    encoder: &Encoder,
+    budget: &Budget,
+    is_added: bool,
+) -> Result<Loaded, Error> {
     let given = wanted.source.id.clone().unwrap_or_else(|| "(unnamed)".to_owned());
     let card_fault = |source| Error::Card { id: given.clone(), source };
     let entry = catalog::resolve(&wanted.source).map_err(card_fault)?;
@@ -64,10 +82,15 @@ async fn load_one(wanted: &ExpertConfig, encoder: &Encoder, budget: &Budget) -> 
         Some(at) => Backend::Service(service(wanted, at, &entry).await.map_err(model_fault)?),
     };
     entry.check_model(backend.facts().sha256).map_err(card_fault)?;
+    let card = card_of(&entry, &backend, encoder).await?;
+    Ok(Loaded { config: wanted.clone(), entry, backend, card, is_added })
+}
+
+/// The card to announce.
+pub(super) async fn card_of(entry: &Entry, backend: &Backend, encoder: &Encoder) -> Result<Card, Error> {
     let texts = std::iter::once(&entry.description).chain(&entry.exemplars).cloned().collect();
     let embeddings = encoder.embed(texts).await?.iter().map(|e| e.quantise()).collect();
-    let card = entry.card(backend.facts().clone(), encoder.space(), embeddings);
-    Ok(Loaded { card, backend, price_micro: wanted.price_micro })
+    Ok(entry.card(backend.facts().clone(), encoder.space(), embeddings))
 }
 
 async fn model(wanted: &ExpertConfig, entry: &Entry, budget: &Budget) -> Result<Hot, inference::Error> {
@@ -101,8 +124,62 @@ async fn service(
     .await
 }
 
-/// An expert's announcement, to be made again and taken back as it comes and goes.
-struct Announced {
+/// Where an expert is announced, and until when.
+#[derive(Clone)]
+pub(super) struct Stage {
+    pub(super) network: Network,
+    pub(super) host: Host,
+    pub(super) tracker: TaskTracker,
+    pub(super) stop: CancellationToken,
+}
+
+/// An expert that is announced, until it is taken back.
+pub(super) struct Announced {
+    pub(super) card: Card,
+    pub(super) backend: Backend,
+    hash: Sha256Hash,
+    end: CancellationToken,
+    tending: JoinHandle<()>,
+    stage: Stage,
+}
+
+impl Announced {
+    /// Announces an expert and keeps its slots' use flowing to the network.
+    pub(super) async fn begin(
+        (card, backend): (Card, Backend),
+        price_micro: u64,
+        stage: &Stage,
+    ) -> Result<Self, Error> {
+        let slots = watch::Sender::new(slot_use(&backend.slots().borrow()));
+        let announcement = Announcement {
+            card: card.clone(),
+            backend: backend.clone(),
+            price_micro,
+            slots,
+            network: stage.network.clone(),
+            host: stage.host.clone(),
+        };
+        let hash = announcement.make().await?;
+        let end = stage.stop.child_token();
+        let tending = end.clone().run_until_cancelled_owned(announcement.tend(hash));
+        let tending = stage.tracker.spawn(async move {
+            tending.await;
+        });
+        Ok(Self { card, backend, hash, end, tending, stage: stage.clone() })
+    }
+
+    /// Takes it back: nobody is sent here for it any more, and what runs may end.
+    pub(super) async fn end(self) {
+        self.end.cancel();
+        // It ends at its next await; what it was doing is done over by what follows.
+        let _ = self.tending.await;
+        self.stage.host.remove(self.hash);
+        self.stage.network.withdraw(self.hash).await;
+    }
+}
+
+/// What is announced, to be made again and taken back as its model comes and goes.
+struct Announcement {
     card: Card,
     backend: Backend,
     price_micro: u64,
@@ -111,24 +188,7 @@ struct Announced {
     host: Host,
 }
 
-/// Announces an expert and keeps its slots' use flowing to the network, until `stop`.
-pub(super) async fn announce(
-    loaded: Loaded,
-    network: &Network,
-    host: &Host,
-    tracker: &TaskTracker,
-    stop: &CancellationToken,
-) -> Result<(), Error> {
-    let Loaded { card, backend, price_micro } = loaded;
-    let slots = watch::Sender::new(slot_use(&backend.slots().borrow()));
-    let announced =
-        Announced { card, backend, price_micro, slots, network: network.clone(), host: host.clone() };
-    let hash = announced.make().await?;
-    tracker.spawn(stop.clone().run_until_cancelled_owned(announced.tend(hash)));
-    Ok(())
-}
-
-impl Announced {
+impl Announcement {
     async fn make(&self) -> Result<Sha256Hash, network::Error> {
         let backend = self.backend.clone();
         let state = move || ExpertState {
@@ -184,15 +244,4 @@ impl Announced {
 
 fn slot_use(used: &inference::SlotUse) -> network::SlotUse {
     network::SlotUse { slots: used.slots, free: used.free, queued: used.queued }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
