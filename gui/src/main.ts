@@ -1,3 +1,5 @@
+// First of all: it takes the owner's key out of the address.
+import './lib/api/key.svelte';
 import { mount } from 'svelte';
 import App from './App.svelte';
 import './design/tokens.css';

@@ -23,7 +23,7 @@ export const SCREENS = {
 const TIMEOUT_MS = 120_000;
 const IMAGES = join(ROOT, 'docs/images');
 /** Pictures that the documentation shows. */
-const SHOWN = ['chat', 'task', 'swarm', 'models', 'trust'];
+const SHOWN = ['chat', 'nothing', 'task', 'swarm', 'models', 'card', 'get', 'trust'];
 
 export async function startBrowser() {
   if (!existsSync(CHROMIUM)) throw new Error(`no browser at ${CHROMIUM}: apt-get install chromium, or set CHROMIUM`);
@@ -58,6 +58,27 @@ export async function open(browser, url, screen = SCREENS.desktop) {
       await context.close();
     },
   };
+}
+
+/** A visit at a place of a console, from which nothing may be complained of. */
+export async function visit(browser, { url, place = '/' }, screen, work) {
+  const visited = await open(browser, url, screen);
+  try {
+    await visited.page.goto(url + place);
+    await work(visited.page, visited);
+    visited.check();
+  } finally {
+    await visited.close();
+  }
+}
+
+/** Goes there by Tab alone. */
+export async function reach(page, what, limit = 60) {
+  for (let presses = 0; presses < limit; presses += 1) {
+    await page.keyboard.press('Tab');
+    if (await what.evaluate((node) => node === document.activeElement)) return;
+  }
+  assert.fail(`not reached by ${limit} presses of Tab: ${what}`);
 }
 
 /** Nothing that axe finds, and nothing that sticks out to the side. */

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { audit, open, picture, SCREENS, startBrowser } from './browser.mjs';
+import { audit, open, picture, reach, SCREENS, startBrowser, visit as visitAt } from './browser.mjs';
 import { consoleOf, pause, startSwarm, until } from './swarm.mjs';
 
 /** For an answer of small experts on a loaded machine. */
@@ -14,7 +14,9 @@ const SOON_MS = 120_000;
 const PAINT_MS_MAX = 1_000;
 /** First visits of which the quickest counts: the others say how busy the machine was. */
 const PAINTS_MAX = 5;
-const VIEWS = ['swarm', 'swarm/experts', 'swarm/peers', 'swarm/network', 'models', 'trust', 'trust/reputation', 'trust/ledger', 'settings'];
+const VIEWS = [
+  'swarm', 'swarm/experts', 'swarm/peers', 'swarm/network', 'models', 'trust', 'trust/reputation', 'trust/ledger', 'settings', 'settings/log',
+];
 
 let swarm;
 let browser;
@@ -27,16 +29,7 @@ after(async () => {
   await swarm?.stop();
 });
 
-async function visit(screen, work) {
-  const visited = await open(browser, swarm.url, screen);
-  try {
-    await visited.page.goto(`${swarm.url}/`);
-    await work(visited.page, visited);
-    visited.check();
-  } finally {
-    await visited.close();
-  }
-}
+const visit = (screen, work) => visitAt(browser, { url: swarm.url }, screen, work);
 
 async function ask(page, question) {
   await page.getByLabel('Ask the swarm').fill(question);
@@ -114,18 +107,11 @@ test('by keyboard alone', async () => {
     await page.getByText('9 experts can be asked').waitFor();
     await page.keyboard.press('Tab');
     assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Skip to content');
-    const reach = async (what, limit = 60) => {
-      for (let presses = 0; presses < limit; presses += 1) {
-        await page.keyboard.press('Tab');
-        if (await what.evaluate((node) => node === document.activeElement)) return;
-      }
-      assert.fail(`not reached by ${limit} presses of Tab: ${what}`);
-    };
-    await reach(page.getByLabel('Ask the swarm'));
+    await reach(page, page.getByLabel('Ask the swarm'));
     await page.keyboard.type('What is the capital of Norway?');
     await page.keyboard.press('Enter');
     await answered(page);
-    await reach(page.locator('.plan .task').first());
+    await reach(page, page.locator('.plan .task').first());
     await page.keyboard.press('Enter');
     await page.getByRole('dialog').waitFor();
     await page.keyboard.press('Tab');
@@ -133,10 +119,10 @@ test('by keyboard alone', async () => {
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'hidden' });
     assert.ok(await page.locator('.plan .task').first().evaluate((node) => node === document.activeElement), 'the focus comes back');
-    await reach(page.getByRole('link', { name: 'Swarm', exact: true }), 80);
+    await reach(page, page.getByRole('link', { name: 'Swarm', exact: true }), 80);
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { level: 1, name: 'Swarm' }).waitFor();
-    await reach(page.getByRole('tab', { name: 'Map' }));
+    await reach(page, page.getByRole('tab', { name: 'Map' }));
     await page.keyboard.press('ArrowRight');
     await page.keyboard.press('Enter');
     await page.getByRole('table').waitFor();

@@ -1,9 +1,9 @@
 // A real swarm for the tests: a node process for each bundled expert, which end when this process does.
 
 import { spawn, execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { front } from './front.mjs';
@@ -38,29 +38,31 @@ function daemonPath() {
   return path;
 }
 
-/** Variables of the user's own do not reach the nodes. */
-function environment(folder) {
-  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('POLYMATH_'));
-  return { ...Object.fromEntries(kept), XDG_STATE_HOME: folder, XDG_CONFIG_HOME: folder };
+/** Variables of the user's own do not reach the nodes, nor does what nodes keep reach his folders. */
+function environment(folder, more) {
+  const kept = Object.entries(process.env).filter(([name]) => !/^(POLYMATH|HF|OLLAMA)_/.test(name));
+  return { ...Object.fromEntries(kept), XDG_STATE_HOME: folder, XDG_CONFIG_HOME: folder, XDG_DATA_HOME: folder, ...more };
 }
 
 class Node {
-  constructor(swarm, name, { settings = '', expert = name, more = [] } = {}) {
+  /** `expert` is a bundled one's name or a card's path; `inside` makes it `{ node, swarm }`'s node in a private swarm. */
+  constructor(swarm, name, { settings = '', expert = name, more = [], env = {}, inside } = {}) {
     this.swarm = swarm;
     this.name = name;
-    this.state = join(swarm.folder, name);
+    this.state = inside?.node.state ?? join(swarm.folder, name);
     mkdirSync(this.state, { recursive: true });
     this.settings = join(this.state, 'config.toml');
-    writeFileSync(this.settings, settings);
+    if (!inside) writeFileSync(this.settings, settings);
+    this.env = environment(this.state, env);
     const bootstrap = swarm.address ? ['--bootstrap', swarm.address] : [];
     const flags = [
-      'run', '--config', this.settings, '--state-dir', this.state, '--assets', swarm.assets, '--name', name,
-      ...(expert ? ['--expert', join(swarm.assets, 'models/experts', expert)] : []),
-      '--no-mdns', '--namespace', 'console-tests', '--listen', '/ip4/127.0.0.1/udp/0/quic-v1',
-      '--grpc', 'off', '--ws', 'off', '--until-stdin-closes', ...bootstrap, ...more,
+      ...(inside ? ['--swarm', inside.swarm, 'run'] : ['run', '--no-mdns', '--namespace', swarm.namespace, ...bootstrap]),
+      '--config', this.settings, '--state-dir', this.state, '--assets', swarm.assets, '--name', name,
+      ...(expert ? ['--expert', resolve(swarm.assets, 'models/experts', expert)] : []),
+      '--listen', '/ip4/127.0.0.1/udp/0/quic-v1', '--grpc', 'off', '--ws', 'off', '--until-stdin-closes', ...more,
     ];
     this.said = '';
-    this.child = spawn(swarm.daemon, flags, { env: environment(swarm.folder), stdio: ['pipe', 'pipe', 'pipe'] });
+    this.child = spawn(swarm.daemon, flags, { env: this.env, stdio: ['pipe', 'pipe', 'pipe'] });
     for (const stream of [this.child.stdout, this.child.stderr]) stream.on('data', (data) => (this.said += data));
     this.ended = new Promise((resolve) => this.child.on('exit', resolve));
   }
@@ -76,11 +78,27 @@ class Node {
   /** One of the daemon's commands, about this node. */
   async command(...words) {
     const flags = ['--config', this.settings, '--state-dir', this.state];
-    const { stdout } = await run(this.swarm.daemon, [...flags, ...words], { env: environment(this.swarm.folder) });
+    const { stdout } = await run(this.swarm.daemon, [...flags, ...words], { env: this.env });
     return stdout;
   }
 
+  /** Where its console is, and what stands behind the `#` for its owner. */
+  async console() {
+    const file = join(this.state, 'console.url');
+    const address = await until(`${this.name} says where its console is`, UP_MS, () => existsSync(file) && readFileSync(file, 'utf8').trim());
+    const { origin, hash } = new URL(address);
+    return { url: await consoleOf(origin), api: origin, hash };
+  }
+
+  /** The nodes that it started in private swarms outlive it, and shall not outlive the tests. */
+  async #leave() {
+    const folder = join(this.state, 'swarms');
+    const names = existsSync(folder) ? readdirSync(folder) : [];
+    await Promise.all(names.map((name) => this.command('--swarm', name, 'stop').catch(() => undefined)));
+  }
+
   async stop() {
+    await this.#leave();
     this.child.stdin.end();
     const timer = setTimeout(() => this.child.kill('SIGKILL'), 15_000);
     await this.ended;
@@ -91,12 +109,15 @@ class Node {
 /** Where a node's console is. */
 export const consoleOf = (node) => (process.env.CONSOLE_DIST ? front(node) : node);
 
-/** Up when the console's node knows all; `url` is where its console is, `api` where its node itself is. */
-export async function startSwarm() {
+/** No node yet. */
+export function emptySwarm() {
+  const folder = mkdtempSync(join(tmpdir(), 'polymath-console-'));
   const swarm = {
     daemon: daemonPath(),
     assets: process.env.POLYMATH_ASSETS ?? ROOT,
-    folder: mkdtempSync(join(tmpdir(), 'polymath-console-')),
+    folder,
+    // Of its own, so that no other run's nodes are in it.
+    namespace: `console-tests-${process.pid}`,
     nodes: [],
     async stop() {
       await Promise.all(swarm.nodes.map((node) => node.stop()));
@@ -108,6 +129,12 @@ export async function startSwarm() {
       return node;
     },
   };
+  return swarm;
+}
+
+/** Up when the console's node knows all; `url` is where its console is, `api` where its node itself is. */
+export async function startSwarm() {
+  const swarm = emptySwarm();
   try {
     // Every task of others is audited, so that there is something to show.
     const first = swarm.node(FIRST, { settings: '[audit]\nrate = 1.0\n', more: ['--rest', '127.0.0.1:0'] });

@@ -1,51 +1,18 @@
-import { asFailure, Failure, failureOf } from './failure';
+import { call, json } from './call';
 import { eventsOf } from './events';
-import { key } from './key.svelte';
+import { asFailure, Failure } from './failure';
 import type {
-  AuditList, ExpertCard, ExpertList, FeedbackRequest, Health, HostedList, Ledger, LogLine, ModelList, Network, PeerList, PlanRequest, Probe,
+  AuditList, ExpertCard, ExpertList, FeedbackRequest, Health, Ledger, LogLine, ModelList, Network, PeerList, PlanRequest, Probe,
   Report, ReputationList, Standing, SwarmEvent,
 } from './schema';
-
-interface Call {
-  /** `POST` where there is a body, `GET` where not, unless said. */
-  method?: 'POST';
-  body?: unknown;
-  signal?: AbortSignal;
-}
 
 /** Receipts of a page: the most that the daemon gives at once. */
 const PAGE = 1000;
 
-async function call(path: string, { method, body, signal }: Call = {}): Promise<Response> {
-  const headers = new Headers();
-  if (key.value) headers.set('authorization', `Bearer ${key.value}`);
-  if (body !== undefined) headers.set('content-type', 'application/json');
-  let reply: Response;
-  try {
-    reply = await fetch(path, {
-      method: method ?? (body === undefined ? 'GET' : 'POST'),
-      headers,
-      body: body === undefined ? null : JSON.stringify(body),
-      signal: signal ?? null,
-      credentials: 'omit',
-      cache: 'no-store',
-    });
-  } catch (thrown) {
-    if (signal?.aborted) throw new Failure('cancelled', '');
-    throw asFailure(thrown);
-  }
-  if (reply.ok) return reply;
-  const failure = await failureOf(reply);
-  if (failure.code === 'unauthorized') key.wanted = true;
-  throw failure;
-}
-
-async function json<T>(path: string, options?: Call): Promise<T> {
-  const reply = await call(path, options);
-  return (await reply.json()) as T;
-}
-
-/** The daemon's REST interface, as far as the console uses it. Whatever fails is thrown as a `Failure`. */
+/**
+ * What the daemon's REST interface tells whoever may ask, as far as the console uses it; `owner.ts` has what is the owner's.
+ * Whatever fails is thrown as a `Failure`.
+ */
 export const api = {
   health: (signal?: AbortSignal) => json<Health>('/health', { signal }),
   models: () => json<ModelList>('/v1/models'),
@@ -55,10 +22,6 @@ export const api = {
     json<ExpertCard>(`/v1/swarm/experts/${encodeURIComponent(peer)}/${encodeURIComponent(id)}`),
   network: () => json<Network>('/v1/swarm/network'),
   probe: (peer: string) => json<Probe>(`/v1/swarm/peers/${encodeURIComponent(peer)}/probe`, { method: 'POST' }),
-  /** The experts that this node hosts, and their models in memory; for its owner, as are the next two. */
-  hosted: () => json<HostedList>('/v1/node/models'),
-  setLoaded: (id: string, loaded: boolean) =>
-    json<HostedList>(`/v1/node/models/${encodeURIComponent(id)}/${loaded ? 'load' : 'unload'}`, { method: 'POST' }),
   reputation: () => json<ReputationList>('/v1/swarm/reputation'),
   audits: (limit: number) => json<AuditList>(`/v1/swarm/audits?limit=${limit}`),
   ledger: (limit = PAGE, before?: number) =>

@@ -13,7 +13,12 @@ export class Failure extends Error {
   }
 
   get wantsKey(): boolean {
-    return this.code === 'unauthorized' || (this.code === 'forbidden' && this.status === 403);
+    return this.code === 'unauthorized' || this.isOwners;
+  }
+
+  /** Whether it is the owner's business: the key that the page has is none, or a lesser one. */
+  get isOwners(): boolean {
+    return this.code === 'owner_only' || (this.code === 'forbidden' && this.status === 403);
   }
 }
 

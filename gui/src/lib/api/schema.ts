@@ -320,6 +320,8 @@ export type HostedList = {
 
 /** A hosted expert. */
 export type HostedModel = {
+  /** Whether it was added while a node ran, and not by the settings. */
+  added: boolean;
   /** Of those, free. */
   free_slots: number;
   /** The card's id. */

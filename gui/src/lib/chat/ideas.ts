@@ -1,5 +1,5 @@
-// Questions to begin with, for the experts that are there. Those of bundled experts are known; for any other expert
-// its own name is all there is to go by, so it is left to the user.
+// Questions to begin with, for the experts that are there. Those of bundled experts are known; of any other expert its
+// card says what it answers well.
 
 import type { SwarmExpert } from '../api/schema';
 
@@ -17,4 +17,11 @@ const SHOWN = 4;
 export function ideasFor(experts: Pick<SwarmExpert, 'id'>[]): string[] {
   const there = new Set(experts.map((one) => one.id));
   return IDEAS.filter(([needs]) => needs.every((id) => there.has(id))).slice(0, SHOWN).map(([, question]) => question);
+}
+
+/** The first questions of each card, in turn. */
+export function ideasOf(exemplars: string[][]): string[] {
+  const longest = Math.max(0, ...exemplars.map((one) => one.length));
+  const inTurn = Array.from({ length: longest }, (_, at) => exemplars.flatMap((one) => one[at] ?? [])).flat();
+  return [...new Set(inTurn)].slice(0, SHOWN);
 }

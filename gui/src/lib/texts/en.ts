@@ -1,6 +1,8 @@
 // Every text of the console. Another language is another file of this shape.
 
-const plural = (n: number, one: string, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
+import { card, library, unsaved } from './en/library';
+import { keys, owner, swarms } from './en/owner';
+import { plural } from './en/plural';
 
 export const en = {
   name: 'Polymath',
@@ -27,15 +29,23 @@ export const en = {
     unreadable: 'The node said something that this page does not understand.',
     unauthorized: 'This node wants an API key.',
     forbidden: 'Your API key may not do this.',
+    conflict: 'That does not go with how things stand.',
     busy: 'The experts are busy. Try again in a moment.',
     no_expert: 'No expert fits this question. The plan shows who came nearest.',
     rate_limited: 'That was too fast for your API key. Try again in a moment.',
     detail: 'The node says:',
   },
+  owner,
+  unsaved,
+  swarms,
+  keys,
+  library,
+  card,
   key: {
     title: 'This node wants a key',
     explain: 'Its owner has made API keys, so this page needs one too. Make one on the node’s machine:',
     command: 'daemon keys create console',
+    owner: 'The owner needs none; this opens the page with the owner’s key:',
     label: 'API key',
     placeholder: 'pmk_…',
     remember: 'Keep it on this device',
@@ -90,7 +100,15 @@ export const en = {
     nodeCommand: 'daemon run',
     experts: 'Experts are there',
     expertsOk: (n: number) => `${plural(n, 'expert')} can be asked`,
-    expertsMissing: 'None yet. Serve a model of your own, or join a swarm:',
+    expertsMissing: 'None yet. Here is one that suits this machine:',
+    expertsOwner: 'None yet. As the owner of the node you get one right here; this command opens the page with your key:',
+    size: (download: string, memory: string, licence: string) => `${download} to download, ${memory} in memory, licence ${licence}`,
+    get: 'Get it and serve it',
+    others: 'Choose another model',
+    join: 'Join a private swarm',
+    joinMore: 'Were you invited to one?',
+    commands: 'By commands',
+    commandsMore: 'Serve a model file of your own, or go to a swarm whose address you know:',
     serveCommand: 'daemon run --model model.gguf --description "What it is good at"',
     joinCommand: 'daemon run --bootstrap ADDRESS',
     first: 'Ask your first question',
@@ -394,11 +412,15 @@ export const en = {
     version: 'Version',
     peerId: 'Peer id',
     uptime: 'Running for',
+    applies: 'Settings that apply',
+    appliesCommand: 'daemon config show',
     peers: 'Peers',
     experts: 'Known experts',
+    tabs: { general: 'General', swarms: 'Private swarms', keys: 'Keys', log: 'Log and metrics' },
     key: 'API key',
-    keyOpen: 'This node serves its own machine without keys.',
+    keyOpen: 'This node serves its own machine without keys. What is the owner’s wants the owner’s key all the same:',
     keySet: 'This page shows its key to the node with each call.',
+    keyOwners: 'This page has the owner’s key, for this tab and until the node stops.',
     keyForget: 'Forget the key',
     data: 'Your conversations',
     dataMore: (n: number) => `${plural(n, 'conversation')} on this device, nowhere else.`,
@@ -412,15 +434,6 @@ export const en = {
     metricsMore: 'What the node counts; /metrics has it for Prometheus.',
     metric: 'Metric',
     value: 'Value',
-    terminal: 'On the node’s machine',
-    terminalMore: 'Keys and private swarms are made by commands, so that no web page can reach them.',
-    commands: [
-      ['Settings that apply', 'daemon config show'],
-      ['A key for another device', 'daemon keys create phone'],
-      ['A private swarm', 'daemon swarm create family'],
-      ['Invite somebody to it', 'daemon swarm invite family > family.txt'],
-      ['Join one', 'daemon swarm join --file family.txt'],
-    ] as [string, string][],
   },
   table: { sortBy: (column: string) => `Sort by ${column}` },
 };
