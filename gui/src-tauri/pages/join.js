@@ -1,0 +1,45 @@
+// Asks before an invitation out of a link is followed.
+
+const invoke = (command, values) => window.__TAURI_INTERNALS__.invoke(command, values);
+const part = (id) => document.getElementById(id);
+
+function show(offer) {
+  if (!offer || offer.problem) {
+    part('title').textContent = 'This link leads nowhere';
+    part('text').textContent = offer ? `It was refused: ${offer.problem}.` : 'It was opened already.';
+    part('decline').focus();
+    return;
+  }
+  part('title').textContent = `Join the private swarm “${offer.name}”?`;
+  part('text').textContent =
+    'Its members can send questions to your node there, and yours to theirs. Join only if you know who invited you. ' +
+    (offer.addresses.length ? 'Your node would look for them at:' : 'The invitation names no node to start from.');
+  part('addresses').replaceChildren(
+    ...offer.addresses.map((address) => Object.assign(document.createElement('li'), { textContent: address })),
+  );
+  part('decline').textContent = 'Not now';
+  part('accept').hidden = false;
+  // The answer that does nothing is the one that a key pressed by chance gives.
+  part('decline').focus();
+  part('accept').addEventListener('click', () => accept(offer.number), { once: true });
+}
+
+async function accept(number) {
+  part('accept').hidden = true;
+  part('addresses').replaceChildren();
+  part('text').textContent = '';
+  try {
+    const name = await invoke('accept', { number });
+    part('title').textContent = `You are in “${name}”`;
+    part('text').textContent = `Your node there is one of its own. Start it in the console's settings, or with: daemon --swarm ${name} run`;
+  } catch (problem) {
+    part('title').textContent = 'Joining did not work';
+    part('problem').textContent = String(problem);
+  }
+  part('decline').textContent = 'Close';
+  part('decline').focus();
+}
+
+part('decline').addEventListener('click', () => invoke('decline'));
+addEventListener('keydown', (event) => event.key === 'Escape' && invoke('decline'));
+show(await invoke('offer'));
