@@ -24,8 +24,13 @@ const UNSEEN: f32 = 0.2;
 /// Cards that a query's cells must hold; with fewer, all are looked at, which takes some milliseconds.
 const MET_MIN: usize = 8;
 
-/// Where a vector stands: which card's, and which of its vectors.
-type Place = (u32, u16);
+/// Vectors whose memory is asked for at once: about as many cache lines as a core waits for at a time.
+const AHEAD: usize = 16;
+/// Bytes of a cache line.
+const LINE_BYTES: usize = 64;
+
+/// Where a vector stands: which card's, which of its vectors, and what a step of it is worth.
+type Place = (u32, u16, f32);
 
 #[derive(Clone, Debug)]
 struct Entry<K> {
@@ -43,6 +48,12 @@ struct Rows {
     steps: Vec<i8>,
     /// The cell of each.
     cells: Vec<u32>,
+}
+
+/// Has memory fetched for what is read next: one load a cache line, none of which waits for another.
+fn touch<'r>(rows: impl Iterator<Item = &'r [i8]>) {
+    let lines = rows.flat_map(|row| row.iter().step_by(LINE_BYTES));
+    std::hint::black_box(lines.fold(0i8, |sum, step| sum.wrapping_add(*step)));
 }
 
 impl Rows {
@@ -185,7 +196,7 @@ impl<K: Ord + Clone + Hash> Shelf<K> {
             Some(rows) => {
                 for cell in rows.cells {
                     if let Some(list) = self.cells.get_mut(&cell) {
-                        list.retain(|(owner, _)| *owner != at);
+                        list.retain(|(owner, ..)| *owner != at);
                     }
                 }
             }
@@ -209,7 +220,7 @@ impl<K: Ord + Clone + Hash> Shelf<K> {
                 let Some(cell) = nearest else { break };
                 rows.steps.extend_from_slice(&vector.values);
                 rows.cells.push(cell.index);
-                self.cells.entry(cell.index).or_default().push((at, row));
+                self.cells.entry(cell.index).or_default().push((at, row, vector.whole()));
             }
             entry.rows = Some(rows);
         }
@@ -231,18 +242,21 @@ impl<K: Ord + Clone + Hash> Shelf<K> {
             let all = self.places.values().filter_map(|at| admitted(*at));
             return all.map(|entry| (&entry.key, entry.similarity(&query, dimension))).collect();
         }
-        let sorted =
-            |at: u32| self.entries[at as usize].as_ref().and_then(|e| Some((e.rows.as_ref()?, &e.scales)));
+        let sorted = |at: u32| self.entries[at as usize].as_ref().and_then(|entry| entry.rows.as_ref());
+        let row_of = |(at, row, _): &Place| sorted(*at).map(|rows| rows.row(usize::from(*row), dimension));
         let mut seen: Vec<Option<Seen>> = vec![None; self.entries.len()];
         let mut met = Vec::new();
-        for (at, row) in nearest.iter().filter_map(|cell| self.cells.get(cell)).flatten() {
-            let Some((rows, scales)) = sorted(*at) else { continue };
-            let row = usize::from(*row);
-            let seen = seen[*at as usize].get_or_insert_with(|| {
-                met.push(*at);
-                Seen::default()
-            });
-            seen.add(row, query.similarity(rows.row(row, dimension), scales[row]));
+        for places in nearest.iter().filter_map(|cell| self.cells.get(cell)).flat_map(|all| all.chunks(AHEAD))
+        {
+            touch(places.iter().filter_map(row_of));
+            for place in places {
+                let (Some(steps), (at, row, scale)) = (row_of(place), *place) else { continue };
+                let seen = seen[at as usize].get_or_insert_with(|| {
+                    met.push(at);
+                    Seen::default()
+                });
+                seen.add(usize::from(row), query.similarity(steps, scale));
+            }
         }
         let at_least = |at: u32| seen[at as usize].as_ref().map_or(f32::NEG_INFINITY, Seen::similarity);
         let mut met: Vec<(f32, u32)> = met.into_iter().map(|at| (at_least(at), at)).collect();
@@ -254,10 +268,12 @@ impl<K: Ord + Clone + Hash> Shelf<K> {
             keep(&mut met, LOOKED_AT);
             met.extend(self.unsorted.iter().map(|at| (0.0, *at)));
         }
-        let mut scored: Vec<(f32, u32)> = met
-            .into_iter()
-            .filter_map(|(_, at)| Some((admitted(at)?.similarity(&query, dimension), at)))
-            .collect();
+        let mut scored = Vec::with_capacity(met.len());
+        for few in met.chunks(2) {
+            touch(few.iter().filter_map(|(_, at)| Some(sorted(*at)?.steps.as_slice())));
+            let similar = |(_, at): &(f32, u32)| Some((admitted(*at)?.similarity(&query, dimension), *at));
+            scored.extend(few.iter().filter_map(similar));
+        }
         keep(&mut scored, RANKED_MAX);
         scored.iter().filter_map(|(similarity, at)| Some((&admitted(*at)?.key, *similarity))).collect()
     }
