@@ -24,6 +24,8 @@ pub use writing::{CardEdit, NewCard};
 
 /// A card's file name in its expert's folder.
 pub const CARD_NAME: &str = "card.toml";
+/// What a model can do of which nothing else is said.
+pub const BARE_ABILITIES: [&str; 2] = ["chat", "conversation"];
 /// Experts that a folder may hold: far more than anyone bundles, few enough to list.
 const BUNDLED_MAX: usize = 1_024;
 
@@ -287,7 +289,7 @@ fn bare(model: &Path) -> Entry {
         exemplars: Vec::new(),
         licence: "unknown".to_owned(),
         languages: Vec::new(),
-        abilities: vec!["chat".to_owned(), "conversation".to_owned()],
+        abilities: BARE_ABILITIES.map(str::to_owned).to_vec(),
         model_path: model.to_owned(),
         sha256: None,
         max_context: 0,

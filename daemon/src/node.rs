@@ -84,6 +84,8 @@ impl Node {
     /// Builds and starts everything. When this returns, the node answers.
     pub async fn start(config: Config) -> Result<Self, Error> {
         let lock = lock::StateLock::take(&config.node.state_dir)?;
+        // Of a node that was killed: its key opens nothing any more.
+        owner::console::forget(&config.node.state_dir);
         let identity = Identity::load_or_create(&config.node.state_dir)?;
         // The ports first: what keeps them shut must not leave a socket behind.
         let ports = api::Ports::bind(&config.api.ports()).await?;

@@ -136,19 +136,21 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Writes a file of the owner's own: beside its place first, and readable for him alone.
+/// Writes a file of the owner's own.
 fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(".new");
-    let written = || -> io::Result<()> {
-        let mut options = std::fs::OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&draft, path)?;
-        std::fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    config::paths::write_private(path, bytes).map_err(Error::io(path))
+}
+
+/// The end of a log, of so many bytes at the most.
+pub fn end_of_log(path: &Path, bytes_max: u64) -> String {
+    use std::io::{Read as _, Seek as _, SeekFrom};
+    let read = || -> io::Result<Vec<u8>> {
+        let mut file = std::fs::File::open(path)?;
+        let from = file.metadata()?.len().saturating_sub(bytes_max);
+        file.seek(SeekFrom::Start(from))?;
+        let mut end = Vec::new();
+        file.take(bytes_max).read_to_end(&mut end)?;
+        Ok(end)
     };
-    written().map_err(Error::io(path))
+    String::from_utf8_lossy(&read().unwrap_or_default()).trim().to_owned()
 }

@@ -55,6 +55,7 @@ async fn a_question_and_its_tasks_are_spans_without_a_word_of_it() {
     let tasks: Vec<_> = spans.iter().filter(|span| span.name == "task").collect();
     assert_eq!(tasks.len(), 2, "{spans:?}");
     assert!(tasks.iter().all(|task| task.parent_span_id == question.span_id));
+    assert!(spans.iter().all(|span| span.events.is_empty()), "the log is not among them");
     let experts: Vec<String> = tasks.iter().map(|task| format!("{:?}", task.attributes)).collect();
     let named = |id: &str| experts.iter().any(|attributes| attributes.contains(id));
     assert!(named("geography") && named("chemistry"), "{experts:?}");

@@ -12,16 +12,10 @@ use toml_edit::{Array, DocumentMut, Item, Table, Value, value};
 pub struct NewCard {
     /// Short name.
     pub id: String,
-    /// One sentence: what it is good at.
-    pub description: String,
-    /// Prompts that it answers well.
-    pub exemplars: Vec<String>,
     /// SPDX expression.
     pub licence: String,
-    /// BCP 47 tags.
-    pub languages: Vec<String>,
-    /// `chat`, `planner` and so on.
-    pub abilities: Vec<String>,
+    /// What its owner may change later.
+    pub text: CardEdit,
 }
 
 /// What of a card its owner changes.
@@ -40,14 +34,8 @@ pub struct CardEdit {
 impl NewCard {
     /// That of a model of the catalogue.
     pub fn of(known: &Known) -> Self {
-        Self {
-            id: known.id.clone(),
-            description: known.description.clone(),
-            exemplars: known.exemplars.clone(),
-            licence: known.licence.clone(),
-            languages: known.languages.clone(),
-            abilities: known.abilities.clone(),
-        }
+        let Known { id, licence, description, exemplars, languages, abilities, .. } = known.clone();
+        Self { id, licence, text: CardEdit { description, exemplars, languages, abilities } }
     }
 
     /// Writes it to `path`, for the model beside it.
@@ -58,13 +46,7 @@ impl NewCard {
         let mut document = DocumentMut::new();
         document["id"] = value(&self.id);
         document["licence"] = value(&self.licence);
-        let edit = CardEdit {
-            description: self.description.clone(),
-            exemplars: self.exemplars.clone(),
-            languages: self.languages.clone(),
-            abilities: self.abilities.clone(),
-        };
-        edit.apply(&mut document);
+        self.text.apply(&mut document);
         let mut section = Table::new();
         section["file"] = value(model.file_name().unwrap_or_default().to_string_lossy().into_owned());
         section["sha256"] = value(sha256.to_string());
@@ -126,9 +108,14 @@ fn put(path: &Path, document: &DocumentMut) -> Result<(), Error> {
     draft.push(".new");
     let written = || -> io::Result<()> {
         let mut file = std::fs::File::create(&draft)?;
+        // Whoever may read the card may read the new one.
+        if let Ok(old) = std::fs::metadata(path) {
+            file.set_permissions(old.permissions())?;
+        }
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
-        std::fs::rename(&draft, path)
+        std::fs::rename(&draft, path)?;
+        std::fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
     };
     written().map_err(|source| Error::Write { path: path.to_owned(), source })
 }
@@ -143,14 +130,13 @@ mod tests {
     }
 
     fn new_card() -> NewCard {
-        NewCard {
-            id: "rivers".into(),
+        let text = CardEdit {
             description: "Answers questions about rivers".into(),
             exemplars: vec!["How long is the \"Nile\"?".into(), "Where does the Po end?".into()],
-            licence: "MIT".into(),
             abilities: vec!["chat".into()],
-            ..NewCard::default()
-        }
+            languages: Vec::new(),
+        };
+        NewCard { id: "rivers".into(), licence: "MIT".into(), text }
     }
 
     #[test]
@@ -174,6 +160,7 @@ mod tests {
             Sha256Hash::of(b"model")
         );
         std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
         let edit = CardEdit {
             description: "New".into(),
             exemplars: vec!["one".into(), "two".into()],
@@ -184,6 +171,8 @@ mod tests {
         let entry = read(&path);
         assert_eq!((entry.description.as_str(), entry.exemplars), ("New", vec!["one".into(), "two".into()]));
         assert_eq!((entry.max_context, entry.languages), (512, vec!["en".to_owned()]));
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o640);
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(
             text.contains("# Mine.") && text.contains("# for people") && text.contains("steps = 3 # few")

@@ -187,16 +187,17 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
 }
 
 /// What has changed, for people.
-fn told(changes: &Option<(String, Vec<Change>)>) -> String {
+fn told(changes: &Option<(u64, Vec<Change>)>) -> String {
     let Some((at, changes)) = changes else { return String::new() };
+    let ago = format!("{} min ago", history::now().saturating_sub(*at) / 60);
     if changes.is_empty() {
-        return format!("as in the last run ({at})\n");
+        return format!("as in the last run ({ago})\n");
     }
     let lines = changes.iter().map(|change| {
         let share = (change.now / change.before - 1.0) * 100.0;
         format!("  {}: {:.4} -> {:.4} ({share:+.0}%)\n", change.figure, change.before, change.now)
     });
-    format!("changed since the last run ({at}):\n{}", lines.collect::<String>())
+    format!("changed since the last run ({ago}):\n{}", lines.collect::<String>())
 }
 
 fn row(name: &str, spread: &Spread, unit: &str) -> Vec<String> {

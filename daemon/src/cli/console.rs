@@ -10,9 +10,6 @@ use super::{Context, terminal};
 use crate::config::file::File;
 use crate::owner::console;
 
-/// The page that leads the browser there: in the state folder, for its owner alone.
-const PAGE: &str = "console.html";
-
 /// What `console` takes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -40,13 +37,7 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
     if arguments.print {
         return Ok(terminal::line(&address)?);
     }
-    // Not the address itself: everybody on this machine can read a command line.
-    let page = state_dir.join(PAGE);
-    let text = format!(
-        "<!doctype html><meta charset=\"utf-8\"><title>Polymath</title><meta http-equiv=\"refresh\" content=\"0;url={address}\">\
-         <p><a href=\"{address}\">Open the console</a></p>\n"
-    );
-    console::write(&page, text.as_bytes())?;
+    let page = console::leading_page(state_dir, &address)?;
     let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let opened = tokio::process::Command::new(opener)
         .arg(&page)

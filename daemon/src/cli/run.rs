@@ -143,7 +143,7 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
         .filter_map(|(name, at)| Some((name, (*at)?)))
         .for_each(|(name, at)| text.push_str(&format!("  {name} on {at}\n")));
     if summary.rest.is_some() {
-        text.push_str("  console: daemon console\n");
+        text.push_str(&format!("  console: daemon --state-dir {} console\n", state_dir.display()));
     }
     summary.left_out.iter().for_each(|reason| text.push_str(&format!("  NOT serving {reason}\n")));
     text.push_str(&format!("  ask it with: daemon --state-dir {} ask \"...\"\n", state_dir.display()));

@@ -1,6 +1,5 @@
 //! `stop`: asks the running node to end, and waits until it has.
 
-use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
@@ -12,8 +11,6 @@ use crate::config::lock;
 
 /// How long a node may take to finish what it is doing.
 const STOP_MAX: Duration = Duration::from_secs(20);
-/// How often its lock is tried meanwhile.
-const POLL: Duration = Duration::from_millis(50);
 
 /// What `stop` takes.
 #[derive(Debug, Args)]
@@ -29,7 +26,7 @@ pub(super) async fn run(_: &Arguments, context: Context) -> anyhow::Result<()> {
     let loaded = context.load(File::default())?;
     let session = Session::running(&loaded.config).await?;
     session.node().shutdown().await?;
-    let gone = ended(&loaded.config.node.state_dir);
+    let gone = lock::released(&loaded.config.node.state_dir);
     let in_time = context.unless_cancelled(tokio::time::timeout(STOP_MAX, gone)).await?;
     anyhow::ensure!(
         in_time.is_ok(),
@@ -37,11 +34,4 @@ pub(super) async fn run(_: &Arguments, context: Context) -> anyhow::Result<()> {
         STOP_MAX.as_secs()
     );
     Ok(terminal::line("stopped")?)
-}
-
-/// Waits until no node holds the state folder any more.
-pub(super) async fn ended(state_dir: &Path) {
-    while lock::is_held(state_dir) {
-        tokio::time::sleep(POLL).await;
-    }
 }

@@ -13,6 +13,7 @@ use super::session::Session;
 use super::{Context, Json, terminal};
 use crate::config::file::File;
 use crate::config::{Environment as _, ProcessEnvironment, address};
+use crate::owner::swarms::far_first;
 use crate::owner::{Membership, Swarms};
 
 /// Where an invitation may come from beside a file and standard input.
@@ -160,9 +161,7 @@ async fn running_addresses(name: &str, context: &Context) -> anyhow::Result<Vec<
     };
     let loaded = context.load(File::default())?;
     let Ok(session) = Session::running(&loaded.config).await else { return Ok(Vec::new()) };
-    let mut addresses = session.node().health().await?.listen_addresses;
-    addresses.sort_by_key(|address| address.starts_with("/ip4/127.") || address.starts_with("/ip6/::1"));
-    Ok(addresses)
+    Ok(far_first(session.node().health().await?.listen_addresses))
 }
 
 fn join(swarms: &Swarms, arguments: &Join) -> anyhow::Result<()> {

@@ -5,9 +5,12 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The lock's file name in the state folder.
 const NAME: &str = "lock";
+/// How often it is tried by those who wait for it.
+const POLL: Duration = Duration::from_millis(50);
 
 /// Why the state folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +64,13 @@ impl StateLock {
 pub fn is_held(folder: &Path) -> bool {
     let Ok(file) = File::open(folder.join(NAME)) else { return false };
     matches!(flock(&file, FlockOperation::NonBlockingLockShared), Err(rustix::io::Errno::WOULDBLOCK))
+}
+
+/// Waits until no node holds `folder` any more.
+pub async fn released(folder: &Path) {
+    while is_held(folder) {
+        tokio::time::sleep(POLL).await;
+    }
 }
 
 #[cfg(test)]

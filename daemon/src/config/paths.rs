@@ -1,5 +1,8 @@
 //! Places on disk: the state folder, the configuration file, and the assets (encoder, runtime, bundled experts).
 
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,6 +11,8 @@ use super::environment::Environment;
 
 /// Name of the socket in the state folder.
 pub const SOCKET_NAME: &str = "api.sock";
+/// For the owner alone.
+pub(super) const PRIVATE_MODE: u32 = 0o600;
 /// The folder of fetched models, in that of what is kept for good.
 pub const MODELS: &str = "models";
 /// Bytes of a Unix socket's path: `sun_path` has 108 with its final zero on Linux, 104 on macOS.
@@ -126,6 +131,24 @@ pub fn data_dir(environment: &dyn Environment) -> Result<PathBuf, Error> {
 fn xdg(environment: &dyn Environment, variable: &str, below_home: &str) -> Option<PathBuf> {
     let set = environment.variable(variable).map(PathBuf::from).filter(|p| p.is_absolute());
     set.or_else(|| Some(PathBuf::from(environment.variable("HOME")?).join(below_home)))
+}
+
+/// Writes a file for its owner alone (mode 0600): beside its place first, so that a full disk does not cost what is there. It is on disk
+/// when this returns.
+///
+/// # Errors
+/// As the system says.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".new");
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(PRIVATE_MODE).open(&draft)?;
+    // What a run that was killed has left may have another mode.
+    file.set_permissions(Permissions::from_mode(PRIVATE_MODE))?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&draft, path)?;
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
 pub(super) fn check_socket(path: &Path) -> Result<(), Error> {

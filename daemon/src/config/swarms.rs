@@ -1,23 +1,22 @@
 //! The private swarms that this machine's user is a member of: a folder each below the state folder, with the invitation that made
 //! him one. A node of a private swarm keeps everything else there too: its identity, its store, its socket.
 
-use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::fs::{self, File, Permissions};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use polymath_swarm::private::{INVITATION_CHARS_MAX, Invitation, is_name};
 use zeroize::Zeroizing;
 
+use super::paths::{self, PRIVATE_MODE};
 use super::{Error, default};
 
 /// The folder of folders, below the state folder.
 const FOLDER: &str = "swarms";
 /// The invitation's file: whoever reads it is a member.
 const KEY_NAME: &str = "swarm.key";
-/// For the owner alone.
-const KEY_MODE: u32 = 0o600;
 const FOLDER_MODE: u32 = 0o700;
 
 /// Where a private swarm's node keeps what it has.
@@ -68,10 +67,10 @@ pub fn read(state_dir: &Path, name: &str) -> Result<Invitation, Error> {
         .read_to_string(&mut text)
         .map_err(|error| fault(format!("cannot read {}: {error}", path.display())))?;
     let mode = file.metadata().map(|m| m.permissions().mode() & 0o777);
-    if mode.is_ok_and(|mode| mode != KEY_MODE) {
+    if mode.is_ok_and(|mode| mode != PRIVATE_MODE) {
         tracing::warn!(path = %path.display(), "others could read a swarm's key; permissions set to 0600");
         // Where it cannot be set, the warning stands.
-        let _ = file.set_permissions(Permissions::from_mode(KEY_MODE));
+        let _ = file.set_permissions(Permissions::from_mode(PRIVATE_MODE));
     }
     Invitation::decode(&text).map_err(|error| {
         fault(format!("{}: {error}; restore it from a copy, or leave and join again", path.display()))
@@ -96,19 +95,8 @@ pub fn write(state_dir: &Path, invitation: &Invitation, is_new: bool) -> Result<
     }
     let failed = |source| Error::StateDir { path: folder.clone(), source: Arc::new(source) };
     fs::DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(&folder).map_err(failed)?;
-    // Beside its place first: a full disk must not cost the key that is there.
-    let draft = folder.join(format!("{KEY_NAME}.new"));
-    let written = || -> io::Result<()> {
-        let options = OpenOptions::new().write(true).create(true).truncate(true).mode(KEY_MODE).clone();
-        let mut file = options.open(&draft)?;
-        file.set_permissions(Permissions::from_mode(KEY_MODE))?;
-        file.write_all(invitation.encode().as_bytes())?;
-        file.write_all(b"\n")?;
-        file.sync_all()?;
-        fs::rename(&draft, &path)?;
-        File::open(&folder)?.sync_all()
-    };
-    written().map_err(failed)?;
+    let text = Zeroizing::new(format!("{}\n", *invitation.encode()));
+    paths::write_private(&path, text.as_bytes()).map_err(failed)?;
     Ok(folder)
 }
 

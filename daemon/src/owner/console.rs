@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 /// The file in the state folder.
 const NAME: &str = "console.url";
+/// A page beside it that leads a browser there.
+const PAGE: &str = "console.html";
 /// Bytes of an address with a key.
 const BYTES_MAX: u64 = 1_024;
 
@@ -32,21 +34,30 @@ pub fn address(state_dir: &Path) -> Option<String> {
     is_told.then(|| text.trim_end().to_owned())
 }
 
-/// Writes a file beside it, for its owner's eyes as well.
+/// Writes a page that leads there, and says where it is. A browser is given that, and not the address: everybody on this machine can read
+/// a command line.
 ///
 /// # Errors
 /// [`Error::Io`].
-pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    write_private(path, bytes)
+pub fn leading_page(state_dir: &Path, address: &str) -> Result<PathBuf, Error> {
+    let page = state_dir.join(PAGE);
+    let text = format!(
+        "<!doctype html><meta charset=\"utf-8\"><title>Polymath</title><meta http-equiv=\"refresh\" content=\"0;url={address}\">\
+         <p><a href=\"{address}\">Open the console</a></p>\n"
+    );
+    write_private(&page, text.as_bytes())?;
+    Ok(page)
 }
 
 /// Removes what a node left.
 pub fn forget(state_dir: &Path) {
-    match std::fs::remove_file(path(state_dir)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            tracing::warn!(%error, "the console's address cannot be removed");
+    for path in [path(state_dir), state_dir.join(PAGE)] {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(%error, "the console's address cannot be removed");
+            }
+            _ => {}
         }
-        _ => {}
     }
 }
 
@@ -64,10 +75,14 @@ mod tests {
         assert_eq!(address(folder.path()).as_deref(), Some("http://127.0.0.1:8080/#key=pmk_owner_x"));
         let mode = std::fs::metadata(path(folder.path())).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600);
+        let page = leading_page(folder.path(), "http://127.0.0.1:8080/#key=pmk_owner_x").unwrap();
+        assert!(
+            std::fs::read_to_string(&page).unwrap().contains("url=http://127.0.0.1:8080/#key=pmk_owner_x")
+        );
         drop(held);
         assert_eq!(address(folder.path()), None, "of a node that is gone");
         forget(folder.path());
         forget(folder.path());
-        assert!(!path(folder.path()).exists());
+        assert!(!path(folder.path()).exists() && !page.exists());
     }
 }

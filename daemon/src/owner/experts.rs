@@ -37,6 +37,8 @@ struct Inner {
     served: Mutex<BTreeMap<String, Serving>>,
     /// Held by the change that is under way.
     changing: tokio::sync::Mutex<()>,
+    /// Held by the comparison that is under way: it reads a whole model.
+    verifying: tokio::sync::Mutex<()>,
 }
 
 struct Serving {
@@ -54,7 +56,7 @@ pub struct Served {
     /// Whether it was added while a node ran, and not by the settings.
     pub is_added: bool,
     /// Why its card cannot be edited, if it cannot.
-    pub is_fixed: Option<String>,
+    pub why_fixed: Option<String>,
     /// The card's file.
     pub card: Option<PathBuf>,
 }
@@ -67,8 +69,8 @@ impl Experts {
         (tracker, stop): (TaskTracker, CancellationToken),
     ) -> Self {
         let stage = Stage { network, host, tracker, stop };
-        let (served, changing) = Default::default();
-        Self { inner: Arc::new(Inner { encoder, budget, stage, added, served, changing }) }
+        let (served, changing, verifying) = Default::default();
+        Self { inner: Arc::new(Inner { encoder, budget, stage, added, served, changing, verifying }) }
     }
 
     /// Announces one that is loaded.
@@ -162,7 +164,7 @@ impl Experts {
         let (this, id) = (self.clone(), id.to_owned());
         self.apart(async move {
             let served = this.of(&id)?;
-            if let Some(why) = served.is_fixed {
+            if let Some(why) = served.why_fixed {
                 return Err(Error::Conflict(why));
             }
             let card = this.draft(&id, &edit).await?;
@@ -177,8 +179,10 @@ impl Experts {
     /// Whether the model's file is the one that the card speaks of.
     ///
     /// # Errors
-    /// [`Error::Catalog`] if it is not, or cannot be read; [`Error::Unknown`].
+    /// [`Error::Catalog`] if it is not, or cannot be read; [`Error::Busy`] while another is compared; [`Error::Unknown`].
     pub async fn verify(&self, id: &str) -> Result<Verified, Error> {
+        let busy = |_| Error::Busy("another model is being compared; wait for that".to_owned());
+        let _one = self.inner.verifying.try_lock().map_err(busy)?;
         let entry = self.of(id)?.entry;
         let reading = tokio::task::spawn_blocking(move || catalog::verify(&entry));
         Ok(reading.await.map_err(|_| Error::Broken)??)
@@ -236,12 +240,12 @@ impl Serving {
         Served {
             entry: self.entry.clone(),
             is_added: self.is_added,
-            is_fixed: self.is_fixed(),
+            why_fixed: self.why_fixed(),
             card: self.config.source.card.clone(),
         }
     }
 
-    fn is_fixed(&self) -> Option<String> {
+    fn why_fixed(&self) -> Option<String> {
         let source = &self.config.source;
         let Some(card) = &source.card else {
             return Some("it has no card: its settings describe it".to_owned());

@@ -49,6 +49,13 @@ pub async fn load(
     let all = wanted.iter().map(|expert| (expert, false)).chain(added.iter().map(|expert| (expert, true)));
     for (expert, is_added) in all {
         match load_one(expert, encoder, budget, is_added).await {
+            // It was added, and then the settings took it in.
+            Ok(expert) if is_added && loaded.iter().any(|other: &Loaded| other.id() == expert.id()) => {
+                left_out.push(format!(
+                    "expert {}: it was added, and the settings name one of that id too",
+                    expert.id()
+                ));
+            }
             Ok(expert) => loaded.push(expert),
             Err(error) => {
                 let reason = error.chain();

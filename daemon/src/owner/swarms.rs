@@ -1,6 +1,6 @@
 //! Private swarms: made, joined, left, given a new key, and the user's own node in each, which is a process of its own (ADR 22).
 
-use super::{Error, console};
+use super::{Error, console, end_of_log};
 use crate::config::{NodePlaces, lock, paths, swarms};
 use polymath_swarm::private::{ADDRESSES_MAX, Invitation, InvitationError, SwarmSecret};
 use std::fs::File;
@@ -8,8 +8,10 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::process::{Child, Command};
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 /// How long a node may take to start: large models are loaded meanwhile.
@@ -19,7 +21,7 @@ const POLL: Duration = Duration::from_millis(50);
 /// What the node says, in its folder.
 const LOG_NAME: &str = "node.log";
 /// Bytes of it that are shown when it does not start.
-const LOG_TAIL_BYTES: usize = 1_000;
+const LOG_TAIL_BYTES: u64 = 1_000;
 
 /// A swarm that this machine's user is a member of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,12 +38,14 @@ pub struct Membership {
 #[derive(Clone, Debug)]
 pub struct Swarms {
     places: NodePlaces,
+    /// Held by the start that is under way: a second one would take the first one's console away.
+    starting: Arc<Mutex<()>>,
 }
 
 impl Swarms {
     /// Those below a state folder.
     pub fn new(places: NodePlaces) -> Self {
-        Self { places }
+        Self { places, starting: Arc::default() }
     }
 
     /// All of them, by name.
@@ -137,11 +141,21 @@ impl Swarms {
         Ok(self.folder(name)?.join(paths::SOCKET_NAME))
     }
 
+    /// Waits until that node does not run.
+    ///
+    /// # Errors
+    /// As [`Swarms::folder`].
+    pub async fn ended(&self, name: &str) -> Result<(), Error> {
+        lock::released(&self.folder(name)?).await;
+        Ok(())
+    }
+
     /// Starts the user's node in a swarm, which lives on after this process, and waits until it answers.
     ///
     /// # Errors
     /// [`Error::Conflict`] with the end of its log if it does not start.
     pub async fn start(&self, name: &str) -> Result<Membership, Error> {
+        let _one = self.starting.lock().await;
         let now = self.of(name)?;
         if now.is_running {
             return Ok(now);
@@ -158,7 +172,8 @@ impl Swarms {
             }
             if is_late || ended.is_some() {
                 let how = if is_late { "did not start in time" } else { "ended" };
-                return Err(Error::Conflict(format!("your node in {name} {how}: {}", log_tail(&folder))));
+                let log = end_of_log(&folder.join(LOG_NAME), LOG_TAIL_BYTES);
+                return Err(Error::Conflict(format!("your node in {name} {how}: {log}")));
             }
             tokio::time::sleep(POLL).await;
         }
@@ -193,17 +208,17 @@ impl Swarms {
 
     /// A node that runs goes on with the old key.
     fn stopped(&self, name: &str) -> Result<(), Error> {
-        if self.of(name).is_ok_and(|membership| membership.is_running) {
+        if lock::is_held(&swarms::folder(&self.places.home, name)?) {
             return Err(Error::Conflict(format!("your node in {name} runs: daemon --swarm {name} stop")));
         }
         Ok(())
     }
 }
 
-fn log_tail(folder: &Path) -> String {
-    let text = std::fs::read_to_string(folder.join(LOG_NAME)).unwrap_or_default();
-    let start = text.ceil_char_boundary(text.len().saturating_sub(LOG_TAIL_BYTES));
-    text.get(start..).unwrap_or_default().trim().to_owned()
+/// Addresses with those first that other machines can reach.
+pub fn far_first(mut addresses: Vec<String>) -> Vec<String> {
+    addresses.sort_by_key(|address| address.starts_with("/ip4/127.") || address.starts_with("/ip6/::1"));
+    addresses
 }
 
 #[cfg(test)]
@@ -241,6 +256,12 @@ mod tests {
         for outcome in [ours.rotate("family").map(drop), ours.leave("family")] {
             assert!(matches!(outcome, Err(Error::Conflict(_))));
         }
+        // Nor does it lose its folder when its key has gone.
+        let key = ours.folder("family").unwrap().join("swarm.key");
+        let kept = std::fs::read(&key).unwrap();
+        std::fs::remove_file(&key).unwrap();
+        assert!(matches!(ours.leave("family"), Err(Error::Conflict(_))));
+        std::fs::write(&key, kept).unwrap();
         drop(held);
         ours.leave("family").unwrap();
     }

@@ -7,10 +7,11 @@ use super::Error;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
+use opentelemetry_sdk::trace::SdkTracerProvider;
 use std::time::Duration;
 use tracing::Subscriber;
-use tracing_opentelemetry::OpenTelemetryLayer;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::registry::LookupSpan;
 
 /// The name under which a collector shows the spans.
@@ -43,15 +44,13 @@ impl Exporter {
     }
 
     /// What hands it the spans.
-    pub(super) fn layer<S>(&self) -> OpenTelemetryLayer<S, SdkTracer>
+    pub(super) fn layer<S>(&self) -> impl Layer<S>
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
-        // An event of the log is no event of a span: the log has its own way out.
-        tracing_opentelemetry::layer()
-            .with_tracer(self.provider.tracer(SERVICE))
-            .with_location(false)
-            .with_threads(false)
+        // Spans alone: what is logged has its own way out.
+        let layer = tracing_opentelemetry::layer().with_tracer(self.provider.tracer(SERVICE));
+        layer.with_location(false).with_threads(false).with_filter(filter_fn(|metadata| metadata.is_span()))
     }
 
     /// Sends what is left.

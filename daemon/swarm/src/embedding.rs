@@ -78,11 +78,12 @@ impl Wide {
         Self::of_steps(&small.values, small.scale)
     }
 
-    /// As fine as 16 bits are: the error is that of the other vector alone. The products of 384 components with int8 stay within 32 bits, for
-    /// both have length 1: at most 32,767 · 127 · 384.
+    /// As fine as 16 bits are, and as sums of products with int8 stay within 32 bits, whatever the other vector is (for 384 components
+    /// both are the same): the error is that of the other vector alone.
     pub(crate) fn fine(embedding: &Embedding) -> Self {
         let largest = embedding.0.iter().fold(f32::MIN_POSITIVE, |m, v| m.max(v.abs()));
-        let scale = largest / f32::from(i16::MAX);
+        let most = i32::MAX / (127 * i32::try_from(embedding.0.len()).unwrap_or(i32::MAX / 127)).max(1);
+        let scale = largest / most.min(i32::from(i16::MAX)) as f32;
         Self { scale, values: embedding.0.iter().map(|v| (v / scale).round() as i16).collect() }
     }
 

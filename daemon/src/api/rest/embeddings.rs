@@ -11,6 +11,7 @@ use axum::extract::State;
 use base64::Engine as _;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
+use tokio::sync::SemaphorePermit;
 use utoipa::ToSchema;
 
 /// Texts of one request: some three seconds of work on a slow machine.
@@ -106,16 +107,21 @@ pub(super) async fn embeddings(
     if !(1..=INPUTS_MAX).contains(&inputs.len()) || inputs.iter().any(|text| text.trim().is_empty()) {
         return Err(Fault::field("input", "1 to 256 texts, none of them empty"));
     }
-    let _place = api.embedding.try_acquire().map_err(|_| Fault {
-        retry_after_ms: Some(RETRY_MS),
-        ..Fault::new("busy", format!("{AT_ONCE_MAX} requests for embeddings are under way"))
-    })?;
+    let _place = place(&api)?;
     let late = |_| Fault::new("deadline", format!("not done within {} s", TIME_MAX.as_secs()));
     let (data, tokens) =
         tokio::time::timeout(TIME_MAX, all(encoder, inputs, encoded)).await.map_err(late)??;
     api.metrics.tokens(tokens, 0);
     let usage = EmbeddingUsage { prompt_tokens: tokens, total_tokens: tokens };
     Ok(Json(EmbeddingList { object: "list", data, model, usage }))
+}
+
+/// A place among the requests that embed texts of strangers.
+pub(super) fn place(api: &Api) -> Result<SemaphorePermit<'_>, Fault> {
+    api.embedding.try_acquire().map_err(|_| Fault {
+        retry_after_ms: Some(RETRY_MS),
+        ..Fault::new("busy", format!("{AT_ONCE_MAX} requests for embeddings are under way"))
+    })
 }
 
 /// The vectors of all texts, and the tokens that were read.

@@ -10,6 +10,13 @@ use crate::api::access::store;
 use crate::api::table::Fault;
 use crate::owner::Error;
 
+/// Does what waits for the disk apart from those that serve everybody.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Fault> {
+    Ok(tokio::task::spawn_blocking(work).await.map_err(|_| Error::Broken)??)
+}
+
 /// How the owner is told what was not done: everything, for it is his machine.
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {

@@ -54,12 +54,11 @@ impl History {
         Self { path, runs }
     }
 
-    /// Remembers a run; what has changed since the last one, the most first, and when that was.
-    pub(super) fn note(&mut self, suite: &str, report: &Value) -> Option<(String, Vec<Change>)> {
+    /// Remembers a run; when the last one was (Unix seconds), and what has changed since, the most first.
+    pub(super) fn note(&mut self, suite: &str, report: &Value) -> Option<(u64, Vec<Change>)> {
         let mut figures = BTreeMap::new();
         collect(report, String::new(), &mut figures);
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let last = self.runs.insert(suite.to_owned(), Run { at, figures: figures.clone() });
+        let last = self.runs.insert(suite.to_owned(), Run { at: now(), figures: figures.clone() });
         self.write();
         let last = last?;
         let mut changes: Vec<Change> = figures
@@ -69,8 +68,7 @@ impl History {
             .collect();
         changes.sort_by(|a, b| b.size().total_cmp(&a.size()));
         changes.truncate(SHOWN_MAX);
-        let ago = std::time::Duration::from_secs(at.saturating_sub(last.at) / 60 * 60);
-        Some((format!("{} min ago", ago.as_secs() / 60), changes))
+        Some((last.at, changes))
     }
 
     fn write(&self) {
@@ -89,6 +87,11 @@ impl Change {
         let size = (self.now / self.before).ln().abs();
         if size.is_finite() { size } else { 0.0 }
     }
+}
+
+/// Unix seconds.
+pub(super) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// Every number of a report, by its path.

@@ -10,11 +10,12 @@ use tokio::process::{Child, ChildStdin, Command};
 
 use super::super::session::wire;
 use crate::api::client::Client;
+use crate::owner;
 
 /// How often a starting node is looked at.
 const POLL: Duration = Duration::from_millis(50);
 /// Bytes of a failed node's log that are shown.
-const LOG_TAIL_BYTES: usize = 2_000;
+const LOG_TAIL_BYTES: u64 = 2_000;
 
 /// A child that runs `daemon run` for one expert, or for none.
 pub(in crate::cli) struct NodeProcess {
@@ -102,9 +103,7 @@ impl NodeProcess {
     }
 
     fn log_tail(&self) -> String {
-        let text = std::fs::read_to_string(self.state_dir.join("log")).unwrap_or_default();
-        let start = text.ceil_char_boundary(text.len().saturating_sub(LOG_TAIL_BYTES));
-        text.get(start..).unwrap_or_default().trim().to_owned()
+        owner::end_of_log(&self.state_dir.join("log"), LOG_TAIL_BYTES)
     }
 
     /// The process's resident memory in bytes, as the kernel counts it.

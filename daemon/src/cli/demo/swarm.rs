@@ -6,10 +6,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use futures::future::{join_all, try_join_all};
 
-use super::super::stop::ended;
 use super::super::terminal;
 use super::process::{NodeProcess, Setting};
 use crate::api::client::Client;
+use crate::config::lock;
 use crate::config::paths::SOCKET_NAME;
 
 /// Until every node knows every expert; a loaded machine with two cores takes some ten seconds.
@@ -118,5 +118,5 @@ pub(super) async fn clear(kept: &Path) -> anyhow::Result<()> {
 pub(super) async fn shut_down(client: &Client, socket: &Path) {
     let _ = client.connection().shutdown().await;
     let state_dir = socket.parent().unwrap_or(socket);
-    let _ = tokio::time::timeout(DOWN_MAX, ended(state_dir)).await;
+    let _ = tokio::time::timeout(DOWN_MAX, lock::released(state_dir)).await;
 }

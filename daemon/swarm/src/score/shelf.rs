@@ -26,6 +26,8 @@ const MET_MIN: usize = 8;
 
 /// Vectors whose memory is asked for at once: about as many cache lines as a core waits for at a time.
 const AHEAD: usize = 16;
+/// Cards whose memory is asked for at once: each is nine vectors or more, side by side.
+const CARDS_AHEAD: usize = 2;
 /// Bytes of a cache line.
 const LINE_BYTES: usize = 64;
 
@@ -269,7 +271,7 @@ impl<K: Ord + Clone + Hash> Shelf<K> {
             met.extend(self.unsorted.iter().map(|at| (0.0, *at)));
         }
         let mut scored = Vec::with_capacity(met.len());
-        for few in met.chunks(2) {
+        for few in met.chunks(CARDS_AHEAD) {
             touch(few.iter().filter_map(|(_, at)| Some(sorted(*at)?.steps.as_slice())));
             let similar = |(_, at): &(f32, u32)| Some((admitted(*at)?.similarity(&query, dimension), *at));
             scored.extend(few.iter().filter_map(similar));

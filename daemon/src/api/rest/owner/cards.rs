@@ -2,8 +2,10 @@
 
 use super::super::Api;
 use super::super::body::Body;
+use super::super::embeddings;
+use super::blocking;
 use crate::api::table::Fault;
-use crate::catalog::{CardEdit, NewCard};
+use crate::catalog::{BARE_ABILITIES, CardEdit, NewCard};
 use crate::network;
 use crate::owner::Served;
 use axum::Json;
@@ -15,8 +17,6 @@ use utoipa::ToSchema;
 
 /// Prompts that are tried at a time.
 const PROMPTS_MAX: usize = 16;
-/// What a bare model can do, unless its card says otherwise.
-const ABILITIES: [&str; 2] = ["chat", "conversation"];
 
 /// A model to be served.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -140,8 +140,8 @@ impl From<Served> for OwnCard {
             languages: entry.languages,
             abilities: entry.abilities,
             licence: entry.licence,
-            editable: of.is_fixed.is_none(),
-            why_not: of.is_fixed,
+            editable: of.why_fixed.is_none(),
+            why_not: of.why_fixed,
         }
     }
 }
@@ -183,14 +183,14 @@ fn described(request: ServeRequest, licence: Option<String>) -> Result<NewCard, 
         let value = value.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
         value.ok_or_else(|| Fault::field(field, "the model has no card: say its name and what it is good at"))
     };
-    Ok(NewCard {
-        id: wanted("id", request.id)?,
+    let text = CardEdit {
         description: wanted("description", request.description)?,
         exemplars: request.exemplars,
-        licence: licence.unwrap_or_else(|| "unknown".to_owned()),
         languages: Vec::new(),
-        abilities: ABILITIES.map(str::to_owned).to_vec(),
-    })
+        abilities: BARE_ABILITIES.map(str::to_owned).to_vec(),
+    };
+    let licence = licence.unwrap_or_else(|| "unknown".to_owned());
+    Ok(NewCard { id: wanted("id", request.id)?, licence, text })
 }
 
 async fn write_card(
@@ -199,9 +199,7 @@ async fn write_card(
     fetched: &crate::catalog::pull::Fetched,
 ) -> Result<PathBuf, Fault> {
     let (model, sha256) = (fetched.path.clone(), fetched.sha256);
-    let writing = tokio::task::spawn_blocking(move || card.write(&path, &model, sha256).map(|()| path));
-    let written = writing.await.map_err(|_| crate::owner::Error::Broken)?;
-    Ok(written.map_err(crate::owner::Error::from)?)
+    blocking(move || Ok(card.write(&path, &model, sha256).map(|()| path)?)).await
 }
 
 /// Serves an expert no more that was added so.
@@ -252,6 +250,7 @@ pub(in super::super) async fn preview(
     if prompts.len() > PROMPTS_MAX {
         return Err(Fault::field("prompts", format!("{PROMPTS_MAX} at the most")));
     }
+    let _place = embeddings::place(&api)?;
     let now = api.app.owner.experts.of(&id)?.entry;
     let edit = CardEdit { description, exemplars, languages: now.languages, abilities: now.abilities };
     let card = api.app.owner.experts.draft(&id, &edit).await?;

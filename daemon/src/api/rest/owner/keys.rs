@@ -2,6 +2,7 @@
 
 use super::super::Api;
 use super::super::body::Body;
+use super::blocking;
 use crate::api::access::keys::{Record, Scope, Wish};
 use crate::api::access::store;
 use crate::api::table::Fault;
@@ -68,7 +69,7 @@ impl ApiKey {
 /// The keys, without their secrets.
 #[utoipa::path(get, path = "/v1/node/keys", tag = "owner", responses((status = 200, body = ApiKeyList)))]
 pub(in super::super) async fn list(State(api): State<Api>) -> Result<Json<ApiKeyList>, Fault> {
-    let records = store::read(&api.app.keys)?;
+    let records = on_disk(move || store::read(&api.app.keys)).await?;
     let data = records.into_iter().map(|record| ApiKey::of(record, None)).collect();
     Ok(Json(ApiKeyList { object: "list", data }))
 }
@@ -84,7 +85,7 @@ pub(in super::super) async fn create(
         |name: &String| Scope::named(name).ok_or_else(|| Fault::field("scopes", "write chat, read or admin"));
     let scopes = request.scopes.iter().map(scope).collect::<Result<Vec<_>, _>>()?;
     let wish = Wish { name: request.name, scopes, rate_per_minute: request.rate_per_minute };
-    let (record, key) = store::create(&api.app.keys, wish)?;
+    let (record, key) = on_disk(move || store::create(&api.app.keys, wish)).await?;
     Ok((StatusCode::CREATED, Json(ApiKey::of(record, Some(key)))))
 }
 
@@ -95,6 +96,12 @@ pub(in super::super) async fn revoke(
     State(api): State<Api>,
     Path(id): Path<String>,
 ) -> Result<Json<RevokedKey>, Fault> {
-    let (record, _) = store::revoke(&api.app.keys, &id)?;
+    let (record, _) = on_disk(move || store::revoke(&api.app.keys, &id)).await?;
     Ok(Json(RevokedKey { id: record.id }))
+}
+
+async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, store::Error> + Send + 'static,
+) -> Result<T, Fault> {
+    Ok(blocking(move || Ok(work())).await??)
 }

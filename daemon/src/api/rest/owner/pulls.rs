@@ -2,6 +2,7 @@
 
 use super::super::Api;
 use super::super::body::Body;
+use super::blocking;
 use crate::api::table::Fault;
 use crate::catalog::{self, Known};
 use crate::inference;
@@ -118,7 +119,7 @@ impl Pull {
 /// Models that others have made, and which of them this machine holds.
 #[utoipa::path(get, path = "/v1/node/catalog", tag = "owner", responses((status = 200, body = CatalogList)))]
 pub(in super::super) async fn catalog(State(api): State<Api>) -> Result<Json<CatalogList>, Fault> {
-    let known = api.app.owner.pulls.catalogue()?;
+    let known = blocking(move || api.app.owner.pulls.catalogue()).await?;
     let memory = inference::memory_available();
     let recommended: Vec<&str> =
         catalog::recommended(&known, memory).into_iter().map(|known| known.id.as_str()).collect();
@@ -140,9 +141,11 @@ pub(in super::super) async fn catalog(State(api): State<Api>) -> Result<Json<Cat
 
 /// The fetches, the latest first.
 #[utoipa::path(get, path = "/v1/node/pulls", tag = "owner", responses((status = 200, body = PullList)))]
-pub(in super::super) async fn list(State(api): State<Api>) -> Json<PullList> {
-    let data = api.app.owner.pulls.all().into_iter().map(|pull| Pull::of(&api, pull)).collect();
-    Json(PullList { object: "list", data })
+pub(in super::super) async fn list(State(api): State<Api>) -> Result<Json<PullList>, Fault> {
+    // Each one's card is looked at.
+    let looking =
+        move || Ok(api.app.owner.pulls.all().into_iter().map(|pull| Pull::of(&api, pull)).collect());
+    Ok(Json(PullList { object: "list", data: blocking(looking).await? }))
 }
 
 /// Begins to fetch a model, which goes on while nobody looks. What broke off before is taken up where it ended.
@@ -152,8 +155,8 @@ pub(in super::super) async fn begin(
     State(api): State<Api>,
     Body(request): Body<PullRequest>,
 ) -> Result<(StatusCode, Json<Pull>), Fault> {
-    let pull = api.app.owner.pulls.begin(&request.source)?;
-    Ok((StatusCode::ACCEPTED, Json(Pull::of(&api, pull))))
+    let begun = blocking(move || Ok(Pull::of(&api, api.app.owner.pulls.begin(&request.source)?))).await?;
+    Ok((StatusCode::ACCEPTED, Json(begun)))
 }
 
 /// Ends a fetch that runs, what has come stays for the next time; forgets one that has ended.
@@ -163,8 +166,8 @@ pub(in super::super) async fn end(
     State(api): State<Api>,
     Path(id): Path<String>,
 ) -> Result<Json<Pull>, Fault> {
-    let pull = api.app.owner.pulls.end(number(&id)?)?;
-    Ok(Json(Pull::of(&api, pull)))
+    let id = number(&id)?;
+    Ok(Json(blocking(move || Ok(Pull::of(&api, api.app.owner.pulls.end(id)?))).await?))
 }
 
 fn number(id: &str) -> Result<u64, Fault> {

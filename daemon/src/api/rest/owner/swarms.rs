@@ -2,9 +2,11 @@
 
 use super::super::Api;
 use super::super::body::Body;
+use super::blocking;
 use crate::api::client::Client;
 use crate::api::table::Fault;
 use crate::owner::Membership;
+use crate::owner::swarms::far_first;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -14,8 +16,6 @@ use utoipa::ToSchema;
 
 /// How long a node may take to finish what it is doing.
 const STOP_MAX: Duration = Duration::from_secs(20);
-/// How often it is looked at meanwhile.
-const POLL: Duration = Duration::from_millis(50);
 
 /// A private swarm that the user is a member of.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -89,7 +89,7 @@ pub(in super::super) async fn create(
     State(api): State<Api>,
     Body(request): Body<SwarmRequest>,
 ) -> Result<(StatusCode, Json<PrivateSwarm>), Fault> {
-    let made = api.app.owner.swarms.create(request.name.trim())?;
+    let made = blocking(move || api.app.owner.swarms.create(request.name.trim())).await?;
     Ok((StatusCode::CREATED, Json(made.into())))
 }
 
@@ -100,7 +100,7 @@ pub(in super::super) async fn join(
     State(api): State<Api>,
     Body(request): Body<JoinRequest>,
 ) -> Result<(StatusCode, Json<PrivateSwarm>), Fault> {
-    let joined = api.app.owner.swarms.join(request.invitation.trim())?;
+    let joined = blocking(move || api.app.owner.swarms.join(request.invitation.trim())).await?;
     Ok((StatusCode::CREATED, Json(joined.into())))
 }
 
@@ -118,9 +118,8 @@ pub(in super::super) async fn invitation(
         // Without them the invitation lets in whoever finds a member by himself.
         Err(_) => Ok(Vec::new()),
     };
-    let mut addresses = addresses.map_err(|error| Fault::new("unavailable", error.to_string()))?;
-    addresses.sort_by_key(|address| address.starts_with("/ip4/127.") || address.starts_with("/ip6/::1"));
-    let invitation = swarms.invitation(&name, addresses)?;
+    let addresses = addresses.map_err(|error| Fault::new("unavailable", error.to_string()))?;
+    let invitation = swarms.invitation(&name, far_first(addresses))?;
     let text = invitation.encode().as_str().to_owned();
     Ok(Json(SwarmInvitation { name, invitation: text, addresses: invitation.addresses.clone() }))
 }
@@ -147,17 +146,9 @@ pub(in super::super) async fn stop(
         let asked = client.connection().shutdown().await;
         asked.map_err(|error| Fault::new("unavailable", error.to_string()))?;
     }
-    let ended = async {
-        loop {
-            let now = swarms.of(&name)?;
-            if !now.is_running {
-                return Ok(Json(now.into()));
-            }
-            tokio::time::sleep(POLL).await;
-        }
-    };
     let late = |_| Fault::new("deadline", format!("your node in {name} was asked to stop and still runs"));
-    tokio::time::timeout(STOP_MAX, ended).await.map_err(late)?
+    tokio::time::timeout(STOP_MAX, swarms.ended(&name)).await.map_err(late)??;
+    Ok(Json(swarms.of(&name)?.into()))
 }
 
 /// Makes a new key: whoever has only the old one is out.
@@ -167,7 +158,7 @@ pub(in super::super) async fn rotate(
     State(api): State<Api>,
     Path(name): Path<String>,
 ) -> Result<Json<PrivateSwarm>, Fault> {
-    Ok(Json(api.app.owner.swarms.rotate(&name)?.into()))
+    Ok(Json(blocking(move || api.app.owner.swarms.rotate(&name)).await?.into()))
 }
 
 /// Leaves a swarm: the key, and what the user's node was there, are gone.
@@ -177,6 +168,7 @@ pub(in super::super) async fn leave(
     State(api): State<Api>,
     Path(name): Path<String>,
 ) -> Result<Json<LeftSwarm>, Fault> {
-    api.app.owner.swarms.leave(&name)?;
+    let left = name.clone();
+    blocking(move || api.app.owner.swarms.leave(&left)).await?;
     Ok(Json(LeftSwarm { name }))
 }
