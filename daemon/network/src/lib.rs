@@ -46,7 +46,7 @@ pub use directory::Directory;
 pub use error::Error;
 pub use identity::{FILE as IDENTITY_FILE, Identity};
 pub use peers::{PeerInfo, Probe};
-pub use polymath_wire::advert::WireError;
+pub use polymath_wire::advert::{WireError, card_hash};
 pub use reach::{NetworkInfo, RelayInfo, Verdict};
 pub use rules::rules;
 

@@ -180,8 +180,8 @@ impl Announced {
         self.end.cancel();
         // It ends at its next await; what it was doing is done over by what follows.
         let _ = self.tending.await;
-        self.stage.host.remove(self.hash);
         self.stage.network.withdraw(self.hash).await;
+        self.stage.host.remove(self.hash);
     }
 }
 
@@ -196,18 +196,20 @@ struct Announcement {
 }
 
 impl Announcement {
+    /// It is hosted before anybody hears of it.
     async fn make(&self) -> Result<Sha256Hash, network::Error> {
+        let hash = network::card_hash(&self.card).map_err(network::Error::Card)?;
+        let hosted =
+            Hosted { id: self.card.id.clone(), backend: self.backend.clone(), price_micro: self.price_micro };
+        self.host.insert(hash, hosted);
         let backend = self.backend.clone();
         let state = move || ExpertState {
             tokens_per_second: backend.tokens_per_second(),
             is_loaded: backend.is_loaded(),
         };
-        let slots = self.slots.subscribe();
-        let hash = self.network.announce(self.card.clone(), self.price_micro, slots, state).await?;
-        let hosted =
-            Hosted { id: self.card.id.clone(), backend: self.backend.clone(), price_micro: self.price_micro };
-        self.host.insert(hash, hosted);
-        Ok(hash)
+        let announced =
+            self.network.announce(self.card.clone(), self.price_micro, self.slots.subscribe(), state).await;
+        announced.inspect_err(|_| self.host.remove(hash))
     }
 
     async fn tend(self, hash: Sha256Hash) {
@@ -233,8 +235,8 @@ impl Announcement {
     async fn while_down(&self, hash: Sha256Hash) {
         let id = &self.card.id;
         tracing::error!(expert = id, "an expert answers nobody; it is withdrawn until it does");
-        self.host.remove(hash);
         self.network.withdraw(hash).await;
+        self.host.remove(hash);
         loop {
             tokio::time::sleep(REVIVE_EVERY).await;
             match self.backend.revive().await {

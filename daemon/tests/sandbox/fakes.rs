@@ -8,7 +8,7 @@ use polymath::coordinator::{Host, Hosted, ReEmbedding};
 use polymath::embedding::Encoder;
 use polymath::inference::{self, Backend, Budget, Hot};
 use polymath::network::task::{Delivery, Job, Service};
-use polymath::network::{ExpertState, Identity, Network, SlotUse, audit, receipts};
+use polymath::network::{ExpertState, Identity, Network, SlotUse, audit, card_hash, receipts};
 use polymath_swarm::audit::{Computed, Evidence, Replay, Reported};
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use polymath_swarm::ledger::{Settlement, Version};
@@ -238,10 +238,11 @@ pub(crate) async fn start(kind: Kind, encoder: &Encoder, bootstrap: &[String]) -
     .unwrap();
     let card = arithmetic.card(claimed, encoder.space(), embeddings);
     let (slots, announced) = watch::channel(SlotUse { slots: 4, free: 4, queued: 0 });
-    let hash = network
+    let hosted = Hosted { id: "arithmetic".into(), backend: Backend::Model(running), price_micro: 0 };
+    host.insert(card_hash(&card).unwrap(), hosted);
+    network
         .announce(card, 0, announced, || ExpertState { tokens_per_second: 1_000.0, is_loaded: true })
         .await
         .unwrap();
-    host.insert(hash, Hosted { id: "arithmetic".into(), backend: Backend::Model(running), price_micro: 0 });
     Fake { network, kind, heard, _state: state, _slots: slots }
 }

@@ -6,7 +6,7 @@
 mod card;
 mod status;
 
-pub use card::{decode_card, encode_card};
+pub use card::{card_hash, decode_card, encode_card};
 pub use status::{decode_status, encode_status};
 
 use polymath_proto::v1 as pb;

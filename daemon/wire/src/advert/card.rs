@@ -6,6 +6,7 @@ use polymath_swarm::capability::{
     CARD_BYTES_MAX, Card, EXEMPLARS_MAX, ExpertKind, LABELS_MAX, ModelFacts, Refusal,
 };
 use polymath_swarm::embedding::Int8Vector;
+use polymath_swarm::identity::Sha256Hash;
 use prost::Message as _;
 
 /// Encodes a card.
@@ -35,6 +36,14 @@ pub fn encode_card(card: &Card) -> Result<Vec<u8>, WireError> {
         return Err(WireError::TooLarge { what: "card", bytes: bytes.len(), max: CARD_BYTES_MAX });
     }
     Ok(bytes)
+}
+
+/// What a card is called by everywhere: the hash of its bytes.
+///
+/// # Errors
+/// [`WireError::TooLarge`] if nobody would accept it.
+pub fn card_hash(card: &Card) -> Result<Sha256Hash, WireError> {
+    Ok(Sha256Hash::of(&encode_card(card)?))
 }
 
 /// Decodes a card and checks every bound.
