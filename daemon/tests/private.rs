@@ -1,8 +1,11 @@
-//! Private swarms as people use them: real processes, the invitation in a file, an outsider with every address, a new key.
+//! Private swarms as people use them: real processes, the invitation in a file, an outsider with every address, a new key, and what
+//! tshark makes of the wire (which wants root, and is installed by `scripts/setup tests`).
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+use polymath_swarm::private::Invitation;
 use serde_json::Value;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -119,6 +122,56 @@ fn expert(id: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/experts").join(id).to_str().unwrap().to_owned()
 }
 
+/// Everything that passes between processes of this machine from or to some ports, as tshark records it.
+struct Capture {
+    tshark: Child,
+    file: PathBuf,
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        let _ = self.tshark.kill();
+        let _ = self.tshark.wait();
+    }
+}
+
+impl Capture {
+    fn of(ports: &[String], file: PathBuf) -> Self {
+        let filter = ports.iter().map(|port| format!("port {port}")).collect::<Vec<_>>().join(" or ");
+        // One line for each packet, said at once: from the first on it is known that it records.
+        let mut tshark = tshark(&["-i", "lo", "-f", &filter, "-P", "-l", "-w", file.to_str().unwrap()])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("tshark: {error}; run scripts/setup tests"));
+        let mut said = BufReader::new(tshark.stderr.take().unwrap()).lines();
+        let begun = said.by_ref().map_while(Result::ok).any(|line| line.contains("Capture started"));
+        assert!(begun, "tshark does not record; this suite needs root, or a user whom dumpcap lets capture");
+        std::thread::spawn(move || said.for_each(drop));
+        let packets = BufReader::new(tshark.stdout.take().unwrap()).lines();
+        std::thread::spawn(move || packets.for_each(drop));
+        Self { tshark, file }
+    }
+
+    /// Ends it: all bytes, and all that tshark makes of them.
+    fn end(mut self) -> (Vec<u8>, String) {
+        // So that it writes what it still holds.
+        let id = self.tshark.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        self.tshark.wait().unwrap();
+        let read = tshark(&["-r", self.file.to_str().unwrap(), "-V"]).output().unwrap();
+        assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
+        (std::fs::read(&self.file).unwrap(), String::from_utf8_lossy(&read.stdout).into_owned())
+    }
+}
+
+fn tshark(arguments: &[&str]) -> Command {
+    let mut command = Command::new("tshark");
+    // No names are asked for of anybody.
+    command.arg("-n").args(arguments).stdin(Stdio::null());
+    command
+}
+
 const IN: [&str; 2] = ["--swarm", "family"];
 const QUESTION: &str = "What is the chemical symbol for gold?";
 
@@ -192,7 +245,7 @@ fn members_share_what_nobody_else_sees() {
     until("ben is in again", || ben.knows(&IN, "chemistry"));
 
     // No secret is in what nodes print and log, nor in what they show of their settings.
-    let key = polymath_swarm::private::Invitation::decode(&renewed).unwrap().secret.keys();
+    let key = Invitation::decode(&renewed).unwrap().secret.keys();
     let shown = anna.says(&[&IN[..], &["config", "show"]].concat());
     let logs = [&hers, &his, &old, &again, &back]
         .map(|r| std::fs::read_to_string(&r.said).unwrap() + &std::fs::read_to_string(&r.logged).unwrap());
@@ -208,5 +261,44 @@ fn members_share_what_nobody_else_sees() {
         let bytes = std::fs::read(&path).unwrap();
         let found = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
         assert!(!found(QUESTION) && !found("symbol for gold"), "{}", path.display());
+    }
+}
+
+#[test]
+fn the_wire_shows_neither_what_is_asked_nor_in_which_swarm() {
+    let folder = tempfile::tempdir().unwrap();
+    let anna = Machine::new(folder.path(), "anna");
+    anna.says(&["swarm", "create", "family"]);
+    let hers = anna.run("family", &IN, &["--expert", &expert("chemistry")]);
+    let ports: Vec<String> =
+        hers.addresses().iter().map(|address| address.split('/').nth(4).unwrap().to_owned()).collect();
+    let capture = Capture::of(&ports, folder.path().join("wire.pcapng"));
+    let invitation = Invitation::decode(&anna.says(&["swarm", "invite", "family"])).unwrap();
+    // One member over QUIC, one over TCP.
+    let mut members = Vec::new();
+    for (name, transport) in [("ben", "/quic-v1"), ("carl", "/tcp/")] {
+        let member = Machine::new(folder.path(), name);
+        let mut invitation = invitation.clone();
+        invitation.addresses.retain(|address| address.contains(transport));
+        let file = member.state.join("family.txt");
+        std::fs::write(&file, &*invitation.encode()).unwrap();
+        member.says(&["swarm", "join", "--file", file.to_str().unwrap()]);
+        let node = member.run("family", &IN, &[]);
+        until("the member knows anna's expert", || member.knows(&IN, "chemistry"));
+        let answer = member.says(&[&IN[..], &["ask", QUESTION, "--only", "chemistry"]].concat());
+        assert_eq!(answer.lines().next(), Some("Au"));
+        members.push((member, node));
+    }
+    let (bytes, said) = capture.end();
+    // It was there, and tshark took QUIC's first packets, which anybody can, apart.
+    let packets = |of: &str| said.lines().filter(|line| line.starts_with(of)).count();
+    let (quic, tcp) = (packets("QUIC IETF"), packets("Transmission Control Protocol"));
+    println!("{quic} packets of QUIC, {tcp} of TCP, {} bytes", bytes.len());
+    assert!(quic > 20 && tcp > 20 && bytes.len() > 20_000);
+    assert!(said.contains("Handshake Protocol: Client Hello"), "{said}");
+    let namespace = invitation.secret.keys().namespace.clone();
+    for secret in [QUESTION, "symbol for gold", "chemistry", "/polymath/", "/noise", "multistream", &namespace] {
+        let in_bytes = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+        assert!(!in_bytes && !said.contains(secret), "{secret}");
     }
 }
