@@ -108,7 +108,7 @@ mod tests {
         let known = shipped();
         let ids = |memory| recommended(&known, memory).iter().map(|m| m.id.clone()).collect::<Vec<_>>();
         assert_eq!(ids(Some(600 << 20)), ["talker-small", "coder-small"]);
-        assert_eq!(ids(None), ["talker-small", "coder-large", "reasoner", "writer"]);
+        assert_eq!(ids(None), ["talker", "coder-large", "maths-large", "medic", "reasoner", "writer"]);
         assert!(ids(Some(1 << 20)).is_empty());
     }
 }
