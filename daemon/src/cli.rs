@@ -29,6 +29,7 @@ mod models;
 mod network;
 mod peers;
 mod plan;
+mod program;
 mod reputation;
 mod run;
 mod session;
@@ -43,7 +44,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, ProcessEnvironment, file::File};
@@ -172,6 +173,12 @@ enum Command {
 struct Context {
     globals: Globals,
     cancel: CancellationToken,
+}
+
+/// What the command line asks for; an end of the process with help or the reason if that is nothing.
+pub fn parse() -> Cli {
+    let matches = program::command().get_matches();
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
 /// Runs the command and says how it went.

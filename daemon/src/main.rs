@@ -1,8 +1,7 @@
 //! The `daemon` program: parses, runs, maps the outcome to an exit code.
 
-use clap::Parser as _;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    polymath::cli::main(polymath::cli::Cli::parse())
+    polymath::cli::main(polymath::cli::parse())
 }

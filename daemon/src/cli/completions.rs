@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use clap::{Args, CommandFactory as _};
+use clap::Args;
 
-use super::{Cli, terminal};
+use super::{program, terminal};
 
 /// What `completions` takes.
 #[derive(Debug, Args)]
@@ -41,14 +41,14 @@ pub(super) struct Man {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     // Into memory first: clap_complete panics when the pipe that it writes to closes.
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Cli::command(), &arguments.name, &mut script);
+    clap_complete::generate(arguments.shell, &mut program::command_of(&arguments.name), &arguments.name, &mut script);
     Ok(terminal::say(&String::from_utf8_lossy(&script))?)
 }
 
 pub(super) fn man(arguments: &Man) -> anyhow::Result<()> {
     let folder = &arguments.folder;
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let mut program = Cli::command().name(forever(&arguments.name)).bin_name(arguments.name.clone());
+    let mut program = program::command_of(&arguments.name).name(forever(&arguments.name)).bin_name(arguments.name.clone());
     program.build();
     pages(&program, &arguments.name, folder)
 }

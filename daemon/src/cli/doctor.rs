@@ -92,7 +92,7 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
         };
         terminal::json(&json!({ "findings": findings.iter().map(object).collect::<Vec<_>>() }))?;
     } else {
-        terminal::say(&told(&findings, terminal::Style::detect()))?;
+        terminal::advise(&told(&findings, terminal::Style::detect()))?;
     }
     let failed = findings.iter().filter(|finding| finding.state == State::Fail).count();
     anyhow::ensure!(failed == 0, "{failed} of {} checks failed", findings.len());

@@ -148,7 +148,7 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
     summary.left_out.iter().for_each(|reason| text.push_str(&format!("  NOT serving {reason}\n")));
     text.push_str(&format!("  ask it with: daemon --state-dir {} ask \"...\"\n", state_dir.display()));
     // A node goes on when nobody reads what it prints.
-    let _ = terminal::say(&text);
+    let _ = terminal::advise(&text);
     let cancel = context.cancel.clone();
     if arguments.until_stdin_closes {
         // A thread of its own: it waits as long as the node lives, and the process does not wait for it.

@@ -129,7 +129,7 @@ pub(super) async fn run(command: Command, context: Context) -> anyhow::Result<()
 
 fn create(swarms: &Swarms, name: &str) -> anyhow::Result<()> {
     swarms.create(name)?;
-    Ok(terminal::say(&format!(
+    Ok(terminal::advise(&format!(
         "made {name}\n  start your node:  daemon --swarm {name} run\n  let others in:    daemon swarm invite {name}\n"
     ))?)
 }
@@ -171,7 +171,7 @@ fn join(swarms: &Swarms, arguments: &Join) -> anyhow::Result<()> {
         (file, _) => read_invitation(file.as_deref())?,
     };
     let name = swarms.join(&text)?.name;
-    Ok(terminal::say(&format!("joined {name}\n  start your node:  daemon --swarm {name} run\n"))?)
+    Ok(terminal::advise(&format!("joined {name}\n  start your node:  daemon --swarm {name} run\n"))?)
 }
 
 fn read_invitation(file: Option<&Path>) -> anyhow::Result<Zeroizing<String>> {
@@ -196,7 +196,7 @@ fn read_invitation(file: Option<&Path>) -> anyhow::Result<Zeroizing<String>> {
 
 fn rotate(swarms: &Swarms, name: &str) -> anyhow::Result<()> {
     swarms.rotate(name)?;
-    Ok(terminal::say(&format!(
+    Ok(terminal::advise(&format!(
         "{name} has a new key; who has only the old one is out\n  start your node:  daemon --swarm {name} run\n  \
          let others in:    daemon swarm invite {name}   (they leave and join again)\n"
     ))?)
@@ -209,8 +209,8 @@ fn list(swarms: &Swarms, json: Json) -> anyhow::Result<()> {
         return terminal::json(&json!({ "swarms": swarms.iter().map(object).collect::<Vec<_>>() }));
     }
     if swarms.is_empty() {
-        return Ok(terminal::line(
-            "you are in no private swarm: daemon swarm create NAME, or daemon swarm join",
+        return Ok(terminal::advise(
+            "you are in no private swarm: daemon swarm create NAME, or daemon swarm join\n",
         )?);
     }
     let rows: Vec<Vec<String>> = swarms

@@ -4,6 +4,8 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use polymath_swarm::sanitise;
 
+use super::program;
+
 /// Writes to standard output and flushes; a closed pipe is an error that ends the command quietly.
 pub(super) fn say(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
@@ -11,14 +13,19 @@ pub(super) fn say(text: &str) -> io::Result<()> {
     out.flush()
 }
 
+/// Writes a text that names commands to type next.
+pub(super) fn advise(text: &str) -> io::Result<()> {
+    say(&program::named(text))
+}
+
 /// Writes a line to standard output.
 pub(super) fn line(text: &str) -> io::Result<()> {
     say(&format!("{text}\n"))
 }
 
-/// Writes a line to standard error. Nobody may be listening there, which is no reason to stop.
+/// Writes a line to standard error, commands named as they are typed here. Nobody may be listening there, which is no reason to stop.
 pub(super) fn note(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", program::named(text));
 }
 
 /// Prints JSON: indented for people, on one line for programs.

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use polymath_swarm::sanitise;
 use wire::chat_event::Body;
 
+use super::super::program;
 use super::super::session::wire;
 use super::super::terminal::{self, Style, shortened};
 use super::json::hex;
@@ -115,7 +116,10 @@ impl Human {
     /// How to say whether the task's answer was good.
     fn judged_by(&self, task: &Task) -> String {
         let id = task.finished.as_ref().map(|f| hex(&f.task_id)).filter(|id| !id.is_empty());
-        let line = |id| self.style.dim(&format!("task {}: daemon feedback {id} good|bad\n", task.id));
+        let line = |id| {
+            let line = format!("task {}: daemon feedback {id} good|bad\n", task.id);
+            self.style.dim(&program::named(&line))
+        };
         id.map(line).unwrap_or_default()
     }
 

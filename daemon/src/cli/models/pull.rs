@@ -107,7 +107,7 @@ pub(super) fn recommend(arguments: &Recommend, context: &Context) -> anyhow::Res
     );
     let free =
         memory.map_or_else(String::new, |bytes| format!("{} of memory are free\n", terminal::bytes(bytes)));
-    Ok(terminal::say(&format!("{free}{table}fetch one: daemon models pull ID\n"))?)
+    Ok(terminal::advise(&format!("{free}{table}fetch one: daemon models pull ID\n"))?)
 }
 
 fn known(context: &Context) -> anyhow::Result<Vec<Known>> {
@@ -147,7 +147,7 @@ pub(super) async fn pull(arguments: Pull, context: &Context) -> anyhow::Result<(
         None => format!("daemon run --model {} --description \"…\"", fetched.path.display()),
     };
     let state = if fetched.was_there { "is here already" } else { "is here" };
-    Ok(terminal::say(&format!(
+    Ok(terminal::advise(&format!(
         "{} {state}\nsize:    {}, some {} in memory\nsha256:  {}\nserve:   {serve}\n",
         fetched.path.display(),
         terminal::bytes(fetched.bytes),
