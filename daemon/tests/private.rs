@@ -6,6 +6,7 @@
 use polymath_swarm::private::Invitation;
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
+use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -126,7 +127,11 @@ fn expert(id: &str) -> String {
 struct Capture {
     tshark: Child,
     file: PathBuf,
+    port: String,
 }
+
+/// What is sent after all the rest: packets are written in order, some of them a second late.
+const LAST: &[u8] = b"here the capture ends";
 
 impl Drop for Capture {
     fn drop(&mut self) {
@@ -150,12 +155,17 @@ impl Capture {
         std::thread::spawn(move || said.for_each(drop));
         let packets = BufReader::new(tshark.stdout.take().unwrap()).lines();
         std::thread::spawn(move || packets.for_each(drop));
-        Self { tshark, file }
+        Self { tshark, file, port: ports[0].clone() }
     }
 
     /// Ends it: all bytes, and all that tshark makes of them.
     fn end(mut self) -> (Vec<u8>, String) {
-        // So that it writes what it still holds.
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        until("all is recorded", || {
+            sender.send_to(LAST, format!("127.0.0.1:{}", self.port)).unwrap();
+            let recorded = std::fs::read(&self.file).unwrap_or_default();
+            recorded.windows(LAST.len()).any(|window| window == LAST)
+        });
         let id = self.tshark.id().to_string();
         assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
         self.tshark.wait().unwrap();
@@ -297,7 +307,9 @@ fn the_wire_shows_neither_what_is_asked_nor_in_which_swarm() {
     assert!(quic > 20 && tcp > 20 && bytes.len() > 20_000);
     assert!(said.contains("Handshake Protocol: Client Hello"), "{said}");
     let namespace = invitation.secret.keys().namespace.clone();
-    for secret in [QUESTION, "symbol for gold", "chemistry", "/polymath/", "/noise", "multistream", &namespace] {
+    for secret in
+        [QUESTION, "symbol for gold", "chemistry", "/polymath/", "/noise", "multistream", &namespace]
+    {
         let in_bytes = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
         assert!(!in_bytes && !said.contains(secret), "{secret}");
     }

@@ -41,14 +41,20 @@ pub(super) struct Man {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     // Into memory first: clap_complete panics when the pipe that it writes to closes.
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut program::command_of(&arguments.name), &arguments.name, &mut script);
+    clap_complete::generate(
+        arguments.shell,
+        &mut program::command_of(&arguments.name),
+        &arguments.name,
+        &mut script,
+    );
     Ok(terminal::say(&String::from_utf8_lossy(&script))?)
 }
 
 pub(super) fn man(arguments: &Man) -> anyhow::Result<()> {
     let folder = &arguments.folder;
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let mut program = program::command_of(&arguments.name).name(forever(&arguments.name)).bin_name(arguments.name.clone());
+    let mut program =
+        program::command_of(&arguments.name).name(forever(&arguments.name)).bin_name(arguments.name.clone());
     program.build();
     pages(&program, &arguments.name, folder)
 }

@@ -13,7 +13,9 @@ const WRITTEN: &str = "daemon";
 /// What it was called when it was started.
 fn name() -> &'static str {
     static NAME: OnceLock<String> = OnceLock::new();
-    NAME.get_or_init(|| std::env::args_os().next().and_then(|path| name_of(&path)).unwrap_or(WRITTEN.to_owned()))
+    NAME.get_or_init(|| {
+        std::env::args_os().next().and_then(|path| name_of(&path)).unwrap_or(WRITTEN.to_owned())
+    })
 }
 
 /// The name of a program's file, unless it is one that nobody would type.

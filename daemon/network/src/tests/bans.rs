@@ -59,10 +59,8 @@ async fn whom_the_owner_blocks_is_gone_until_he_lets_him_in() {
     node.sees(&["a"]).await;
     other.sees(&["b"]).await;
     // Closing takes a moment.
-    eventually("the connection is closed", || async {
-        !is_connected(&node, other.network.peer()).await
-    })
-    .await;
+    eventually("the connection is closed", || async { !is_connected(&node, other.network.peer()).await })
+        .await;
     assert!(node.network.probe(other.network.peer()).await.is_err());
     assert_eq!(node.network.info().await.unwrap().blocked.len(), 1);
     node.network.set_blocked(BTreeSet::new()).await;

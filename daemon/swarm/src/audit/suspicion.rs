@@ -145,8 +145,15 @@ mod tests {
             .map(|x: f64| e_value((-x).exp()) * (-x).exp() * step)
             .sum();
         assert!((mean + 1.0 / until - 1.0).abs() < 1e-3, "{mean}");
-        assert!((e_value(1.0) - 0.5).abs() < 1e-12 && e_value(f64::NAN) == e_value(1.0) && e_value(0.0).is_finite());
-        assert!((e_value(0.999) / e_value(0.9991) - 1.0).abs() < 1e-4, "the series goes on where the formula ends");
+        assert!(
+            (e_value(1.0) - 0.5).abs() < 1e-12
+                && e_value(f64::NAN) == e_value(1.0)
+                && e_value(0.0).is_finite()
+        );
+        assert!(
+            (e_value(0.999) / e_value(0.9991) - 1.0).abs() < 1e-4,
+            "the series goes on where the formula ends"
+        );
     }
 
     #[test]
