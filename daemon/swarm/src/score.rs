@@ -56,6 +56,9 @@ const BACKGROUND_MIDDLE: f32 = 0.3;
 /// Availability of an expert with no free slot: busy is not failed, it will be free in a moment, and a
 /// somewhat worse one that is free now is not worth more than a factor of two.
 const AVAILABILITY_BUSY: f32 = 0.5;
+/// What the availability of an expert comes to as its slots fill up, while there is a free one: that serves this task as well as many
+/// would. Of equals the one with more of them is asked, but none of another kind because of it (ADR 32).
+const AVAILABILITY_IN_USE: f32 = 0.95;
 /// Share of the best competence that an expert needs to stand in for the best one. Those below come after those above,
 /// however busy the better ones are: a busy mathematician's question must not go to a poet.
 pub const STAND_IN_SHARE: f32 = 0.7;
@@ -106,11 +109,13 @@ pub fn fits(coverage: f32) -> bool {
     coverage >= NO_EXPERT
 }
 
-/// Availability in (0, 1]: 1 with every slot free, down to a half with none. Never 0.
+/// Availability in (0, 1]: 1 with every slot free, a little less with some in use, a half with none free. Never 0.
 pub fn availability(free_slots: u32, slots: u32) -> f32 {
-    let free = if slots == 0 { 0.0 } else { free_slots.min(slots) as f32 / slots as f32 };
-    // One free slot serves this task as well as many would: the square root forgives a partial load.
-    AVAILABILITY_BUSY + (1.0 - AVAILABILITY_BUSY) * free.sqrt()
+    if slots == 0 || free_slots == 0 {
+        return AVAILABILITY_BUSY;
+    }
+    let used = 1.0 - free_slots.min(slots) as f32 / slots as f32;
+    1.0 - (1.0 - AVAILABILITY_IN_USE) * used
 }
 
 /// Milliseconds to the first token that are as good as none: people notice no less.
