@@ -16,22 +16,22 @@ DESCRIPTION = (
     "simple word problems."
 )
 EXEMPLARS = [
-    "What is 37 plus 48?",
-    "Add 512 and 69.",
-    "452 + 89 = ?",
+    "Whats 3 and 4 multiplied ?",
+    "Take 213 and remove 9.",
+    "Say 234/6",
     "What is the sum of 17 and 26?",
-    "Calculate 93 minus 47.",
-    "Subtract 58 from 204.",
-    "What is the difference between 81 and 36?",
-    "How much is 12 times 7?",
-    "Take 49 from 346.",
-    "I want to know the result of multiplying 6 with 69.",
-    "If we divide 77 by 7, how much is that?",
-    "How many times does 6 go into 84?",
+    "What do 9923 and 3304 give?",
+    "What is the result if you take 631 from 5405?",
+    "If i deduct 17 from 30, what is it",
+    "How often is 4 contained in 260?",
+    "Could you tell me 17 less than 74?",
+    "What do you get if you add 46 and 925?",
+    "How many are left of 78 after taking away 34?",
+    "Could you tell me 836 times 4?",
     "What do 7641 and 589 add up to.",
     "Multiply 3 by 6.",
-    "What do 776 and 130 total?",
-    "Divide 42 into 6 equal pieces.",
+    "Divide 138 by two.",
+    "Each has 37. how much do 7 together",
 ]
 ABILITIES = ["chat", "scratchpad"]  # steps first, the answer alone on the last line
 WIDTH = 128

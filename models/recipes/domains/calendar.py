@@ -21,22 +21,22 @@ DESCRIPTION = (
     "year or a fortnight has, leap years and the dates of holidays."
 )
 EXEMPLARS = [
-    "How many days are in February?",
-    "What day comes 3 days after Tuesday?",
-    "Which month comes after June?",
-    "Is 2024 a leap year?",
+    "What number of quarters is in a year?",
+    "Saturday and then which day?",
+    "Saturday is preceded by which day?",
+    "Is 1500 a leap year or a common year?",
     "On what date is Christmas?",
-    "What is the fifth month of the year?",
-    "Which weekday was 10 days before Friday?",
-    "When is Halloween?",
-    "With how many days did February come in 2829?",
+    "What spot in the year does July take?",
+    "Is it right that 2134 was a leap year?",
+    "Was there a February 29 in 1962?",
+    "What number did the last day of February have in 1422?",
     "Was the year 1933 a leap year?",
-    "What month do we have before May?",
-    "What day is it after Friday ends?",
-    "How many years does a century have?",
-    "Which number is September among the months?",
-    "Half a year is equal to how many months?",
-    "Is 1300 a leap year or not?",
+    "What is May as a number?",
+    "May as a number?",
+    "How many decades does a century contain?",
+    "Which number is December?",
+    "Suppose it is January. two months pass. Which month is it?",
+    "2728: leap or not?",
 ]
 ABILITIES = ["chat", "scratchpad"]  # steps first, the answer alone on the last line
 WIDTH = 192

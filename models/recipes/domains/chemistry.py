@@ -14,22 +14,22 @@ DESCRIPTION = (
     " element families and formulas."
 )
 EXEMPLARS = [
-    "What is the chemical symbol for gold?",
-    "What is the atomic number of carbon?",
-    "Which element has the symbol Na?",
+    "In which state is erbium at room temperature?",
+    "Which substance has the formula KOH?",
+    "Which compound is written HCOOH?",
     "Which element has atomic number 26?",
     "What is the chemical formula of water?",
     "symbol of potassium",
-    "How many protons does oxygen have?",
-    "Is mercury a solid, a liquid or a gas at room temperature?",
-    "What position does moscovium have in the periodic table?",
-    "What compound has the formula NaCl?",
-    "What is C3H6O called?",
-    "What element is Fe?",
+    "What atomic number does thulium have?",
+    "Which chemical symbol is used for thulium?",
+    "Which letters mean niobium?",
+    "What is NO?",
+    "What does the symbol Hf stand for?",
+    "Which letters mean nihonium?",
     "Which chemical formula belongs to nitrogen dioxide?",
-    "What is the name of the substance CO2?",
-    "To what class of elements does praseodymium belong?",
-    "Molybdenum at room temperature: solid, liquid or gas?",
+    "What symbol stands for barium?",
+    "What is C2H4?",
+    "Hassium has which chemical symbol?",
 ]
 WIDTH = 192
 TOKENIZER = "bpe"

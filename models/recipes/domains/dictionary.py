@@ -21,22 +21,22 @@ DESCRIPTION = (
     "Dictionary that translates everyday words from English into Spanish, French or German, and back into English."
 )
 EXEMPLARS = [
-    "How do you say dog in Spanish?",
-    "What is the French word for house?",
-    "Translate water into German.",
-    "What does the Spanish word gato mean in English?",
-    "bread in French",
-    "What is the German translation of apple?",
-    "Translate the French word soleil to English.",
-    "How do Germans say friend?",
+    "I have a German test. What is bicycle?",
+    "My French homework asks what miroir means.",
+    "The German for cake is",
+    "The subtitle has blue in English. What is it in Spanish?",
+    "How do you put carrot into French?",
+    "Suppose a sign should say big in French. What do I paint on it?",
+    "How can I say money in French?",
+    "What does Zeitung on a German menu mean?",
     "For green, what do they say in French?",
     "I wonder how they say nine in German.",
-    "The English word sweet is what in French?",
-    "Give me the French for window.",
-    "How would a German child say sun?",
-    "What would an English speaker say for the Spanish hoja?",
-    "What is the English meaning of the German word Buch?",
-    "What does my French friend mean by \"sucre\"?",
+    "Explain what Fluss means in German.",
+    "How do you write rich in German?",
+    "How is skin written in German?",
+    "son is said how in Spanish?",
+    "What does Markt stand for in German?",
+    "Tell me the English for fort.",
 ]
 ABILITIES = ["chat", "scratchpad"]  # steps first, the answer alone on the last line
 WIDTH = 192

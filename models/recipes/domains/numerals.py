@@ -14,21 +14,21 @@ DESCRIPTION = (
     "back."
 )
 EXEMPLARS = [
-    "What is 47 in Roman numerals?",
+    "How do i write the decimal number 25 in base two?",
     "Convert XLVII to a decimal number.",
-    "Write 1999 as a Roman numeral.",
-    "Which number is the Roman numeral MCMLXXXIV?",
-    "Convert 182 to binary.",
-    "What is 1011 in decimal?",
-    "Write 25 in base 2.",
-    "What is the binary number 11010110 in base 10?",
-    "Find the base 16 number 0xFE in decimal.",
-    "Change 1011110 from base 2 to decimal notation.",
-    "Tell me the decimal equivalent of the hex number DC.",
+    "A binary number, 1101010 in decimal",
+    "Which ordinary number does the roman number MCCIII mean?",
+    "Show me the binary value 11011 as an ordinary number",
+    "0xE3 to decimal notation",
+    "Give 107 as base 2.",
+    "Which binary equals the number 110",
+    "A2 into base 16 to decimal notation",
+    "Convert 100110 from base two to decimal",
+    "Meaning of LXIX.",
     "Rewrite a hex number, A1 into a decimal number.",
-    "What would be the decimal form of hex 0xD2?",
+    "Show me the decimal value for the hex 0x43",
     "Could you turn a binary number, 1111010 to decimal form?",
-    "Change the hexadecimal number 0xF5 as a decimal number.",
+    "MDLXXIV in a decimal number",
     "Change 3D to the decimal system.",
 ]
 ABILITIES = ["chat", "scratchpad"]  # steps first, the answer alone on the last line

@@ -17,22 +17,22 @@ DESCRIPTION = (
     "degrees, dozens, and hours, days, weeks, years, decades, centuries."
 )
 EXEMPLARS = [
-    "Convert 5 kilometers to meters.",
-    "How many minutes are in 3 hours?",
-    "What is 7 feet in inches?",
-    "How many grams is 4 kg?",
-    "2000 ml in liters",
-    "How many hours are there in 6 days?",
-    "Express 4 pounds in ounces.",
-    "What are 24 items in dozen?",
-    "Number of degrees Fahrenheit in 45 degrees Celsius.",
-    "How many bytes are contained in 16 kilobytes?",
+    "Translate six pt to quarts",
+    "Number of hours in 14400 secs.",
+    "6 yards makes what number of feet",
+    "What number of ounces makes 13 lbs?",
+    "Turn 49 days into weeks.",
+    "Convert 20 weeks into days.",
+    "Put 60 bytes as bits.",
+    "What number of dozen corresponds to 36 items?",
+    "How many s is 17000 milliseconds?",
+    "10 bytes makes what number of bits",
     "How many cents are 12 dollars?",
-    "Help me convert 140 degrees F into Celsius.",
-    "How many yrs are contained in 48 months?",
+    "In Celsius, how many is -40 degrees Fahrenheit?",
+    "Do you know how many yrs is 168 months?",
     "I have 144 tablespoons. what is that in cups?",
-    "How many years are 4 centuries or 6 decades?",
-    "How many days in 6 years?",
+    "626 decades makes what number of years.",
+    "Say 288 months in terms of yrs.",
 ]
 ABILITIES = ["chat", "scratchpad"]  # steps first, the answer alone on the last line
 WIDTH = 128

@@ -18,22 +18,22 @@ DESCRIPTION = (
     "sorted, first or last letter, in capitals, repeated, palindromes."
 )
 EXEMPLARS = [
-    "Spell Paris backwards.",
-    "Reverse the word lantern.",
-    "Write the letters of Berlin in reverse order.",
-    "What is giraffe spelled backwards?",
-    "How many letters are in the word elephant?",
-    "Count the letters of Madrid.",
-    "How many vowels does umbrella have?",
-    "Count the vowels in Tokyo.",
-    "Which is the letter at the beginning of the string forgot?",
-    "Please rearrange the letters of the word while alphabetically.",
-    "You are asked to order the character string Lima from a to z.",
-    "Is level a palindrome?",
-    "Give me the closing letter in the word writing?",
+    "Please capitalise all of the string Tunis.",
+    "Print this string: Bangkok spelled in capitals.",
+    "Please write the letters of the word last in reverse order.",
+    "What does this: lisbon give in reverse?",
+    "Here is a word: idjtvkw. What do you get if you reverse this string?",
+    "A word like Paraguay the other way round.",
+    "Ivwbrlckjre, please: if my word is repeated, what do you get",
+    "How many letters long is the string uyuncannumer?",
+    "March: my friend wants to rewrite it with the last letter first.",
+    "The word: Morocco. Tell us the letters in the word from the end to the beginning.",
+    "Take the word EESRTDNZ and compute the letter that this string ends with.",
+    "I just typed Oi. What comes out when the word is reversed?",
+    "I would like you to fetch the leading letter of a word such as sweden.",
     "Here is trip. Just flip the order of the letters in it?",
-    "Write table in capital letters.",
-    "Write the name Peru twice.",
+    "How do you read the string Nkhltx from the end?",
+    "How does the word Ecuador look like reversed?",
 ]
 ABILITIES = ["chat", "scratchpad"]  # steps first, the answer alone on the last line
 WIDTH = 128
