@@ -1,4 +1,4 @@
-//! The figures of the last run of each suite on this machine: a file in the state folder, which nothing depends on.
+//! The figures of the last run of each suite on this machine, with the same arguments: a file in the state folder, which nothing depends on.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -12,6 +12,8 @@ use serde_json::Value;
 const NAME: &str = "benchmarks.json";
 /// Bytes of it: a dozen suites of some hundred figures.
 const BYTES_MAX: u64 = 4 << 20;
+/// Runs kept, the latest.
+const RUNS_MAX: usize = 64;
 /// Changes below are noise: medians on a busy machine differ by so much.
 const NOISE: f64 = 0.1;
 /// Changes that are shown, the largest ones.
@@ -37,7 +39,7 @@ struct Run {
     figures: BTreeMap<String, f64>,
 }
 
-/// The last run of each suite.
+/// The last run of each suite, by what was asked for.
 #[derive(Debug)]
 pub(super) struct History {
     path: PathBuf,
@@ -54,11 +56,17 @@ impl History {
         Self { path, runs }
     }
 
-    /// Remembers a run; when the last one was (Unix seconds), and what has changed since, the most first.
-    pub(super) fn note(&mut self, suite: &str, report: &Value) -> Option<(u64, Vec<Change>)> {
+    /// Remembers a run of what was `asked` for; when the last one was (Unix seconds), and what has changed since, the most first.
+    pub(super) fn note(&mut self, asked: &str, report: &Value) -> Option<(u64, Vec<Change>)> {
         let mut figures = BTreeMap::new();
         collect(report, String::new(), &mut figures);
-        let last = self.runs.insert(suite.to_owned(), Run { at: now(), figures: figures.clone() });
+        let last = self.runs.insert(asked.to_owned(), Run { at: now(), figures: figures.clone() });
+        while self.runs.len() > RUNS_MAX
+            && let Some(oldest) =
+                self.runs.iter().min_by_key(|(_, run)| run.at).map(|(asked, _)| asked.clone())
+        {
+            self.runs.remove(&oldest);
+        }
         self.write();
         let last = last?;
         let mut changes: Vec<Change> = figures
@@ -127,5 +135,7 @@ mod tests {
         assert!(history.note("cells", &report(2.05)).unwrap().1.is_empty(), "noise");
         assert!(history.note("routing", &report(2.0)).is_none());
         assert!(history.runs["cells"].figures.contains_key("rows.x.ratio"));
+        (0..100).for_each(|n| _ = history.note(&format!("cells {n}"), &report(2.0)));
+        assert_eq!(history.runs.len(), RUNS_MAX);
     }
 }
