@@ -83,6 +83,7 @@ pub struct Node {
 impl Node {
     /// Builds and starts everything. When this returns, the node answers.
     pub async fn start(config: Config) -> Result<Self, Error> {
+        let settings = owner::Settings { file: config.node.places.settings.clone(), values: config.shown() };
         let lock = lock::StateLock::take(&config.node.state_dir)?;
         // Of a node that was killed: its key opens nothing any more.
         owner::console::forget(&config.node.state_dir);
@@ -137,6 +138,7 @@ impl Node {
             swarms: Swarms::new(places.clone()),
             pulls: Pulls::new(places.models, places.assets, tracker.clone(), stop.clone()),
             experts,
+            settings: Arc::new(settings),
         };
         let app = App {
             coordinator: coordinator.clone(),

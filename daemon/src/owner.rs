@@ -20,6 +20,7 @@ pub use swarms::{Membership, Swarms};
 use crate::{catalog, config, embedding, inference, network};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// All of it, of one running node; cheap to clone.
 #[derive(Clone)]
@@ -30,6 +31,17 @@ pub struct Owner {
     pub pulls: Pulls,
     /// Experts that are served.
     pub experts: Experts,
+    /// What the node was started with.
+    pub settings: Arc<Settings>,
+}
+
+/// The settings that a node was started with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The file that was read.
+    pub file: Option<PathBuf>,
+    /// All that is in force, under the keys of that file; no secret is in it.
+    pub values: serde_json::Value,
 }
 
 /// Why something was not done.

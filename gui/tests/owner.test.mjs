@@ -8,7 +8,7 @@ import { consoleOf, emptySwarm, until } from './swarm.mjs';
 /** For a node that starts, on a loaded machine. */
 const STARTED = { timeout: 180_000 };
 const SOON_MS = 120_000;
-const OWNERS = ['settings/swarms', 'settings/keys', 'models/get'];
+const OWNERS = ['settings/swarms', 'settings/keys', 'settings/limits', 'models/get'];
 
 let browser;
 let swarm;
@@ -51,7 +51,7 @@ test('without the owner’s key the page says how to come by it', async () => {
       if (name === 'desktop') await picture(page, 'owner-only');
     });
   }
-  for (const path of ['swarms', 'keys', 'catalog', 'pulls']) {
+  for (const path of ['swarms', 'keys', 'catalog', 'pulls', 'settings']) {
     for (const authorization of [undefined, 'Bearer pmk_owner_wrong']) {
       const reply = await fetch(`${first.at.api}/v1/node/${path}`, authorization ? { headers: { authorization } } : {});
       assert.equal(reply.status, 403, `${path} with ${authorization}`);
@@ -193,6 +193,17 @@ test('a private swarm gets a new key, and is left', async () => {
     await page.getByText('You have left family.').waitFor();
     await page.getByText('in no private swarm yet').waitFor();
   });
+});
+
+test('limits are shown with the settings that set them', async () => {
+  for (const [name, screen] of Object.entries(SCREENS)) {
+    await own(first, 'settings/limits', screen, async (page) => {
+      await page.getByRole('row', { name: 'Questions at once 64 ask.questions' }).waitFor();
+      await page.getByRole('row', { name: /Tasks at once for geography \d+ expert.slots/ }).waitFor();
+      await page.getByText(first.settings, { exact: true }).waitFor();
+      await audit(page, `limits, ${name}`);
+    });
+  }
 });
 
 test('a key is made by keyboard alone, shown once, used and revoked', async () => {

@@ -97,6 +97,7 @@ pub(super) fn router(app: App) -> Router {
         .route("/v1/swarm/reputation", get(reputation::reputation))
         .route("/v1/swarm/ledger", get(ledger::ledger))
         .route("/v1/node/logs", get(logs::logs))
+        .route("/v1/node/settings", get(owner::settings::settings))
         .route("/v1/node/catalog", get(owner::pulls::catalog))
         .route("/v1/node/pulls", get(owner::pulls::list).post(owner::pulls::begin))
         .route("/v1/node/pulls/{id}", delete(owner::pulls::end))

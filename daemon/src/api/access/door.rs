@@ -171,7 +171,7 @@ pub(in crate::api) fn need_rest(method: &Method, path: &str) -> Need {
 
 /// What holds secrets, or changes what holds after a restart. `path` is below `/v1/node/`.
 fn is_owners(method: &Method, path: &str) -> bool {
-    const SECRET: [&str; 4] = ["swarms", "keys", "pulls", "catalog"];
+    const SECRET: [&str; 5] = ["swarms", "keys", "pulls", "catalog", "settings"];
     // What is in memory and what is shown changes nothing for good.
     const FLEETING: [&str; 4] = ["/load", "/unload", "/verify", "/card/preview"];
     let first = path.split('/').next().unwrap_or_default();
@@ -221,6 +221,7 @@ mod tests {
             (Method::PUT, "/v1/node/models/a/card", Need::Owner),
             (Method::DELETE, "/v1/node/models/load", Need::Owner),
             (Method::GET, "/v1/node/swarms", Need::Owner),
+            (Method::GET, "/v1/node/settings", Need::Owner),
             (Method::POST, "/v1/node/swarms/load/start", Need::Owner),
             (Method::DELETE, "/v1/node/keys/abc", Need::Owner),
             (Method::GET, "/v1/swarm/experts/12D3KooW/geography", scope(Scope::Read)),

@@ -36,6 +36,7 @@ const KEY: &str = "key";
         owner::cards::edit,
         owner::cards::preview,
         owner::cards::verify,
+        owner::settings::settings,
         owner::pulls::catalog,
         owner::pulls::list,
         owner::pulls::begin,

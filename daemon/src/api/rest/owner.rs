@@ -4,6 +4,7 @@
 pub(super) mod cards;
 pub(super) mod keys;
 pub(super) mod pulls;
+pub(super) mod settings;
 pub(super) mod swarms;
 
 use crate::api::access::store;

@@ -99,3 +99,10 @@ export interface Verification {
   sha256: string | null;
   error: string | null;
 }
+
+export interface NodeSettings {
+  /** The file that was read, on the node's machine. */
+  file: string | null;
+  /** Its sections and keys. */
+  settings: Record<string, unknown>;
+}

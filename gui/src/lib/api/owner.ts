@@ -4,7 +4,7 @@ import { json, type Call } from './call';
 import { asFailure, Failure } from './failure';
 import { key } from './key.svelte';
 import type {
-  ApiKey, CardText, Catalog, Hosted, HostedCard, Invitation, List, NewApiKey, Previewed, PrivateSwarm, Pull, Scope, Verification,
+  ApiKey, CardText, Catalog, Hosted, HostedCard, Invitation, List, NewApiKey, NodeSettings, Previewed, PrivateSwarm, Pull, Scope, Verification,
 } from './owner-types';
 
 const NODE = '/v1/node';
@@ -34,6 +34,8 @@ export const owner = {
   keys: () => own<List<ApiKey>>('/keys'),
   createKey: (body: { name: string; scopes: Scope[]; rate_per_minute: number | null }) => own<NewApiKey>('/keys', { body }),
   revokeKey: (id: string) => own<{ id: string }>(`/keys/${part(id)}`, { method: 'DELETE' }),
+
+  settings: () => own<NodeSettings>('/settings'),
 
   catalog: () => own<Catalog>('/catalog'),
   pulls: () => own<List<Pull>>('/pulls'),

@@ -8,10 +8,11 @@ export function divided(models: CatalogModel[]): { recommended: CatalogModel[]; 
   return { recommended: bySize.filter((one) => one.recommended), others: bySize.filter((one) => !one.recommended) };
 }
 
-/** The one to begin with: something to talk to if there is such, else what is there soonest. */
+/** The one to begin with: the smallest that one can talk to, so that the first answer is near, else the smallest that suits. */
 export function firstOf(models: CatalogModel[]): CatalogModel | undefined {
-  const { recommended } = divided(models);
-  return recommended.find((one) => one.field === 'chat') ?? recommended[0];
+  const { recommended, others } = divided(models);
+  const talkers = [...recommended, ...others].filter((one) => one.fits && one.field === 'chat');
+  return talkers.sort((a, b) => a.bytes - b.bytes)[0] ?? recommended[0];
 }
 
 /** What became of fetching it: of several attempts what still runs, what came, or the latest, which is listed first. */

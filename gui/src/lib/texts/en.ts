@@ -1,7 +1,7 @@
 // Every text of the console. Another language is another file of this shape.
 
 import { card, library, unsaved } from './en/library';
-import { keys, owner, swarms } from './en/owner';
+import { keys, limits, owner, swarms } from './en/owner';
 import { plural } from './en/plural';
 
 export const en = {
@@ -39,6 +39,7 @@ export const en = {
   unsaved,
   swarms,
   keys,
+  limits,
   library,
   card,
   key: {
@@ -416,7 +417,7 @@ export const en = {
     appliesCommand: 'daemon config show',
     peers: 'Peers',
     experts: 'Known experts',
-    tabs: { general: 'General', swarms: 'Private swarms', keys: 'Keys', log: 'Log and metrics' },
+    tabs: { general: 'General', swarms: 'Private swarms', keys: 'Keys', limits: 'Limits', log: 'Log and metrics' },
     key: 'API key',
     keyOpen: 'This node serves its own machine without keys. What is the owner’s wants the owner’s key all the same:',
     keySet: 'This page shows its key to the node with each call.',

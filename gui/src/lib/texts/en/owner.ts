@@ -1,4 +1,4 @@
-// What only the owner of the node gets to see: private swarms and keys.
+// What only the owner of the node gets to see: private swarms, keys and limits.
 
 import { plural } from './plural';
 
@@ -89,4 +89,26 @@ export const keys = {
   revokeAsk: (name: string) => `Revoke the key ${name}?`,
   revokeMore: 'Whatever uses it is refused from now on.',
   revoked: (name: string) => `The key ${name} is revoked.`,
+};
+
+export const limits = {
+  title: 'Limits',
+  lead: 'What the node does at the most. A limit changes with its setting, when the node is started again.',
+  columns: { limit: 'Limit', value: 'Value', setting: 'Setting' },
+  questions: 'Questions at once',
+  deadline: 'Time for a question',
+  experts: 'Experts that a question may use',
+  tokens: 'Tokens that an expert may write',
+  memory: 'Memory for all models together',
+  unbounded: 'no limit',
+  peers: 'Peers connected at once',
+  audits: 'Tasks that are audited',
+  credit: 'Credits that a trusted node may owe',
+  expert: 'an expert',
+  slots: (expert: string) => `Tasks at once for ${expert}`,
+  queue: (expert: string) => `Tasks that wait for ${expert}`,
+  context: (expert: string) => `Tokens of context of ${expert}`,
+  pace: (expert: string) => `Tokens a second of ${expert}`,
+  file: 'The file that was read:',
+  noFile: 'No settings file was read: flags, environment and defaults are in force.',
 };
