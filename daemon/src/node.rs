@@ -202,7 +202,8 @@ impl Node {
         // Nobody is to begin anything here; what has begun, for us or for others, may end.
         self.network.leave().await;
         let host = self.coordinator.host();
-        let draining = async { tokio::join!(self.coordinator.drained(), host.idle()) };
+        // A model is done with an answer before the last of it is sent.
+        let draining = async { tokio::join!(self.coordinator.drained(), host.idle(), self.network.served()) };
         if tokio::time::timeout(DRAIN_MAX, draining).await.is_err() {
             tracing::warn!("questions in flight did not end in time");
         }

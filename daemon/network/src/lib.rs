@@ -435,6 +435,11 @@ impl Network {
         let _ = self.request(|reply| Command::Leave { reply }).await;
     }
 
+    /// Waits until what is done for others has been told to them, to the last word; whoever comes meanwhile is told `busy`.
+    pub async fn served(&self) {
+        self.streams.served().await;
+    }
+
     /// Stops taking tasks, says goodbye for the experts, closes every connection. Idempotent.
     pub async fn shutdown(&self) {
         self.streams.stop();

@@ -28,6 +28,7 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Clone)]
 pub(super) struct Streams {
     asker: task::Asker,
+    room: task::Room,
     tracker: TaskTracker,
     stop: Arc<StopOnDrop>,
 }
@@ -63,17 +64,13 @@ impl Streams {
         });
         let stop = CancellationToken::new();
         let signer = Arc::new(identity.signing_key().clone());
-        let serving = task::accept_loop(
-            incoming,
-            (service, watch.clone()),
-            signer,
-            task::Limits::default(),
-            stop.clone(),
-        );
+        let room = task::Room::new(task::Limits::default());
+        let serving =
+            task::accept_loop(incoming, (service, watch.clone()), signer, room.clone(), stop.clone());
         let tracker = TaskTracker::new();
         tracker.spawn(serving.instrument(tracing::info_span!("tasks", peer = %identity.peer_id())));
         let asker = task::Asker::new(stop.clone(), watch);
-        Self { asker, tracker, stop: Arc::new(StopOnDrop(stop)) }
+        Self { asker, room, tracker, stop: Arc::new(StopOnDrop(stop)) }
     }
 
     /// Waits for the stream that the event loop opens, and offers the task to its expert.
@@ -92,6 +89,11 @@ impl Streams {
             .map_err(TaskError::Unreachable)?;
         let expert = task::Expert { peer: expert.peer, model: expert.card.model.sha256 };
         self.asker.ask(stream, expert, offer, loading).await
+    }
+
+    /// Waits until nothing is done for others any more.
+    pub(super) async fn served(&self) {
+        self.room.emptied().await;
     }
 
     /// Ends every task, ours and others'.

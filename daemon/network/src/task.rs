@@ -26,7 +26,7 @@ mod progress;
 #[cfg(test)]
 mod tests;
 
-pub use accept::{Limits, accept_loop};
+pub use accept::{Limits, Room, accept_loop};
 pub use asker::{Asker, Expert, RemoteTask};
 pub use expert::{Served, serve};
 

@@ -39,20 +39,41 @@ impl Default for Limits {
     }
 }
 
+/// Room for streams, shared with whoever waits until they have ended.
+#[derive(Clone, Debug)]
+pub struct Room {
+    limits: Limits,
+    total: Arc<Semaphore>,
+}
+
+impl Room {
+    /// Room for so many.
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, total: Arc::new(Semaphore::new(limits.streams_total)) }
+    }
+
+    /// Waits until every stream that is served has ended, to its last word; those that come meanwhile are told `busy`.
+    pub async fn emptied(&self) {
+        let all = u32::try_from(self.limits.streams_total).unwrap_or(u32::MAX);
+        // It is never closed.
+        let _all = self.total.acquire_many(all).await;
+    }
+}
+
 /// Serves every stream of `incoming` until it ends or `stop` is cancelled; then tells those that are still
 /// being served, and returns when the last of them is closed.
 pub async fn accept_loop<I, S>(
     incoming: I,
     (service, watch): (Arc<dyn Service>, Watch),
     signer: Arc<SigningKey>,
-    limits: Limits,
+    room: Room,
     stop: CancellationToken,
 ) where
     I: Stream<Item = (PeerKey, S)>,
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let mut incoming = pin!(incoming);
-    let mut gate = Gate::new(limits);
+    let mut gate = Gate::new(room);
     let tasks = TaskTracker::new();
     while let Some(Some((peer, stream))) = stop.run_until_cancelled(incoming.next()).await {
         let (permits, service) = match gate.enter(peer) {
@@ -100,8 +121,7 @@ enum Entry {
 }
 
 impl Gate {
-    fn new(limits: Limits) -> Self {
-        let total = Arc::new(Semaphore::new(limits.streams_total));
+    fn new(Room { limits, total }: Room) -> Self {
         let turned_away = Arc::new(Semaphore::new(TURNED_AWAY_MAX));
         Self { limits, total, turned_away, peers: HashMap::new() }
     }

@@ -10,21 +10,22 @@ struct Door {
     incoming: mpsc::Sender<(PeerKey, Pipe)>,
     stop: CancellationToken,
     asker: Asker,
+    room: Room,
     running: JoinHandle<()>,
 }
 
 impl Door {
     fn open(service: Arc<dyn Service>, limits: Limits) -> Self {
         let (incoming, streams) = mpsc::channel(0);
-        let stop = CancellationToken::new();
+        let (stop, room) = (CancellationToken::new(), Room::new(limits));
         let running = tokio::spawn(accept_loop(
             streams,
             (service, Watch::default()),
             Arc::new(signer()),
-            limits,
+            room.clone(),
             stop.clone(),
         ));
-        Self { incoming, stop, asker: Asker::new(CancellationToken::new(), Watch::default()), running }
+        Self { incoming, stop, asker: Asker::new(CancellationToken::new(), Watch::default()), room, running }
     }
 
     async fn ask(&mut self, peer: PeerKey) -> Result<RemoteTask, TaskError> {
@@ -95,6 +96,19 @@ async fn many_peers_come_and_go() {
         let ask = async { while door.ask(PeerKey([byte; 32])).await.is_err() {} };
         within(ask).await;
     }
+}
+
+#[tokio::test]
+async fn room_is_empty_when_the_last_stream_has_ended() {
+    let mut door = Door::open(Arc::new(Endless), Limits { streams_per_peer: 2, streams_total: 2 });
+    within(door.room.emptied()).await;
+    let task = door.ask(ASKER).await.unwrap();
+    let room = door.room.clone();
+    let mut emptied = Box::pin(room.emptied());
+    assert!(futures::poll!(&mut emptied).is_pending());
+    assert!(busy(&door.ask(PeerKey([9; 32])).await), "nobody else comes in");
+    drop(task);
+    within(emptied).await;
 }
 
 #[tokio::test]
