@@ -1,7 +1,7 @@
 //! The places among slots and queue: how many there are, and how many of them one asker may have.
 //!
-//! Whoever asks gets a place as long as three times as many as he has are free (the dynamic threshold of Choudhury and Hahne, 1998, with a
-//! third): alone he may fill a quarter of them, which keeps all slots busy, and the last one goes to somebody new. The owner's own tasks are not
+//! Whoever asks gets a place while a slot is idle, and else as long as three times as many places as he has are free (the dynamic threshold of
+//! Choudhury and Hahne, 1998, with a third): alone he may fill all slots or a quarter of the places, and the last one goes to somebody new. The owner's own tasks are not
 //! counted, and some places are his alone.
 
 use polymath_swarm::identity::PeerKey;
@@ -19,6 +19,8 @@ const FREE_FOR_EACH: usize = 3;
 /// All places of a model.
 pub(super) struct Seats {
     places: Arc<Semaphore>,
+    /// Those in the queue.
+    queue: usize,
     /// Of these, the owner's alone.
     owners: usize,
     held: Arc<Held>,
@@ -38,16 +40,18 @@ pub(in crate::inference) struct Seat {
 impl Seats {
     pub(super) fn new(slots: u32, queue: u32) -> Self {
         let places = Arc::new(Semaphore::new((slots + queue) as usize));
-        Self { places, owners: (queue / OWNERS_SHARE) as usize, held: Arc::default() }
+        Self { places, queue: queue as usize, owners: (queue / OWNERS_SHARE) as usize, held: Arc::default() }
     }
 
     /// A place, if there is one for this asker.
     pub(super) fn take(&self, priority: Priority, asker: Option<PeerKey>) -> Option<Seat> {
         let kept = if priority == Priority::Owner { 0 } else { self.owners };
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let free = self.places.available_permits().checked_sub(kept).filter(|free| *free > 0)?;
+        let all_free = self.places.available_permits();
+        let free = all_free.checked_sub(kept).filter(|free| *free > 0)?;
         let before = asker.and_then(|asker| held.get(&asker).copied()).unwrap_or(0);
-        if before > 0 && before * FREE_FOR_EACH >= free {
+        let is_idle = all_free > self.queue;
+        if before > 0 && !is_idle && before * FREE_FOR_EACH >= free {
             return None;
         }
         let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
@@ -99,6 +103,15 @@ mod tests {
         assert!(seats.held.lock().unwrap().contains_key(&PeerKey([2; 32])));
         drop(second);
         assert!(seats.held.lock().unwrap().is_empty(), "who has none is not remembered");
+    }
+
+    #[test]
+    fn no_slot_is_idle_while_somebody_asks() {
+        let seats = Seats::new(8, 16);
+        let take = |asker: u8| seats.take(Priority::Stranger, Some(PeerKey([asker; 32])));
+        let first: Vec<Seat> = std::iter::from_fn(|| take(1)).collect();
+        assert_eq!(first.len(), 8);
+        assert!(take(2).is_some(), "he waits for one of them, and there is room");
     }
 
     #[test]
