@@ -7,8 +7,8 @@
 Of an expert's own prompts in trained phrasings those are taken by which routing tells them best from the other experts' prompts: starting from the
 cards as they are, each exemplar in turn gives way to the one of the pool that most improves the mean over all prompts of a logistic of the
 right expert's lead (its similarity less the best other one's, similarity as in `daemon/swarm/src/score.rs`), until nothing improves. Rewrites
-EXEMPLARS in `domains/` and `exemplars` in the cards. Prompts are drawn with seeds of their own: the cases by which the experts are measured are not
-among them.
+EXEMPLARS in `domains/` and `exemplars` in the cards. Prompts are drawn with seeds of their own. None is among the cases in unseen phrasings; where
+there are few things to ask for (elements, countries, months) one in twenty-five of those in trained phrasings comes up again.
 """
 
 import argparse
