@@ -34,7 +34,10 @@ pub fn encode(frame: &TaskFrame) -> Vec<u8> {
 }
 
 /// Reads a length and how many bytes it took; `None` if more bytes are needed.
-fn length_prefix(bytes: &[u8]) -> Result<Option<(usize, usize)>, TaskError> {
+///
+/// # Errors
+/// [`TaskError::Protocol`] for a length of more than 21 bits.
+pub fn length_prefix(bytes: &[u8]) -> Result<Option<(usize, usize)>, TaskError> {
     let mut length = 0;
     for (index, byte) in bytes.iter().take(PREFIX_BYTES_MAX).enumerate() {
         length |= usize::from(byte & 0x7f) << (7 * index);

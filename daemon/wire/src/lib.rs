@@ -2,10 +2,10 @@
 //!
 //! | module | protocol |
 //! |---|---|
-//! | [`advert`] | `/polymath/advert/1` and gossiped statuses |
+//! | [`advert`] | `/polymath/advert/2` and gossiped statuses |
 //! | [`task`] in [`frame`]s | `/polymath/task/3` |
-//! | [`audit`] | `/polymath/audit/1` |
-//! | [`receipt`] | `/polymath/receipt/1` |
+//! | [`audit`] | `/polymath/audit/2` |
+//! | [`receipt`] | `/polymath/receipt/2` |
 //! | [`attestation`] | gossip on what nodes think of each other |
 //!
 //! Size is checked before anything is decoded, lengths and kinds on the way; what a decoder returns is within bounds, and

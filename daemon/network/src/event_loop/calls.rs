@@ -1,12 +1,13 @@
 //! Requests and responses of one protocol: what others ask is answered off the loop, what this node asks comes back through
 //! oneshots. Both are bounded.
 
-use crate::codec;
+use crate::codec::{self, Asked};
 use crate::peers::key_of;
 use libp2p::PeerId;
 use libp2p::request_response::{Event, Message, OutboundFailure, OutboundRequestId, ResponseChannel};
 use polymath_swarm::identity::PeerKey;
 use polymath_swarm::task::TaskError;
+use polymath_swarm::trust::Offence;
 use std::collections::HashMap;
 use std::future::Future;
 use std::io;
@@ -58,13 +59,9 @@ impl<A: Send + 'static> Calls<A> {
         F: Future<Output = A> + Send + 'static,
     {
         match event {
-            // No answer: the channel is dropped with the nonsense.
-            Event::Message { message: Message::Request { request: None, .. }, .. } => {}
-            Event::Message {
-                peer,
-                message: Message::Request { request: Some(request), channel, .. },
-                ..
-            } => {
+            Event::Message { peer, message: Message::Request { request, channel, .. }, .. } => {
+                // No answer to anything else: the channel is dropped with it.
+                let Asked::Whole(request) = request else { return None };
                 let key = key_of(&peer)?;
                 if self.served.len() >= SERVED_MAX {
                     return Some((channel, busy()));
@@ -105,14 +102,19 @@ impl<A: Send + 'static> Calls<A> {
     }
 }
 
-/// Who has sent what is no message at all, as a request or as a response.
-pub(super) fn sender_of_nonsense<Q, A>(event: &codec::Event<Q, A>) -> Option<PeerId> {
-    let is_nonsense = |error: &io::Error| error.kind() == io::ErrorKind::InvalidData;
+/// What somebody has sent that is no whole message, as a request or as a response, and who.
+pub(super) fn offence<Q, A>(event: &codec::Event<Q, A>) -> Option<(PeerId, Offence)> {
     match event {
-        Event::Message { peer, message: Message::Request { request: None, .. }, .. } => Some(*peer),
-        Event::OutboundFailure { peer, error: OutboundFailure::Io(error), .. } if is_nonsense(error) => {
-            Some(*peer)
-        }
+        Event::Message { peer, message: Message::Request { request, .. }, .. } => match request {
+            Asked::Whole(_) => None,
+            Asked::CutOff => Some((*peer, Offence::CutOff)),
+            Asked::Nonsense => Some((*peer, Offence::Malformed)),
+        },
+        Event::OutboundFailure { peer, error: OutboundFailure::Io(error), .. } => match error.kind() {
+            io::ErrorKind::InvalidData => Some((*peer, Offence::Malformed)),
+            io::ErrorKind::UnexpectedEof => Some((*peer, Offence::CutOff)),
+            _ => None,
+        },
         _ => None,
     }
 }

@@ -1,7 +1,8 @@
 //! Asking peers for their adverts: one exchange a peer at a time, bounded, with a memory for what failed.
 
-use super::calls::{Answer, RETRY_AFTER_MS, sender_of_nonsense};
+use super::calls::{Answer, RETRY_AFTER_MS, offence};
 use super::{Checked, EventLoop};
+use crate::codec::Asked;
 use crate::directory::Insert;
 use crate::peers::{id_of, key_of};
 use crate::{clock, exchange};
@@ -211,7 +212,8 @@ impl EventLoop {
         }
         let Wanted { cards, keys } = wanted;
         tracing::trace!(%peer, cards = cards.len(), keys = keys.len(), "asked for its adverts");
-        let id = self.swarm.behaviour_mut().exchange.send_request(&peer, Some(AdvertRequest { cards, keys }));
+        let request = Asked::Whole(AdvertRequest { cards, keys });
+        let id = self.swarm.behaviour_mut().exchange.send_request(&peer, request);
         self.fetches.requests.insert(id, peer);
         true
     }
@@ -226,22 +228,18 @@ impl EventLoop {
         } else {
             self.meet(peer, addresses);
             let request = AdvertRequest::default();
-            let id = self.swarm.behaviour_mut().exchange.send_request(&peer, Some(request));
+            let id = self.swarm.behaviour_mut().exchange.send_request(&peer, Asked::Whole(request));
             self.fetches.probes.insert(id, answer);
         }
     }
 
     pub(super) fn on_exchange(&mut self, event: exchange::Event) {
-        if let Some(peer) = sender_of_nonsense(&event) {
-            self.offended(peer, Offence::Malformed);
+        if let Some((peer, offence)) = offence(&event) {
+            self.offended(peer, offence);
         }
         match event {
-            exchange::Event::Message { message: Message::Request { request: None, .. }, .. } => {}
-            exchange::Event::Message {
-                peer,
-                message: Message::Request { request: Some(request), channel, .. },
-                ..
-            } => {
+            exchange::Event::Message { peer, message: Message::Request { request, channel, .. }, .. } => {
+                let Asked::Whole(request) = request else { return };
                 tracing::trace!(%peer, "asks for our adverts");
                 let response = self.own.adverts(&request);
                 // The peer may have given up meanwhile.

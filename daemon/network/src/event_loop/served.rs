@@ -2,14 +2,13 @@
 
 use super::EventLoop;
 use super::calls::{self, Answer, Calls, RETRY_AFTER_MS, Served};
-use crate::codec::Event;
+use crate::codec::{Asked, Event};
 use crate::{audit, receipts};
 use libp2p::PeerId;
 use polymath_proto::v1::{AuditRequest, AuditResponse, SettleRequest, SettleResponse};
 use polymath_swarm::identity::PeerKey;
 use polymath_swarm::ledger::Version;
 use polymath_swarm::task::TaskError;
-use polymath_swarm::trust::Offence;
 use polymath_wire::audit::{Reply, Request, decode_request, encode_reply, encode_request};
 use polymath_wire::receipt;
 use std::sync::Arc;
@@ -31,7 +30,9 @@ impl Services {
 impl EventLoop {
     pub(super) fn ask_audit(&mut self, peer: PeerId, request: Request, answer: Answer<AuditResponse>) {
         let audits = &mut self.swarm.behaviour_mut().audits;
-        self.services.audited.ask(answer, || audits.send_request(&peer, Some(encode_request(request))));
+        self.services
+            .audited
+            .ask(answer, || audits.send_request(&peer, Asked::Whole(encode_request(request))));
     }
 
     pub(super) fn ask_settlement(
@@ -41,13 +42,13 @@ impl EventLoop {
         answer: Answer<SettleResponse>,
     ) {
         let behaviour = &mut self.swarm.behaviour_mut().receipts;
-        let send = || behaviour.send_request(&peer, Some(receipt::encode_request(receipts)));
+        let send = || behaviour.send_request(&peer, Asked::Whole(receipt::encode_request(receipts)));
         self.services.settled.ask(answer, send);
     }
 
     pub(super) fn on_audit(&mut self, event: Event<AuditRequest, AuditResponse>) {
-        if let Some(peer) = calls::sender_of_nonsense(&event) {
-            self.offended(peer, Offence::Malformed);
+        if let Some((peer, offence)) = calls::offence(&event) {
+            self.offended(peer, offence);
         }
         let service = self.services.audit.clone();
         let signer = self.surroundings.identity.signing_key().clone();
@@ -62,8 +63,8 @@ impl EventLoop {
     }
 
     pub(super) fn on_receipts(&mut self, event: Event<SettleRequest, SettleResponse>) {
-        if let Some(peer) = calls::sender_of_nonsense(&event) {
-            self.offended(peer, Offence::Malformed);
+        if let Some((peer, offence)) = calls::offence(&event) {
+            self.offended(peer, offence);
         }
         let service = self.services.receipts.clone();
         let serve = |peer, request| async move {

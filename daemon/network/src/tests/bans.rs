@@ -1,15 +1,18 @@
 //! Who breaks the rules again and again is shut out for a time, whoever the owner blocks for good; nobody else notices.
 
-use super::hostile::{Liar, Order, fresh, gossip};
-use crate::fixtures::{Node, card, eventually, status};
-use crate::{Identity, clock};
+use super::hostile::{Liar, Order, Stranger, fresh, gossip};
+use crate::fixtures::{FakeClaims, Node, card, eventually, status};
+use crate::{Config, Identity, clock};
+use futures::AsyncWriteExt as _;
+use libp2p::PeerId;
 use polymath_swarm::capability::Status;
 use polymath_swarm::identity::{Domain, Envelope, Sha256Hash};
 use polymath_wire::advert::AdvertResponse;
 use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::time::{Duration, Instant};
 
-fn seen(node: &Node, kind: &str) -> u64 {
+pub(super) fn seen(node: &Node, kind: &str) -> u64 {
     node.network.offences().all().find(|(name, _)| *name == kind).unwrap().1
 }
 
@@ -45,6 +48,52 @@ async fn who_forges_again_and_again_is_shut_out_and_nobody_else_notices() {
     assert!(honest.network.probe(node.network.peer()).await.is_ok());
     let late = Node::start(&[&node.address]).await;
     late.sees(&["a", "b"]).await;
+}
+
+/// An address of this machine that is none of loopback. Nothing is sent.
+fn outward() -> Ipv4Addr {
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    socket.connect("192.0.2.1:9").expect("this test needs a network besides loopback, with a default route");
+    match socket.local_addr().unwrap().ip() {
+        IpAddr::V4(ip) if !ip.is_loopback() => ip,
+        other => panic!("this test needs an IPv4 address besides loopback, not {other}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_from_which_one_after_the_other_is_shut_out_lets_nobody_new_in() {
+    let at = |ip: Ipv4Addr| format!("/ip4/{ip}/udp/0/quic-v1");
+    let (near, far) = (Ipv4Addr::LOCALHOST, outward());
+    let config = Config { listen: vec![at(near), at(far)], ..crate::fixtures::config(&[]) };
+    let node = Node::start_with(config, Identity::ephemeral(), FakeClaims::new(true)).await;
+    node.announce("a", 1).await;
+    let addresses = node.network.listen_addresses().await;
+    let of = |ip: Ipv4Addr| addresses.iter().find(|a| a.contains(&format!("/ip4/{ip}/"))).unwrap().clone();
+    let peer: PeerId = of(far).rsplit_once('/').unwrap().1.parse().unwrap();
+    // From the same address as all that follow; it keeps the rules. It listens on loopback alone, so that nobody else dials there.
+    let honest = Node::start(&[&of(far)]).await;
+    honest.announce("b", 2).await;
+    node.sees(&["a", "b"]).await;
+    for liars in 1..=4 {
+        let stranger = Stranger::start(&of(far));
+        while node.network.info().await.unwrap().shut_out.len() < liars {
+            let mut control = stranger.control.clone();
+            if let Ok(mut stream) = control.open_stream(peer, crate::exchange::PROTOCOL).await {
+                // Two bytes that are no message; the node may hang up at any.
+                let _ = stream.write_all(&[2, 0xff, 0xff]).await;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    let comes_in = async |address: String| {
+        let mut stranger = Stranger::start(&address);
+        let opened = stranger.control.open_stream(peer, crate::exchange::PROTOCOL);
+        matches!(tokio::time::timeout(Duration::from_secs(10), opened).await, Ok(Ok(_)))
+    };
+    assert!(!comes_in(of(far)).await, "the fifth, who has done nothing yet");
+    assert!(comes_in(of(near)).await, "loopback is no such address");
+    assert!(is_connected(&node, honest.network.peer()).await, "who was there and keeps the rules stays");
+    assert!(honest.network.probe(node.network.peer()).await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,10 +10,10 @@ use rand::RngExt as _;
 use tokio::io::AsyncWriteExt as _;
 
 const PROTOCOLS: [&str; 10] = [
-    "/polymath/advert/1",
+    "/polymath/advert/2",
     crate::task::PROTOCOL,
-    "/polymath/audit/1",
-    "/polymath/receipt/1",
+    "/polymath/audit/2",
+    "/polymath/receipt/2",
     "/polymath/kad/1/test",
     "/meshsub/1.2.0",
     "/meshsub/1.1.0",

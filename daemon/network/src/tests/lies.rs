@@ -1,7 +1,8 @@
 //! Peers that lie: about signatures, times, sizes, spaces, embeddings and cells.
 
+use super::bans::seen;
 use super::hostile::{Liar, Order, Stranger, fresh, gossip};
-use crate::fixtures::{FakeClaims, Node, card, codebook, config, space, status, vector};
+use crate::fixtures::{FakeClaims, Node, card, codebook, config, eventually, space, status, vector};
 use crate::{Identity, clock, exchange};
 use futures::{AsyncReadExt as _, AsyncWriteExt as _, StreamExt as _};
 use libp2p::PeerId;
@@ -201,8 +202,18 @@ async fn a_megabyte_instead_of_adverts_is_refused() {
     let mut request = Vec::new();
     stream.read_to_end(&mut request).await.unwrap();
     // The node stops reading before the end, so that writing may fail.
+    let _ = stream.write_all(&[0x80, 0x80, 0x40]).await;
     let _ = stream.write_all(&vec![0x0a; 1 << 20]).await;
     let _ = stream.close().await;
+    eventually("it is noted", || async { seen(&node, "malformed") == 1 }).await;
+    // The next one ends in the midst of what it says, as if the connection had been lost.
+    let mut stranger = Stranger::start(&node.address);
+    let mut asked = stranger.control.accept(exchange::PROTOCOL).unwrap();
+    let (_, mut stream) = asked.next().await.unwrap();
+    stream.write_all(&[0x80, 0x02, 0x0a]).await.unwrap();
+    stream.close().await.unwrap();
+    eventually("it is told from nonsense", || async { seen(&node, "cut_off") == 1 }).await;
+    assert_eq!(seen(&node, "malformed"), 1);
     let other = Node::start(&[&node.address]).await;
     other.announce("a", 1).await;
     node.sees(&["a"]).await;
