@@ -7,8 +7,9 @@
 //! Not here: anything that the page shows, which is the API's; and files of the disk, which are never read.
 
 use crate::api::table::Fault;
+use crate::config::program;
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::Path;
 use axum::http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
@@ -23,6 +24,7 @@ use std::sync::LazyLock;
 
 /// The page, and where it stands among the files.
 const PAGE: &str = "index.html";
+const PAGE_ZIPPED: &str = "index.html.gz";
 /// What the page may do: load its own scripts, styles and images, talk to its own node, and nothing else. No site may
 /// frame it, and no text becomes markup but by the two policies that are named (Svelte's templates, the sanitiser).
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -39,14 +41,34 @@ const NOT_BUILT: &str = "The console is not built. Run scripts/setup, then build
 /// What `npm run build` made of `gui/`, and each file again as gzip, as the build script lists it; perhaps nothing.
 static EMBEDDED: &[(&str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/console.rs"));
 /// The same, by name.
-static FILES: LazyLock<BTreeMap<&str, File>> = LazyLock::new(|| {
-    EMBEDDED.iter().map(|(name, bytes)| (*name, File { bytes, tag: tag_of(bytes) })).collect()
-});
+static FILES: LazyLock<BTreeMap<&str, File>> = LazyLock::new(|| files(program::name()));
 
 /// A file of the page.
 struct File {
-    bytes: &'static [u8],
+    bytes: Bytes,
     tag: String,
+}
+
+impl File {
+    fn new(bytes: Bytes) -> Self {
+        Self { tag: tag_of(&bytes), bytes }
+    }
+}
+
+/// The files, the page with the name of the program in it: what it has people type is to work.
+fn files(program: &str) -> BTreeMap<&'static str, File> {
+    let all = EMBEDDED.iter().map(|(name, bytes)| (*name, File::new(Bytes::from_static(bytes))));
+    let mut files: BTreeMap<&str, File> = all.collect();
+    let said = |name: &str| format!("<meta name=\"program\" content=\"{name}\"");
+    if program != program::WRITTEN
+        && let Some(page) = files.get(PAGE)
+    {
+        let page = String::from_utf8_lossy(&page.bytes).replace(&said(program::WRITTEN), &said(program));
+        files.insert(PAGE, File::new(page.into()));
+        // It has the other name still, and the page is small.
+        files.remove(PAGE_ZIPPED);
+    }
+    files
 }
 
 /// Whether `path` belongs to the page, which is shown to whoever may see that the node lives.
@@ -100,7 +122,7 @@ fn file(name: &str, asked: &HeaderMap, cache: &'static str) -> Option<Response> 
     let mut response = if is_kept {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        Body::from(file.bytes).into_response()
+        Body::from(file.bytes.clone()).into_response()
     };
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(type_of(name)));
@@ -194,6 +216,18 @@ mod tests {
         let tag = response.headers()[ETAG].clone();
         let again = page(HeaderMap::from_iter([(IF_NONE_MATCH, tag)])).await;
         assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+    }
+
+    #[test]
+    fn the_page_names_the_program_as_it_is_called() {
+        let files = files("polymath");
+        let Some(page) = files.get(PAGE) else {
+            assert!(EMBEDDED.is_empty(), "the console was built without its page");
+            return;
+        };
+        let text = std::str::from_utf8(&page.bytes).unwrap();
+        assert!(text.contains("<meta name=\"program\" content=\"polymath\""), "{text}");
+        assert!(!text.contains("content=\"daemon\"") && !files.contains_key(PAGE_ZIPPED));
     }
 
     #[tokio::test]

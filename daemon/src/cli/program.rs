@@ -1,29 +1,9 @@
-//! What this program is called here. Our texts call it `daemon`, as it is built; packages install it as `polymath`, and whoever reads what
-//! to type next must be able to type it.
+//! Texts with the commands in them as they are typed here ([`crate::config::program`]).
 
+use crate::config::program::{WRITTEN, name};
 use clap::{Command, CommandFactory as _};
 use std::borrow::Cow;
-use std::ffi::OsStr;
-use std::path::Path;
 use std::sync::OnceLock;
-
-/// What our texts call it.
-const WRITTEN: &str = "daemon";
-
-/// What it was called when it was started.
-fn name() -> &'static str {
-    static NAME: OnceLock<String> = OnceLock::new();
-    NAME.get_or_init(|| {
-        std::env::args_os().next().and_then(|path| name_of(&path)).unwrap_or(WRITTEN.to_owned())
-    })
-}
-
-/// The name of a program's file, unless it is one that nobody would type.
-fn name_of(path: &OsStr) -> Option<String> {
-    let name = Path::new(path).file_stem()?.to_str()?;
-    let is_typed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    name.bytes().all(is_typed).then(|| name.to_owned())
-}
 
 /// A text with the commands that it names as they are typed here.
 pub(super) fn named(text: &str) -> Cow<'_, str> {
@@ -106,13 +86,5 @@ mod tests {
         let mut swarm = command_of("polymath").find_subcommand("swarm").unwrap().clone();
         let help = swarm.find_subcommand_mut("join").unwrap().render_long_help().to_string();
         assert!(help.contains("polymath swarm join") && !help.contains("daemon swarm join"), "{help}");
-    }
-
-    #[test]
-    fn a_name_that_nobody_types_is_none() {
-        assert_eq!(name_of(OsStr::new("/usr/bin/polymath")).as_deref(), Some("polymath"));
-        assert_eq!(name_of(OsStr::new("C:/x/polymath.exe")).as_deref(), Some("polymath"));
-        assert_eq!(name_of(OsStr::new("/opt/my daemon")), None);
-        assert_eq!(name_of(OsStr::new("")), None);
     }
 }

@@ -3,6 +3,7 @@
 import { card, library, unsaved } from './en/library';
 import { keys, limits, owner, swarms } from './en/owner';
 import { plural } from './en/plural';
+import { program } from './en/program';
 
 export const en = {
   name: 'Polymath',
@@ -25,7 +26,7 @@ export const en = {
   },
   failure: {
     title: 'That did not work',
-    unreachable: 'The node does not answer. Is it running? Start it with `daemon run`, then try again.',
+    unreachable: `The node does not answer. Is it running? Start it with \`${program} run\`, then try again.`,
     unreadable: 'The node said something that this page does not understand.',
     unauthorized: 'This node wants an API key.',
     forbidden: 'Your API key may not do this.',
@@ -45,7 +46,7 @@ export const en = {
   key: {
     title: 'This node wants a key',
     explain: 'Its owner has made API keys, so this page needs one too. Make one on the node’s machine:',
-    command: 'daemon keys create console',
+    command: `${program} keys create console`,
     owner: 'The owner needs none; this opens the page with the owner’s key:',
     label: 'API key',
     placeholder: 'pmk_…',
@@ -98,7 +99,7 @@ export const en = {
     node: 'Your node runs',
     nodeOk: (name: string, version: string) => `${name}, version ${version}`,
     nodeMissing: 'It does not answer yet. Start it in a terminal:',
-    nodeCommand: 'daemon run',
+    nodeCommand: `${program} run`,
     experts: 'Experts are there',
     expertsOk: (n: number) => `${plural(n, 'expert')} can be asked`,
     expertsMissing: 'None yet. Here is one that suits this machine:',
@@ -110,8 +111,8 @@ export const en = {
     joinMore: 'Were you invited to one?',
     commands: 'By commands',
     commandsMore: 'Serve a model file of your own, or go to a swarm whose address you know:',
-    serveCommand: 'daemon run --model model.gguf --description "What it is good at"',
-    joinCommand: 'daemon run --bootstrap ADDRESS',
+    serveCommand: `${program} run --model model.gguf --description "What it is good at"`,
+    joinCommand: `${program} run --bootstrap ADDRESS`,
     first: 'Ask your first question',
     firstMore: 'These go to experts that are there right now:',
   },
@@ -272,8 +273,8 @@ export const en = {
     secondsLeft: (left: string) => `${left} still`,
     blocked: 'Blocked by you',
     blockHint: 'To have nothing to do with a node, and to let it in again:',
-    blockCommand: 'daemon peers block PEER',
-    unblockCommand: 'daemon peers block PEER --revoke',
+    blockCommand: `${program} peers block PEER`,
+    unblockCommand: `${program} peers block PEER --revoke`,
   },
   peer: {
     probe: 'Is it there?',
@@ -311,7 +312,7 @@ export const en = {
     account: 'Account',
     noAccount: 'Nothing was delivered either way.',
     endorseHint: 'To vouch for it, on your node’s machine:',
-    endorseCommand: (did: string) => `daemon identity endorse ${did}`,
+    endorseCommand: (did: string) => `${program} identity endorse ${did}`,
   },
   tiers: { own: 'own', unknown: 'unknown', known: 'known', verified: 'verified', trusted: 'trusted' } as Record<string, string>,
   models: {
@@ -342,7 +343,7 @@ export const en = {
     price: 'Price',
     free: 'free',
     perToken: (credits: string) => `${credits} a token`,
-    serve: 'daemon run --model model.gguf --description "What it is good at"',
+    serve: `${program} run --model model.gguf --description "What it is good at"`,
     names: 'Everywhere',
     namesMore: 'Names that any OpenAI client can ask for.',
     nodes: (n: number) => plural(n, 'node'),
@@ -396,7 +397,7 @@ export const en = {
     accounts: 'Accounts',
     accountsMore: 'Amounts in credits; given is what this node delivered, taken what it got.',
     receipts: 'Receipts',
-    receiptsMore: 'Both sides sign each. Exported, anybody can check them: daemon ledger verify receipts.jsonl',
+    receiptsMore: `Both sides sign each. Exported, anybody can check them: ${program} ledger verify receipts.jsonl`,
     exportJson: 'Export JSON Lines',
     exportCsv: 'Export CSV',
     older: 'Older receipts',
@@ -414,7 +415,7 @@ export const en = {
     peerId: 'Peer id',
     uptime: 'Running for',
     applies: 'Settings that apply',
-    appliesCommand: 'daemon config show',
+    appliesCommand: `${program} config show`,
     peers: 'Peers',
     experts: 'Known experts',
     tabs: { general: 'General', swarms: 'Private swarms', keys: 'Keys', limits: 'Limits', log: 'Log and metrics' },

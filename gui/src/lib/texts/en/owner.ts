@@ -1,11 +1,12 @@
 // What only the owner of the node gets to see: private swarms, keys and limits.
 
 import { plural } from './plural';
+import { program } from './program';
 
 export const owner = {
   only: 'This is for the owner of the node.',
   onlyMore: 'Open this page from a terminal on the node’s machine, as the user who runs the node. The command hands the owner’s key to this page; without it any program or other user of the machine could do the same.',
-  command: 'daemon console',
+  command: `${program} console`,
 };
 
 export const swarms = {
