@@ -208,6 +208,10 @@ fn start(cli: Cli) -> anyhow::Result<()> {
             verbosity: cli.globals.verbose,
             json,
             daemon: matches!(cli.command, Command::Run(_)),
+            file: match &cli.command {
+                Command::Run(arguments) => arguments.log_file.clone(),
+                _ => None,
+            },
             otlp: cli.globals.otlp.clone().or_else(named).filter(|endpoint| !endpoint.is_empty()),
         })?
     };

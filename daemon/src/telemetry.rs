@@ -1,16 +1,19 @@
-//! What the program says about itself: structured logs to standard error.
+//! What the program says about itself: structured logs to standard error, or to a file.
 //!
 //! Standard output belongs to answers, so logs never go there. A node logs at `info`; a command that only talks
 //! to one is quiet unless something is wrong. The latest lines are kept besides, for the console ([`Tail`]), and spans go
 //! to an OpenTelemetry collector where one is named (`otlp`).
 
+mod file;
 mod otlp;
 mod tail;
 
 pub use tail::Tail;
 
 use std::io::IsTerminal as _;
+use std::path::PathBuf;
 
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{EnvFilter, Layer as _, fmt};
@@ -28,6 +31,8 @@ pub struct Config {
     pub daemon: bool,
     /// Where spans go: `http://host:port` of an OpenTelemetry collector's gRPC port.
     pub otlp: Option<String>,
+    /// A file to log to instead of standard error; begun anew at two mebibytes.
+    pub file: Option<PathBuf>,
 }
 
 /// What is to be ended with the process.
@@ -66,6 +71,15 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The file cannot be opened.
+    #[error("--log-file: cannot write {}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// The system's reason.
+        #[source]
+        source: std::io::Error,
+    },
     /// Something else set up logging before.
     #[error("logging is already set up")]
     Twice(#[from] TryInitError),
@@ -77,9 +91,17 @@ pub enum Error {
 /// [`Error`] says what to change.
 pub fn start(config: &Config) -> Result<Telemetry, Error> {
     let exporter = config.otlp.as_deref().map(otlp::Exporter::open).transpose()?;
-    let colours =
-        std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    let shown = fmt::layer().with_writer(std::io::stderr);
+    let colours = config.file.is_none()
+        && std::io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let writer = match &config.file {
+        None => BoxMakeWriter::new(std::io::stderr),
+        Some(path) => {
+            let opened = file::LogFile::open(path);
+            BoxMakeWriter::new(opened.map_err(|source| Error::File { path: path.clone(), source })?)
+        }
+    };
+    let shown = fmt::layer().with_writer(writer);
     let shown = if config.json {
         shown.json().boxed()
     } else {

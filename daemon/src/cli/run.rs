@@ -73,6 +73,9 @@ pub(super) struct Arguments {
     /// Tokens of context for each slot; 0 takes the model's own
     #[arg(long, value_name = "TOKENS")]
     context: Option<u32>,
+    /// Log there instead of to standard error; begun anew at 2 MiB, one old one is kept (FILE.1)
+    #[arg(long, value_name = "FILE")]
+    pub(super) log_file: Option<PathBuf>,
     /// Stop when standard input closes: for programs that start a node and must not leave it behind
     #[arg(long, hide = true)]
     until_stdin_closes: bool,

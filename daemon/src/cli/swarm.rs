@@ -41,6 +41,8 @@ pub(super) enum Command {
     Leave(Leave),
     /// Make a new key: whoever has only the old one is out
     Rotate(Name),
+    /// Start your node in one, in the background
+    Start(Start),
     /// List the private swarms that you are in
     List(List),
 }
@@ -95,6 +97,20 @@ pub(super) struct Leave {
     which: Name,
 }
 
+/// What `swarm start` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  daemon swarm start family
+  daemon --swarm family stop
+
+The node goes on when this command has ended, with your settings and a web console of its own.
+To see what it does, or to name experts, run it yourself: daemon --swarm family run")]
+pub(super) struct Start {
+    #[command(flatten)]
+    which: Name,
+}
+
 /// What `swarm list` takes.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  daemon swarm list\n  daemon swarm list --json | jq -r '.swarms[].name'")]
@@ -123,6 +139,7 @@ pub(super) async fn run(command: Command, context: Context) -> anyhow::Result<()
             Ok(terminal::line(&format!("left {name}; its key is gone from this machine"))?)
         }
         Command::Rotate(Name { name }) => rotate(&swarms, &name),
+        Command::Start(Start { which: Name { name } }) => start(&swarms, &name, &context).await,
         Command::List(List { json }) => list(&swarms, json),
     }
 }
@@ -199,6 +216,19 @@ fn rotate(swarms: &Swarms, name: &str) -> anyhow::Result<()> {
     Ok(terminal::advise(&format!(
         "{name} has a new key; who has only the old one is out\n  start your node:  daemon --swarm {name} run\n  \
          let others in:    daemon swarm invite {name}   (they leave and join again)\n"
+    ))?)
+}
+
+async fn start(swarms: &Swarms, name: &str, context: &Context) -> anyhow::Result<()> {
+    let runs = swarms.of(name)?.is_running;
+    if !runs {
+        terminal::note(&format!("starting your node in {name}"));
+        context.unless_cancelled(swarms.start(name)).await??;
+    }
+    let state = if runs { "runs already" } else { "runs" };
+    Ok(terminal::advise(&format!(
+        "your node in {name} {state}\n  ask it:       daemon --swarm {name} ask 'What is the capital of France?'\n  \
+         its console:  daemon --swarm {name} console\n  stop it:      daemon --swarm {name} stop\n"
     ))?)
 }
 

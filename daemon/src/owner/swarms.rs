@@ -3,7 +3,7 @@
 use super::{Error, console, end_of_log};
 use crate::config::{NodePlaces, lock, paths, swarms};
 use polymath_swarm::private::{ADDRESSES_MAX, Invitation, InvitationError, SwarmSecret};
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -181,7 +181,10 @@ impl Swarms {
     }
 
     fn spawn(&self, name: &str, folder: &Path) -> io::Result<Child> {
-        let log = File::create(folder.join(LOG_NAME))?;
+        let log_path = folder.join(LOG_NAME);
+        // Of this start alone; appended to, since the node begins it anew when it is full.
+        let log = OpenOptions::new().create(true).append(true).open(&log_path)?;
+        log.set_len(0)?;
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("--state-dir").arg(&self.places.home);
         if let Some(settings) = &self.places.settings {
@@ -191,7 +194,7 @@ impl Swarms {
             command.arg("--assets").arg(&assets.root);
         }
         // A page of its own, wherever there is a port.
-        command.args(["--swarm", name, "run", "--rest", "127.0.0.1:0"]);
+        command.args(["--swarm", name, "run", "--rest", "127.0.0.1:0", "--log-file"]).arg(log_path);
         if !self.is_port_free(name) {
             // Another user of this machine is a member too.
             command.args(["--listen", "/ip4/0.0.0.0/udp/0/quic-v1", "--listen", "/ip4/0.0.0.0/tcp/0"]);

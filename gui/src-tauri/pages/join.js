@@ -31,13 +31,32 @@ async function accept(number) {
   try {
     const name = await invoke('accept', { number });
     part('title').textContent = `You are in “${name}”`;
-    part('text').textContent = `Your node there is one of its own. Start it in the console's settings, or with: daemon --swarm ${name} run`;
+    part('text').textContent = 'Your node there is one of its own. It does not run yet.';
+    part('start').hidden = false;
+    part('start').addEventListener('click', () => start(name));
   } catch (problem) {
     part('title').textContent = 'Joining did not work';
     part('problem').textContent = String(problem);
   }
   part('decline').textContent = 'Close';
   part('decline').focus();
+}
+
+async function start(name) {
+  part('start').disabled = true;
+  part('problem').textContent = '';
+  part('title').textContent = `Your node in “${name}” starts…`;
+  try {
+    await invoke('start');
+    part('title').textContent = `Your node in “${name}” runs`;
+    part('text').textContent = 'It goes on until you stop it. Its console is under Settings, Private swarms, in this program’s window.';
+    part('start').hidden = true;
+    part('decline').focus();
+  } catch (problem) {
+    part('title').textContent = 'Your node does not start';
+    part('problem').textContent = String(problem);
+    part('start').disabled = false;
+  }
 }
 
 part('decline').addEventListener('click', () => invoke('decline'));

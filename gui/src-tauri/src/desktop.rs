@@ -102,6 +102,7 @@ pub(crate) fn with_commands<R: Runtime>(builder: Builder<R>) -> Builder<R> {
             pages::show_log,
             join::offer,
             join::accept,
+            join::start,
             join::decline,
         ])
 }

@@ -1,5 +1,6 @@
 //! Joining a private swarm by a link. The link's invitation is shown in a window of our own, with the swarm's name and the
-//! addresses it leads to; only when the user has agreed to just that one is it given to `daemon swarm join`, on standard input.
+//! addresses it leads to; only when the user has agreed to just that one is it given to `daemon swarm join`, on standard input. Then
+//! the same window offers to start his node there (`daemon swarm start`).
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -30,6 +31,8 @@ struct Latest {
     /// Counts the links, so that the user agrees to what he was shown and not to what came in between.
     number: u64,
     read: Option<Result<Offer, LinkError>>,
+    /// The swarm that was joined last.
+    joined: Option<String>,
 }
 
 /// A link as the dialog shows it.
@@ -48,7 +51,7 @@ impl Offers {
 
     fn put(&self, read: Result<Offer, LinkError>) {
         let mut latest = self.lock();
-        *latest = Latest { number: latest.number + 1, read: Some(read) };
+        *latest = Latest { number: latest.number + 1, read: Some(read), joined: None };
     }
 
     fn shown(&self) -> Option<Shown> {
@@ -75,7 +78,8 @@ impl Offers {
     }
 
     fn forget(&self) {
-        self.lock().read = None;
+        let mut latest = self.lock();
+        (latest.read, latest.joined) = (None, None);
     }
 }
 
@@ -125,15 +129,34 @@ pub(crate) fn offer<R: Runtime>(app: AppHandle<R>) -> Option<Shown> {
 pub(crate) async fn accept<R: Runtime>(app: AppHandle<R>, number: u64) -> Result<String, String> {
     let offer = app.state::<Offers>().take(number);
     let offer = offer.ok_or("another link has come in the meantime: look at that one")?;
-    let program = app.try_state::<Node>().and_then(|node| node.program());
-    let program = program.ok_or("no node is kept on this machine, so that there is none to join with")?;
     let text = offer.text;
-    let joined = tauri::async_runtime::spawn_blocking(move || join(program.command(), &text)).await;
-    joined.map_err(|error| error.to_string())??;
+    call(&app, ["swarm", "join"].map(str::to_owned).into(), text).await?;
     let name = offer.invitation.name;
+    app.state::<Offers>().lock().joined = Some(name.clone());
     log::info!("joined the swarm {name}");
     notice::joined(&app, &name);
     Ok(name)
+}
+
+/// Starts the user's node in the swarm that he has just joined; it lives on when this program ends, as one that the console starts.
+#[tauri::command]
+pub(crate) async fn start<R: Runtime>(app: AppHandle<R>) -> Result<(), String> {
+    let name = app.state::<Offers>().lock().joined.clone();
+    let name = name.ok_or("no swarm was joined by this window")?;
+    call(&app, ["swarm", "start", &name].map(str::to_owned).into(), Zeroizing::default()).await?;
+    log::info!("the node in {name} runs");
+    Ok(())
+}
+
+async fn call<R: Runtime>(
+    app: &AppHandle<R>,
+    arguments: Vec<String>,
+    input: Zeroizing<String>,
+) -> Result<(), String> {
+    let program = app.try_state::<Node>().and_then(|node| node.program());
+    let program = program.ok_or("no node is kept on this machine, so that there is none to join with")?;
+    let called = move || told(program.command().args(arguments), &input);
+    tauri::async_runtime::spawn_blocking(called).await.map_err(|error| error.to_string())?
 }
 
 /// Forgets the link and closes the dialog.
@@ -147,13 +170,12 @@ pub(crate) fn decline<R: Runtime>(app: AppHandle<R>) {
     }
 }
 
-/// Gives the invitation to the daemon; an error is in its own words.
-fn join(mut program: Command, invitation: &Zeroizing<String>) -> Result<(), String> {
+/// Runs the daemon with this on its standard input; an error is in its own words.
+fn told(program: &mut Command, input: &Zeroizing<String>) -> Result<(), String> {
     for variable in VARIABLES {
         program.env_remove(variable);
     }
     let mut child = program
-        .args(["swarm", "join"])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -161,7 +183,7 @@ fn join(mut program: Command, invitation: &Zeroizing<String>) -> Result<(), Stri
         .map_err(|error| format!("the daemon cannot be started: {error}"))?;
     if let Some(mut stdin) = child.stdin.take() {
         // If it does not read to the end, it says why itself.
-        let _ = stdin.write_all(invitation.as_bytes());
+        let _ = stdin.write_all(input.as_bytes());
     }
     let output = child.wait_with_output().map_err(|error| error.to_string())?;
     if output.status.success() {
@@ -218,12 +240,13 @@ mod tests {
             command.args(["-c", script, "sh"]);
             command
         };
-        join(shell(r#"[ "$*" = "swarm join" ] && [ "$(cat)" = polymath1:abc ]"#), &invitation).unwrap();
-        let error = join(shell("echo 'error: you are in it already' >&2; exit 1"), &invitation).unwrap_err();
+        let mut taking = shell(r#"[ "$*" = "swarm join" ] && [ "$(cat)" = polymath1:abc ]"#);
+        told(taking.args(["swarm", "join"]), &invitation).unwrap();
+        let error =
+            told(&mut shell("echo 'error: you are in it already' >&2; exit 1"), &invitation).unwrap_err();
         assert_eq!(error, "you are in it already");
-        assert!(join(shell("exit 4"), &invitation).unwrap_err().contains('4'));
-        assert!(
-            join(Command::new("/nowhere/daemon"), &invitation).unwrap_err().contains("cannot be started")
-        );
+        assert!(told(&mut shell("exit 4"), &invitation).unwrap_err().contains('4'));
+        let missing = told(&mut Command::new("/nowhere/daemon"), &invitation).unwrap_err();
+        assert!(missing.contains("cannot be started"));
     }
 }

@@ -8,7 +8,8 @@ use tauri::{App, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
 use crate::desktop::with_commands;
 
 /// Every command there is; `build.rs` has the same list.
-const COMMANDS: [&str; 7] = ["situation", "retry", "connect", "show_log", "offer", "accept", "decline"];
+const COMMANDS: [&str; 8] =
+    ["situation", "retry", "connect", "show_log", "offer", "accept", "start", "decline"];
 
 fn app() -> App<MockRuntime> {
     with_commands(mock_builder()).build(tauri::generate_context!()).unwrap()
@@ -65,7 +66,7 @@ fn our_own_pages_have_their_own_commands_and_not_each_others() {
     let app = app();
     let (start, join, other) = (open(&app, "main"), open(&app, "join"), open(&app, "other"));
     for command in COMMANDS {
-        let is_joins = matches!(command, "offer" | "accept" | "decline");
+        let is_joins = matches!(command, "offer" | "accept" | "start" | "decline");
         // It would open a window of the system's.
         if command != "show_log" {
             assert_eq!(may(&start, home(), command), !is_joins, "main: {command}");

@@ -47,7 +47,7 @@ def swarms() -> list[str]:
 # What a page may not do, and what it may: ask for a command of ours, go elsewhere, go to our own page, save a file.
 PROBE = """<!doctype html><title>Probe</title><script>
 const { invoke } = window.__TAURI_INTERNALS__;
-const commands = ['situation', 'retry', 'connect', 'offer', 'accept', 'plugin:opener|open_url', 'plugin:event|listen'];
+const commands = ['situation', 'retry', 'connect', 'offer', 'accept', 'start', 'plugin:opener|open_url', 'plugin:event|listen'];
 const refused = (command) => invoke(command, {}).then(() => false, (error) => /not allowed/.test(error));
 Promise.all(commands.map(refused)).then((all) => {
   document.title = all.every(Boolean) ? 'REFUSED' : `ALLOWED ${commands.filter((_, at) => !all[at])}`;
@@ -111,15 +111,14 @@ class Story:
         picture(focus("Join a private swarm"), "desktop-join")
         assert swarms() == [], "joined without asking"
 
-        def is_member() -> bool:
-            # The answer that does nothing has the focus; the other one is before it.
-            focus("Join a private swarm")
-            said("xdotool", "key", "shift+Tab", "Return")
-            return swarms() == ["family"]
-
-        wait("the membership", is_member)
+        self._agree("the membership", lambda: swarms() == ["family"])
         wait("the notification", lambda: "You are in a private swarm" in self.desktop.notifications)
+        self._agree("the node there", lambda: log().count("the node in family runs"))
+        assert len(nodes()) == 2, nodes()
+        picture(focus("Join a private swarm"))
         self._escape()
+        said(str(DAEMON), "--swarm", "family", "stop")
+        wait("its end", lambda: len(nodes()) == 1)
 
     def test_a_bad_link_is_refused(self) -> None:
         for link in ["polymath://join?invitation=polymath1:zzzz", "polymath://leave", "polymath://join?invitation=$(reboot)"]:
@@ -128,6 +127,17 @@ class Story:
             wait("the refusal", lambda: log().count("a link was refused") == refused + 1)
         self._escape()
         assert swarms() == ["family"]
+
+    def _agree(self, what: str, is_done) -> None:
+        def agreed() -> bool:
+            # The answer that does nothing has the focus; the other one is before it.
+            focus("Join a private swarm")
+            said("xdotool", "key", "shift+Tab", "Return")
+            with contextlib.suppress(TimeoutError):
+                return wait(what, is_done, 20)
+            return False
+
+        wait(what, agreed)
 
     def _escape(self) -> None:
         def is_gone() -> bool:
