@@ -162,7 +162,6 @@ fn the_doctor_finds_what_is_wrong_and_says_how_to_mend_it() {
         ("settings", "ok"),
         ("state", "fail"),
         ("disk", "ok"),
-        ("clock", "ok"),
         ("encoder", "ok"),
         ("models", "fail"),
         ("memory", "ok"),
@@ -171,6 +170,8 @@ fn the_doctor_finds_what_is_wrong_and_says_how_to_mend_it() {
     ] {
         assert_eq!(of(check), Some(state), "{check}: {}", String::from_utf8_lossy(&output.stdout));
     }
+    // Whether a time server keeps the clock is the machine's affair.
+    assert!(matches!(of("clock"), Some("ok" | "warn")), "{}", String::from_utf8_lossy(&output.stdout));
     std::fs::write(&settings, "[node]\nlisen = []\n").unwrap();
     let output = doctor(&state).unwrap();
     assert!(String::from_utf8_lossy(&output.stdout).contains("lisen"), "the line that is wrong is named");
