@@ -4,6 +4,7 @@ They say nothing sensible. They are there so that tests load, template, stream a
 tokenizer, architecture and quantisation that matters, without a download. The same seed gives the same bytes.
 
     python models/shapes/make.py [FOLDER]        # default: models/.build/shapes
+    python models/shapes/make.py FOLDER talker   # as large as the smallest models that people talk to, with a card: for benchmarks
 
 Needs numpy and gguf alone, and a few seconds.
 """
@@ -241,26 +242,59 @@ def kquants(writer, weights):
     add_layers(weights, **size, kinds=("Q4_K", "Q6_K"))
 
 
+def talker(writer, weights):
+    """SmolLM2-135M's shape: 30 layers of 576, grouped queries, 49,152 tokens. 270 MB, for measuring speed alone."""
+    size = dict(width=576, layers=30, heads=9, kv_heads=3, inner=1_536)
+    add_bpe(writer, 49_152, "smollm")
+    add_shape(writer, 49_152, **size, context=2_048)
+    writer.add_rope_dimension_count(64)
+    add_ends(weights, 49_152, 576, tied=True)
+    add_layers(weights, **size)
+
+
+CARD = """id = "talker"
+description = "Talks about anything, in words that nobody understands: random weights, for measuring speed."
+exemplars = ["What is the capital of Peru?", "Write a poem about the sea.", "How do I sort a list in Python?", "Why is the sky blue?"]
+licence = "Apache-2.0"
+languages = ["en"]
+abilities = ["chat"]
+
+[model]
+file = "talker.gguf"
+max_context = 1024
+"""
+
 SHAPES = {"tiny": ("llama", tiny), "sentencepiece": ("llama", sentencepiece), "qwen": ("qwen2", qwen),
           "gemma": ("gemma3", gemma), "kquants": ("llama", kquants)}
+# Made when they are named.
+LARGE = {"talker": ("llama", talker, CARD)}
+
+
+def write(folder, name, architecture, build, seed):
+    # Written beside and moved: whoever reads the folder sees whole files alone.
+    part = folder / f"{name}.gguf.part"
+    writer = gguf.GGUFWriter(part, architecture)
+    writer.add_name(f"random {name}")
+    build(writer, Weights(writer, seed))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    part.replace(folder / f"{name}.gguf")
+    print(f"{name}: {(folder / f'{name}.gguf').stat().st_size:,} bytes")
 
 
 def main():
     default = pathlib.Path(__file__).resolve().parent.parent / ".build" / "shapes"
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else default
     folder.mkdir(parents=True, exist_ok=True)
+    if len(sys.argv) > 2:
+        architecture, build, card = LARGE[sys.argv[2]]
+        write(folder, sys.argv[2], architecture, build, SEED)
+        (folder / "card.toml").write_text(card)
+        return
     for index, (name, (architecture, build)) in enumerate(SHAPES.items()):
-        # Written beside and moved: whoever reads the folder sees whole files alone.
-        part = folder / f"{name}.gguf.part"
-        writer = gguf.GGUFWriter(part, architecture)
-        writer.add_name(f"random {name}")
-        build(writer, Weights(writer, SEED + index))
-        writer.write_header_to_file()
-        writer.write_kv_data_to_file()
-        writer.write_tensors_to_file()
-        writer.close()
-        part.replace(folder / f"{name}.gguf")
-        print(f"{name}: {(folder / f'{name}.gguf').stat().st_size:,} bytes")
+        write(folder, name, architecture, build, SEED + index)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ mod verify;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::benchmark::audit::build;
 use super::session::{Session, wire};
 use super::{Context, Json, terminal};
 use crate::config::file::File;
@@ -20,6 +21,9 @@ pub(super) enum Command {
     Verify(verify::Arguments),
     /// Measure what honest audits of a model look like on this machine
     Calibrate(calibrate::Arguments),
+    /// Answer as an expert would, for `--build` of another build
+    #[command(hide = true)]
+    Answers(build::Arguments),
 }
 
 /// What `audit log` takes.
@@ -46,6 +50,7 @@ pub(super) async fn run(command: Command, context: Context) -> anyhow::Result<()
         Command::Log(arguments) => log(arguments, context).await,
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Calibrate(arguments) => calibrate::run(arguments, context).await,
+        Command::Answers(arguments) => build::answer(arguments, &context).await,
     }
 }
 

@@ -8,7 +8,8 @@ use polymath_swarm::audit::Null;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::benchmark::audit::serve::{Asked, Auditor, Served, Setting};
+use super::super::benchmark::audit::build::Build;
+use super::super::benchmark::audit::serve::{Asked, Audited, Auditor, Served, Setting};
 use super::super::{Context, Json, session, terminal};
 use crate::catalog::{self, Entry};
 use crate::config::file::File;
@@ -25,13 +26,15 @@ Examples:
   daemon audit calibrate geography --audits 1000
   daemon audit log --limit 10000 --json > honest.json
   daemon audit calibrate geography --from honest.json --setting 'AVX-512'
+  daemon audit calibrate geography --build 'SSE build=../sse/target/debug/daemon'
 
 Has the model answer its card's exemplars in every setting (slots, threads, flash attention,
 drawn at random), audits each answer, and writes audit.json beside the card. Without it,
 audits of a model count only where they are alarms. Reads the node's `models` folder.
 
 Other processors compute other last bits. With --from, audits of an expert that you know to be
-honest, since its machine is yours, become one more setting.")]
+honest, since its machine is yours, become one more setting; with --build, answers of another
+build of this program do.")]
 pub(in crate::cli) struct Arguments {
     /// Ids of bundled experts
     #[arg(value_name = "ID", required = true)]
@@ -42,6 +45,9 @@ pub(in crate::cli) struct Arguments {
     /// Add a setting from audits, as `daemon audit log --json` lists them; measures nothing
     #[arg(long, value_name = "FILE.json", requires = "setting")]
     from: Option<PathBuf>,
+    /// Add a setting from answers of another build of this program, measured now; repeat for more
+    #[arg(long = "build", value_name = "NAME=PROGRAM", conflicts_with = "from")]
+    builds: Vec<Build>,
     /// That setting's name
     #[arg(long, value_name = "NAME", requires = "from")]
     setting: Option<String>,
@@ -70,7 +76,20 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
         let entry = catalog::resolve(&catalog::Config { card: Some(card), ..catalog::Config::default() })?;
         let path = entry.model_path.with_file_name(NullFile::NAME);
         let file = match (&arguments.from, &arguments.setting) {
-            (Some(log), Some(name)) => with_setting(&entry, &path, log, name)?,
+            (Some(log), Some(name)) => {
+                let file = read(&path)?;
+                let null = logged(&entry, &file, log)?;
+                with_setting(file, null, name)
+            }
+            _ if !arguments.builds.is_empty() => {
+                let audits = arguments.audits as usize;
+                let mut file = read(&path)?;
+                for build in &arguments.builds {
+                    let measured = context.unless_cancelled(of_build(&entry, &assets.root, build, audits));
+                    file = with_setting(file, measured.await??, &build.name);
+                }
+                file
+            }
             _ => context.unless_cancelled(calibrate(&entry, arguments.audits as usize)).await??,
         };
         let text = serde_json::to_string(&file)?;
@@ -97,40 +116,66 @@ fn rows(id: &str, file: &NullFile) -> Vec<Vec<String>> {
     file.settings.iter().map(row).collect()
 }
 
-/// The file at `path` with one more setting, or another of that name, from audits in a log.
-fn with_setting(entry: &Entry, path: &Path, log: &Path, name: &str) -> anyhow::Result<NullFile> {
-    let read = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
-    let mut file: NullFile = serde_json::from_slice(&read(path)?)
-        .with_context(|| format!("{}: calibrate this machine first, without --from", path.display()))?;
-    let log: Log = serde_json::from_slice(&read(log)?)
+fn read(path: &Path) -> anyhow::Result<NullFile> {
+    let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_slice(&text).with_context(|| {
+        format!("{}: calibrate this machine first, without --from or --build", path.display())
+    })
+}
+
+/// With one more setting, or another of that name.
+fn with_setting(mut file: NullFile, null: Null, name: &str) -> NullFile {
+    file.settings.retain(|setting| setting.name != name);
+    file.settings.push(NullSetting { name: name.to_owned(), null });
+    file
+}
+
+/// What audits in a log say of a model.
+fn logged(entry: &Entry, file: &NullFile, log: &Path) -> anyhow::Result<Null> {
+    let text = std::fs::read(log).with_context(|| format!("cannot read {}", log.display()))?;
+    let log: Log = serde_json::from_slice(&text)
         .with_context(|| format!("{} is not what `daemon audit log --json` prints", log.display()))?;
     let is_of_model = |a: &&Logged| a.expert == entry.id && a.model_sha256 == file.model_sha256;
     let distances: Vec<f64> = log.audits.iter().filter(is_of_model).filter_map(|a| a.divergence).collect();
-    let null = Null::of(distances).with_context(|| format!("audits of `{}` in the log", entry.id))?;
-    file.settings.retain(|setting| setting.name != name);
-    file.settings.push(NullSetting { name: name.to_owned(), null });
-    Ok(file)
+    Null::of(distances).with_context(|| format!("audits of `{}` in the log", entry.id))
 }
 
-/// Every setting's null distribution, from the card's exemplars asked over and over, each time with other places to report.
-async fn calibrate(entry: &Entry, audits: usize) -> anyhow::Result<NullFile> {
+/// What answers of another build say, in the setting that nodes run in.
+async fn of_build(entry: &Entry, assets: &Path, build: &Build, audits: usize) -> anyhow::Result<Null> {
+    let asked = exemplars(entry, audits)?;
+    let auditor = Auditor::load(entry).await?;
+    let [_, usual, ..] = Setting::all();
+    let reports = build.reports(assets, entry, usual, &asked)?;
+    let title = format!("{}, {}", entry.id, build.name);
+    null(entry, &auditor.audit_reports(reports, asked.len(), &title).await?)
+}
+
+/// The card's exemplars over and over, each time with other places to report.
+fn exemplars(entry: &Entry, audits: usize) -> anyhow::Result<Vec<Asked>> {
     let exemplars = &entry.exemplars;
     anyhow::ensure!(!exemplars.is_empty(), "the card of `{}` has no exemplars to ask", entry.id);
-    let asked: Vec<Asked> = (0..audits)
-        .map(|index| {
-            let round = u32::try_from(index / exemplars.len()).unwrap_or(u32::MAX);
-            Asked::new(&exemplars[index % exemplars.len()], round)
-        })
-        .collect();
+    let asked = (0..audits).map(|index| {
+        let round = u32::try_from(index / exemplars.len()).unwrap_or(u32::MAX);
+        Asked::new(&exemplars[index % exemplars.len()], round)
+    });
+    Ok(asked.collect())
+}
+
+fn null(entry: &Entry, audited: &[Audited]) -> anyhow::Result<Null> {
+    let distances: Vec<f64> = audited.iter().map(|audit| audit.examination.divergence).collect();
+    anyhow::ensure!(distances.len() >= AUDITS_MIN, "`{}` answers too few of its own exemplars", entry.id);
+    Null::of(distances).context("what this model computes is no number")
+}
+
+/// Every setting's null distribution.
+async fn calibrate(entry: &Entry, audits: usize) -> anyhow::Result<NullFile> {
+    let asked = exemplars(entry, audits)?;
     let auditor = Auditor::load(entry).await?;
     let mut settings = Vec::new();
     for setting in Setting::all() {
         let served = Served::load(entry, &entry.model_path, setting).await?;
         let audited = auditor.audit_all(entry, &served, &asked, setting.name).await?;
-        let distances: Vec<f64> = audited.iter().map(|audit| audit.examination.divergence).collect();
-        anyhow::ensure!(distances.len() >= AUDITS_MIN, "`{}` answers too few of its own exemplars", entry.id);
-        let null = Null::of(distances).context("what this model computes is no number")?;
-        settings.push(NullSetting { name: setting.name.to_owned(), null });
+        settings.push(NullSetting { name: setting.name.to_owned(), null: null(entry, &audited)? });
     }
     Ok(NullFile { model_sha256: auditor.model().to_string(), settings })
 }

@@ -6,11 +6,12 @@
 //! judged by the null distributions beside the card, as a node would; where there are none, half of the honest answers make them and
 //! the other half are judged.
 
+pub(in crate::cli) mod build;
 mod plot;
 pub(in crate::cli) mod serve;
 mod verdict;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -22,6 +23,7 @@ use super::Report;
 use crate::catalog::{self, Entry};
 use crate::config::file::File;
 use crate::coordinator::NullFile;
+use build::Build;
 use serve::{Asked, Audited, Auditor, Forgery, Served};
 use verdict::{Cheat, Honest, judged};
 
@@ -37,6 +39,7 @@ Examples:
   daemon benchmark audit --full --plot roc.svg
   daemon benchmark audit --json | jq '{false_alarm_rate, detection}'
   daemon benchmark audit --expert arithmetic --served checkpoint.gguf
+  daemon benchmark audit --build 'SSE build=../sse/target/debug/daemon'
 
 Quantised models are a cheat's: the first line makes them.")]
 pub(super) struct Arguments {
@@ -46,6 +49,9 @@ pub(super) struct Arguments {
     /// Another file that a cheat serves in place of the first expert's
     #[arg(long, value_name = "FILE.gguf")]
     served: Option<PathBuf>,
+    /// Another build of this program, in which honest experts run too; repeat for more
+    #[arg(long = "build", value_name = "NAME=PROGRAM")]
+    builds: Vec<Build>,
     /// Every case of each expert, not half
     #[arg(long)]
     full: bool,
@@ -109,7 +115,8 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
         if let Some(file) = arguments.served.clone().filter(|_| place == 0) {
             cheats.push(("served".to_owned(), file));
         }
-        outcomes.push(context.unless_cancelled(measure(&entry, &prompts, &cheats)).await??);
+        let honest = (&assets.root as &Path, &arguments.builds[..]);
+        outcomes.push(context.unless_cancelled(measure(&entry, &prompts, honest, &cheats)).await??);
     }
     if let Some(path) = &arguments.plot {
         std::fs::write(path, plot::svg(&outcomes))
@@ -118,7 +125,12 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
     Ok(Report { text: as_table(&outcomes), json: as_json(&outcomes) })
 }
 
-async fn measure(entry: &Entry, prompts: &[Asked], cheats: &[(String, PathBuf)]) -> anyhow::Result<Outcome> {
+async fn measure(
+    entry: &Entry,
+    prompts: &[Asked],
+    (assets, builds): (&Path, &[Build]),
+    cheats: &[(String, PathBuf)],
+) -> anyhow::Result<Outcome> {
     let auditor = Auditor::load(entry).await?;
     let mut honest = Vec::new();
     let (mut served_seconds, mut audit_seconds) = (0.0, 0.0);
@@ -127,7 +139,13 @@ async fn measure(entry: &Entry, prompts: &[Asked], cheats: &[(String, PathBuf)])
         let audits = auditor.audit_all(entry, &served, prompts, setting.name).await?;
         served_seconds += audits.iter().map(|a| a.served_seconds).sum::<f64>();
         audit_seconds += audits.iter().map(|a| a.audit_seconds).sum::<f64>();
-        honest.push((setting.name, audits));
+        honest.push((setting.name.to_owned(), audits));
+    }
+    for (build, setting) in builds.iter().flat_map(|build| serve::Setting::all().map(|s| (build, s))) {
+        let name = format!("{}, {}", build.name, setting.name);
+        let reports = build.reports(assets, entry, setting, prompts)?;
+        let title = format!("{}, {name}", entry.id);
+        honest.push((name, auditor.audit_reports(reports, prompts.len(), &title).await?));
     }
     // What is shipped was measured on other prompts; without it, half of the audits tell what the other half should be like.
     let shipped = NullFile::beside(entry);
@@ -137,7 +155,7 @@ async fn measure(entry: &Entry, prompts: &[Asked], cheats: &[(String, PathBuf)])
     };
     // By setting: an expert that always runs as one of them does must not look like the rarest of all together.
     let measured = || -> anyhow::Result<Vec<Null>> {
-        let null = |(name, audits): &(&str, Vec<Audited>)| {
+        let null = |(name, audits): &(String, Vec<Audited>)| {
             let measured = audits.iter().step_by(2).map(|audit| audit.examination.divergence).collect();
             Null::of(measured).with_context(|| format!("the null distribution of {name}"))
         };

@@ -4,6 +4,7 @@
 //! every answer crosses the local API, the planner, the router and a QUIC stream. The same questions go to a bare
 //! llama.cpp worker in this process, in turns, so that the figures are ratios within one run.
 
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context as _;
@@ -27,8 +28,8 @@ const SETTLE: std::time::Duration = std::time::Duration::from_secs(2);
 /// What `benchmark swarm` takes.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Arguments {
-    /// The bundled expert to measure with
-    #[arg(long, value_name = "ID", default_value = "arithmetic")]
+    /// The expert to measure with: a bundled one's id, or your own's card.toml or its folder
+    #[arg(long, value_name = "ID|CARD", default_value = "arithmetic")]
     expert: String,
     /// Questions of each kind
     #[arg(long, alias = "rounds", value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u32).range(5..=10_000))]
@@ -38,15 +39,24 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<Report> {
     let loaded = context.load(File::default())?;
     let assets = session::assets(context, &loaded)?;
-    let card = assets.experts_dir().join(&arguments.expert).join(catalog::CARD_NAME);
+    let card = card(&arguments.expert, &assets.experts_dir());
     let entry =
         catalog::resolve(&catalog::Config { card: Some(card.clone()), ..catalog::Config::default() })?;
     let cases = card.with_file_name("cases_unseen.jsonl");
+    let questions = match cases.exists() {
+        true => questions(&cases, arguments.iterations)?,
+        false => entry.exemplars.iter().cloned().cycle().take(arguments.iterations as usize).collect(),
+    };
+    anyhow::ensure!(
+        !questions.is_empty(),
+        "{}: no exemplars, so that there is nothing to ask",
+        card.display()
+    );
     let folder = tempfile::Builder::new().prefix("polymath-").tempdir().context("no temporary folder")?;
     let setting = Setting { folder: folder.path(), assets: &assets.root, bound: true, slots: Some(STREAMS) };
 
     let started = Instant::now();
-    let mut host = NodeProcess::spawn(&setting, &arguments.expert, Some(&card), None)?;
+    let mut host = NodeProcess::spawn(&setting, &entry.id, Some(&card), None)?;
     let health = context.unless_cancelled(host.until(|h| !h.listen_addresses.is_empty())).await??;
     let ready_ms = started.elapsed().as_secs_f64() * 1e3;
     let address = health.listen_addresses.first().context("the node does not listen")?;
@@ -64,10 +74,9 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
     .await?;
     let session = Session::at(&client.socket).await?;
     let measured = context.unless_cancelled(async {
-        let questions = questions(&cases, arguments.iterations)?;
         let times = times(&worker, &session, &questions).await?;
-        let speeds = speeds(&worker, (&session, &arguments.expert), &questions).await?;
-        let together = together(&worker, (&session, &arguments.expert), &questions, STREAMS as usize).await?;
+        let speeds = speeds(&worker, (&session, &entry.id), &questions).await?;
+        let together = together(&worker, (&session, &entry.id), &questions, STREAMS as usize).await?;
         Ok::<_, anyhow::Error>((times, speeds, together))
     });
     let measured = measured.await;
@@ -77,7 +86,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
     let (times, speeds, together) = measured??;
 
     let json = json!({
-        "expert": arguments.expert,
+        "expert": entry.id,
         "rounds": arguments.iterations,
         "ready_ms": ready_ms,
         "resident_bytes": { "host": memory[0], "client": memory[1] },
@@ -116,7 +125,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
          first token through the swarm after that of the bare worker: {:.1} ms (median)\n\
          start to ready: {ready_ms:.0} ms\nresident when idle: {} with the expert, {} without one\n",
         arguments.iterations,
-        arguments.expert,
+        entry.id,
         speeds.ratio,
         together.ratio(),
         times.swarm_first.median - times.worker_first.median,
@@ -124,4 +133,14 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
         terminal::bytes(memory[1]),
     );
     Ok(Report { text, json })
+}
+
+/// The card of a bundled expert, or of one that is named by a path.
+fn card(expert: &str, bundled: &Path) -> PathBuf {
+    let own = Path::new(expert);
+    match own.components().count() {
+        0 | 1 if !own.exists() => bundled.join(expert).join(catalog::CARD_NAME),
+        _ if own.is_dir() => own.join(catalog::CARD_NAME),
+        _ => own.to_owned(),
+    }
 }

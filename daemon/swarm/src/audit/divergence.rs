@@ -1,6 +1,7 @@
 //! How far what was reported is from what an auditor computes.
 
 use crate::task::TokenLogprobs;
+use serde::{Deserialize, Serialize};
 
 /// What log-probabilities are rounded to, in nats: 1/256 would drown what tells Q8_0 from F16.
 pub const STEP: f32 = 1.0 / 2_048.0;
@@ -14,7 +15,7 @@ const TAIL_MIN: f64 = 2e-3;
 const STEPS_MAX: f32 = u16::MAX as f32;
 
 /// One position as an expert commits to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reported {
     /// The token that stands there.
     pub id: u32,

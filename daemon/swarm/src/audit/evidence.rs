@@ -3,10 +3,11 @@
 use super::places::{ANSWER_PLACES, answer_slot, prompt_places};
 use super::{PROMPT_PLACES, Reported};
 use crate::identity::Sha256Hash;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// A reported token and where it stands: in the templated prompt, or in the answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// Index of the token, from 0.
     pub place: u32,
@@ -15,7 +16,7 @@ pub struct Position {
 }
 
 /// Log-probabilities of one task: places of the prompt and of the answer that the task's id decides, and the end of turn.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     /// Of the prompt, ascending; at most [`PROMPT_PLACES`].
     pub prompt: Vec<Position>,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _};
 use polymath_swarm::audit::{Claim, Computed, Evidence, Examination, Replay};
 use polymath_swarm::identity::Sha256Hash;
 use polymath_swarm::sampling::Settings;
@@ -47,6 +47,11 @@ impl Setting {
 
     fn hot() -> Self {
         Self { temperature: HOT, ..Self::all()[4] }
+    }
+
+    /// What is offered to an expert that is run so.
+    pub(super) fn offer(self, asked: &Asked) -> Offer {
+        asked.offer(self.temperature)
     }
 }
 
@@ -98,14 +103,14 @@ pub(in crate::cli) struct Audited {
 
 /// What an expert reports of one answer.
 #[derive(Clone, Debug)]
-pub(super) struct Report {
+pub(in crate::cli) struct Report {
     pub(super) offer: Offer,
     pub(super) ids: Vec<u32>,
-    text: Sha256Hash,
-    finish_reason: FinishReason,
-    prompt_tokens: u32,
-    evidence: Evidence,
-    seconds: f64,
+    pub(super) text: Sha256Hash,
+    pub(super) finish_reason: FinishReason,
+    pub(super) prompt_tokens: u32,
+    pub(super) evidence: Evidence,
+    pub(super) seconds: f64,
 }
 
 /// A cheat by hand, on an honest expert's reports.
@@ -181,6 +186,16 @@ impl Served {
         }
     }
 
+    /// What it reports of its answers, in the order of what is asked; as many at once as it has slots.
+    pub(in crate::cli) fn reports(
+        &self,
+        asked: impl Stream<Item = anyhow::Result<Asked>>,
+    ) -> impl Stream<Item = anyhow::Result<Report>> {
+        asked
+            .map(move |asked| async move { self.answer(self.setting.offer(&asked?)).await })
+            .buffered(self.setting.slots as usize)
+    }
+
     async fn answer(&self, offer: Offer) -> anyhow::Result<Report> {
         let started = Instant::now();
         let mut generation = self.worker.generate(self.request(&offer, Some(offer.task_id)))?;
@@ -230,11 +245,20 @@ impl Auditor {
         prompts: &[Asked],
         name: &str,
     ) -> anyhow::Result<Vec<Audited>> {
-        let bar = terminal::progress(prompts.len() as u64, &format!("{}, {name}", entry.id));
-        let mut reports = futures::stream::iter(prompts)
-            .map(|asked| served.answer(asked.offer(served.setting.temperature)))
-            .buffered(served.setting.slots as usize);
-        let mut audits = Vec::with_capacity(prompts.len());
+        let reports = served.reports(futures::stream::iter(prompts).map(|asked| Ok(asked.clone())));
+        self.audit_reports(reports, prompts.len(), &format!("{}, {name}", entry.id)).await
+    }
+
+    /// Audits what an expert reports of so many answers.
+    pub(in crate::cli) async fn audit_reports(
+        &self,
+        reports: impl Stream<Item = anyhow::Result<Report>>,
+        count: usize,
+        title: &str,
+    ) -> anyhow::Result<Vec<Audited>> {
+        let bar = terminal::progress(count as u64, title);
+        tokio::pin!(reports);
+        let mut audits = Vec::with_capacity(count);
         while let Some(report) = reports.next().await {
             let report = report?;
             let (claimed, offer) = (report.clone(), report.offer);
