@@ -9,6 +9,7 @@ tokenizer, architecture and quantisation that matters, without a download. The s
 Needs numpy and gguf alone, and a few seconds.
 """
 
+import hashlib
 import itertools
 import pathlib
 import string
@@ -261,6 +262,7 @@ abilities = ["chat"]
 
 [model]
 file = "talker.gguf"
+sha256 = "{sha256}"
 max_context = 1024
 """
 
@@ -291,7 +293,9 @@ def main():
     if len(sys.argv) > 2:
         architecture, build, card = LARGE[sys.argv[2]]
         write(folder, sys.argv[2], architecture, build, SEED)
-        (folder / "card.toml").write_text(card)
+        with (folder / f"{sys.argv[2]}.gguf").open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        (folder / "card.toml").write_text(card.format(sha256=sha256))
         return
     for index, (name, (architecture, build)) in enumerate(SHAPES.items()):
         write(folder, name, architecture, build, SEED + index)

@@ -1,4 +1,4 @@
-//! Task streams: libp2p's side of `/polymath/task/2`. What travels over them is [`task`]'s business.
+//! Task streams: libp2p's side of `/polymath/task/4`. What travels over them is [`task`]'s business.
 
 mod protocol;
 

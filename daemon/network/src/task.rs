@@ -40,7 +40,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The protocol's name; its last part is the version of the wire format.
-pub const PROTOCOL: &str = "/polymath/task/3";
+pub const PROTOCOL: &str = "/polymath/task/4";
 
 /// How long an expert is silent before it says that it is still there. A quarter of [`SILENCE_MAX`], so that
 /// three heartbeats can be late before anybody is called dead.

@@ -3,7 +3,7 @@
 //! | module | protocol |
 //! |---|---|
 //! | [`advert`] | `/polymath/advert/2` and gossiped statuses |
-//! | [`task`] in [`frame`]s | `/polymath/task/3` |
+//! | [`task`] in [`frame`]s | `/polymath/task/4` |
 //! | [`audit`] | `/polymath/audit/2` |
 //! | [`receipt`] | `/polymath/receipt/2` |
 //! | [`attestation`] | gossip on what nodes think of each other |

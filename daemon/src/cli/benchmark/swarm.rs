@@ -45,7 +45,11 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
     let cases = card.with_file_name("cases_unseen.jsonl");
     let questions = match cases.exists() {
         true => questions(&cases, arguments.iterations)?,
-        false => entry.exemplars.iter().cloned().cycle().take(arguments.iterations as usize).collect(),
+        // Each another one: a prompt that is in the cache is another matter.
+        false => {
+            let numbered = (1..=arguments.iterations).zip(entry.exemplars.iter().cycle());
+            numbered.map(|(number, exemplar)| format!("{number}: {exemplar}")).collect()
+        }
     };
     anyhow::ensure!(
         !questions.is_empty(),

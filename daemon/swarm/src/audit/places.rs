@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 pub const PROMPT_PLACES: usize = 16;
 /// Tokens at the prompt's end among which they are drawn: what stands before may come from a cache of an earlier task, and
 /// then has no logits; so many are read again in one small batch.
-const PROMPT_WINDOW: u32 = 64;
+const PROMPT_WINDOW: u32 = 32;
 /// Tokens of an answer that are reported: all of most answers; of longer ones as many, evenly from everywhere.
 pub const ANSWER_PLACES: usize = 256;
 
