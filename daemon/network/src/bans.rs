@@ -53,18 +53,25 @@ impl Bans {
         Self { started: now, records: LruCache::new(RECORDS), out, blocked, counts }
     }
 
-    /// Takes note of an offence; says whether the peer is to be shut out now.
-    pub(super) fn note(&mut self, peer: PeerId, offence: Offence, now: Instant) -> Option<Duration> {
+    /// Takes note of an offence; says whether the peer is to be shut out now, and who makes room for it.
+    pub(super) fn note(
+        &mut self,
+        peer: PeerId,
+        offence: Offence,
+        now: Instant,
+    ) -> Option<(Duration, Option<PeerId>)> {
         self.counts.add(offence);
         let record = self.records.get_or_insert_mut(peer, Record::default);
         let out = record.add(offence, now.duration_since(self.started))?;
+        let mut let_in = None;
         if self.out.len() >= OUT_MAX
             && let Some(first) = self.out.iter().min_by_key(|(_, until)| **until).map(|(peer, _)| *peer)
         {
             self.out.remove(&first);
+            let_in = Some(first).filter(|first| *first != peer && !self.blocked.contains(first));
         }
         self.out.insert(peer, now + out);
-        Some(out)
+        Some((out, let_in))
     }
 
     /// Those whose time is over, unless the owner has blocked them.
@@ -106,7 +113,8 @@ mod tests {
         let [first, second] = [PeerId::random(), PeerId::random()];
         assert_eq!(bans.note(first, Offence::Forged, now), None);
         assert_eq!(bans.note(first, Offence::Forged, now), None);
-        let out = bans.note(first, Offence::Forged, now).unwrap();
+        let (out, let_in) = bans.note(first, Offence::Forged, now).unwrap();
+        assert_eq!(let_in, None);
         assert_eq!(bans.out(now).count(), 1);
         assert!(bans.over(now + out / 2).is_empty());
         assert_eq!(bans.set_blocked(HashSet::from([first, second])).0.len(), 2);
@@ -114,5 +122,22 @@ mod tests {
         let (new, let_in) = bans.set_blocked(HashSet::from([second]));
         assert_eq!((new, let_in), (vec![], vec![first]));
         assert!(counts.all().any(|(name, count)| (name, count) == ("forged", 3)));
+    }
+
+    #[test]
+    fn of_too_many_the_first_due_are_let_in() {
+        let now = Instant::now();
+        let mut bans = Bans::new(OffenceCounts::default(), now);
+        let mut shut_out = |at: Instant| {
+            let peer = PeerId::random();
+            let told = (0..3).filter_map(|_| bans.note(peer, Offence::Forged, at)).next().unwrap();
+            (peer, told.1)
+        };
+        let (first, _) = shut_out(now);
+        for _ in 1..OUT_MAX {
+            assert_eq!(shut_out(now + Duration::from_secs(1)).1, None);
+        }
+        assert_eq!(shut_out(now + Duration::from_secs(2)).1, Some(first));
+        assert_eq!(bans.out(now).count(), OUT_MAX);
     }
 }

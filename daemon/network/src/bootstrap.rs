@@ -12,6 +12,8 @@ const PAUSE_MIN: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// Seeds in a configuration; more is a mistake.
 const SEEDS_MAX: usize = 64;
+/// Dials in a row that fail before it is told: of nodes that start together some are not up yet, which two or three pauses bridge.
+const FAILURES_TOLD: u32 = 3;
 
 /// The seeds and when each is due.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ struct Seed {
     connected: bool,
     due: Instant,
     pause: Duration,
+    /// Dials that have failed since it was reached last.
+    failures: u32,
 }
 
 impl Bootstrap {
@@ -42,7 +46,8 @@ impl Bootstrap {
                 cause,
             })?;
             let peer = peer_of(&address);
-            Ok(Seed { address, peer, dialling: None, connected: false, due: now, pause: PAUSE_MIN })
+            let (dialling, connected, failures) = (None, false, 0);
+            Ok(Seed { address, peer, dialling, connected, due: now, pause: PAUSE_MIN, failures })
         };
         Ok(Self { seeds: addresses.iter().take(SEEDS_MAX).map(seed).collect::<Result<_, _>>()? })
     }
@@ -65,8 +70,10 @@ impl Bootstrap {
         self.seeds.iter().any(|seed| seed.dialling.is_some()) || !self.due(now).is_empty()
     }
 
-    /// A connection stands; it may be a seed's, dialled by us or by it.
-    pub(super) fn connected(&mut self, peer: PeerId, connection: ConnectionId) {
+    /// A connection stands; it may be a seed's, dialled by us or by it. Returns a seed's address if it was told that it cannot be
+    /// reached.
+    pub(super) fn connected(&mut self, peer: PeerId, connection: ConnectionId) -> Option<Multiaddr> {
+        let mut back = None;
         for seed in &mut self.seeds {
             if seed.dialling == Some(connection) {
                 seed.peer = Some(peer);
@@ -74,8 +81,12 @@ impl Bootstrap {
             }
             if seed.peer == Some(peer) {
                 seed.connected = true;
+                if std::mem::take(&mut seed.failures) >= FAILURES_TOLD {
+                    back = Some(seed.address.clone());
+                }
             }
         }
+        back
     }
 
     /// A peer has said who it is: it will have us.
@@ -95,13 +106,19 @@ impl Bootstrap {
         }
     }
 
-    /// A dial failed.
-    pub(super) fn failed(&mut self, connection: ConnectionId, now: Instant) {
+    /// A dial failed. Returns the seed's address if it is to be told now that it cannot be reached: once, until it is.
+    pub(super) fn failed(&mut self, connection: ConnectionId, now: Instant) -> Option<Multiaddr> {
+        let mut silent = None;
         for seed in self.seeds.iter_mut().filter(|seed| seed.dialling == Some(connection)) {
             seed.dialling = None;
             seed.due = now + seed.pause;
             seed.pause = (seed.pause * 2).min(PAUSE_MAX);
+            seed.failures = seed.failures.saturating_add(1);
+            if seed.failures == FAILURES_TOLD {
+                silent = Some(seed.address.clone());
+            }
         }
+        silent
     }
 
     /// `address` turned out to be this node's own.
@@ -138,6 +155,30 @@ mod tests {
         bootstrap.connected(peer, second);
         bootstrap.disconnected(peer, now);
         assert!(bootstrap.due(now + PAUSE_MIN).is_empty(), "it has closed without a word");
+    }
+
+    #[test]
+    fn a_seed_that_cannot_be_reached_is_told_once_until_it_is() {
+        let now = Instant::now();
+        let mut bootstrap = Bootstrap::new(&["/ip4/127.0.0.1/tcp/1".to_owned()], now).unwrap();
+        let address = bootstrap.due(now).remove(0);
+        let (connection, peer) = (ConnectionId::new_unchecked(1), PeerId::random());
+        let fail = |bootstrap: &mut Bootstrap| {
+            bootstrap.dialling(&address, connection);
+            bootstrap.failed(connection, now)
+        };
+        for _ in 0..2 {
+            let told: Vec<_> = (0..6).map(|_| fail(&mut bootstrap)).collect();
+            assert_eq!(told, [None, None, Some(address.clone()), None, None, None]);
+            bootstrap.dialling(&address, connection);
+            assert_eq!(bootstrap.connected(peer, connection), Some(address.clone()), "it is back");
+            assert_eq!(bootstrap.connected(peer, connection), None, "which is told once too");
+            bootstrap.disconnected(peer, now);
+        }
+        assert_eq!([fail(&mut bootstrap), fail(&mut bootstrap)], [None, None]);
+        bootstrap.dialling(&address, connection);
+        assert_eq!(bootstrap.connected(peer, connection), None, "nobody had heard of it");
+        assert_eq!(bootstrap.failed(ConnectionId::new_unchecked(2), now), None, "no dial to a seed");
     }
 
     #[test]

@@ -168,9 +168,11 @@ impl Table {
         self.remove((peer, card))
     }
 
-    /// Drops every expert of `peer`; says whether there was any.
+    /// Drops every expert of `peer`, another node; says whether there was any.
     pub(crate) fn drop_peer(&mut self, peer: PeerKey) -> bool {
-        let cards = self.per_peer.get(&peer).cloned().unwrap_or_default();
+        let is_own = |card: &Sha256Hash| self.entries.get(&(peer, *card)).is_some_and(|entry| entry.own);
+        let mut cards = self.per_peer.get(&peer).cloned().unwrap_or_default();
+        cards.retain(|card| !is_own(card));
         for card in &cards {
             self.forget((peer, *card));
         }

@@ -13,7 +13,10 @@ impl EventLoop {
     /// A peer has done something against the rules.
     pub(super) fn offended(&mut self, peer: PeerId, offence: Offence) {
         let now = Instant::now();
-        let Some(out) = self.bans.note(peer, offence, now) else { return };
+        let Some((out, let_in)) = self.bans.note(peer, offence, now) else { return };
+        if let Some(let_in) = let_in {
+            self.swarm.behaviour_mut().shut_out.unblock_peer(let_in);
+        }
         tracing::warn!(%peer, offence = offence.name(), seconds = out.as_secs(), "a peer is shut out for a time");
         for origin in self.peers.remotes(peer).filter_map(Origin::of) {
             if self.swarm.behaviour_mut().origins.note(origin, peer, now + out, now) {

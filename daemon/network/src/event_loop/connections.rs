@@ -9,6 +9,7 @@ use libp2p::swarm::{ConnectionError, ConnectionId, DialError};
 use libp2p::{Multiaddr, PeerId, ping};
 use lru::LruCache;
 use std::collections::VecDeque;
+use std::error::Error;
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
@@ -89,7 +90,9 @@ impl EventLoop {
         let remote = endpoint.get_remote_address().clone();
         tracing::debug!(%peer, %remote, "connected");
         self.peers.connected(peer, connection, remote);
-        self.bootstrap.connected(peer, connection);
+        if let Some(seed) = self.bootstrap.connected(peer, connection) {
+            tracing::info!(address = %seed, %peer, "a bootstrap node is reached after all");
+        }
         self.probing.remove(&peer);
         self.fetches.reachable(peer);
     }
@@ -122,9 +125,13 @@ impl EventLoop {
         error: &DialError,
     ) {
         tracing::debug!(?peer, %error, "dial failed");
-        match error {
-            DialError::LocalPeerId { .. } => self.bootstrap.forget(connection),
-            _ => self.bootstrap.failed(connection, Instant::now()),
+        // A seed may be this node itself: whoever rolls one list out to all of his has it so.
+        if matches!(error, DialError::LocalPeerId { .. }) || peer == Some(*self.swarm.local_peer_id()) {
+            return self.bootstrap.forget(connection);
+        }
+        if let Some(seed) = self.bootstrap.failed(connection, Instant::now()) {
+            let reason = reason(error);
+            tracing::warn!(address = %seed, reason, "a bootstrap node cannot be reached; it is tried again");
         }
         // Neither our own limits nor a dial that another one replaces says anything of the peer.
         let ours = matches!(
@@ -218,9 +225,35 @@ impl EventLoop {
     }
 }
 
+/// Why a dial failed, on one line: what lies beneath libp2p's own words, which repeat it on several.
+fn reason(error: &DialError) -> String {
+    let mut cause: &(dyn Error + 'static) = error;
+    if let DialError::Transport(tried) = error
+        && let Some((_, beneath)) = tried.first()
+    {
+        cause = beneath;
+    }
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use libp2p::core::transport::TransportError;
+    use std::io;
+
+    #[test]
+    fn the_reason_of_a_failed_dial_is_what_the_system_says() {
+        let refused = io::Error::from_raw_os_error(111);
+        let text = refused.to_string();
+        let address: Multiaddr = "/ip4/127.0.0.1/tcp/1".parse().unwrap();
+        let transport = DialError::Transport(vec![(address, TransportError::Other(refused))]);
+        assert_eq!(reason(&transport), text);
+        assert!(!reason(&DialError::NoAddresses).contains('\n'));
+    }
 
     #[test]
     fn suspects_are_few_and_each_is_dialled_once_a_minute() {

@@ -32,7 +32,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// A question has at most sixteen tasks, so one asker gets sixteen streams; and there are as many streams
+    /// A question has at most sixteen tasks at once, so one asker gets sixteen streams; and there are as many streams
     /// in all as sixteen such askers need. Slots are few, so most of these only wait or are told `busy`.
     fn default() -> Self {
         Self { streams_per_peer: 16, streams_total: 256 }

@@ -168,6 +168,9 @@ impl Conversation {
         } else if reader.is_cut() {
             watch.tell(self.expert.peer, Offence::CutOff);
         }
+        if reader.has_failed() {
+            return self.conclude(outcome, &stop).await;
+        }
         tokio::join!(self.conclude(outcome, &stop), hang_up(writer, cancel));
     }
 

@@ -5,6 +5,7 @@
 //! frame boundary.
 
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use libp2p::core::upgrade::NegotiationError;
 use polymath_proto::v1::TaskFrame;
 use polymath_swarm::task::TaskError;
 use polymath_wire::frame::{encode, first};
@@ -22,11 +23,13 @@ pub(super) struct FrameReader<R> {
     start: usize,
     /// The stream has ended inside a frame.
     cut: bool,
+    /// Reading has failed.
+    failed: bool,
 }
 
 impl<R: AsyncRead + Unpin> FrameReader<R> {
     pub(super) fn new(io: R) -> Self {
-        Self { io, buffer: Vec::new(), start: 0, cut: false }
+        Self { io, buffer: Vec::new(), start: 0, cut: false, failed: false }
     }
 
     /// The next frame of at most `bytes_max`, or `None` where the stream ends between frames.
@@ -45,7 +48,9 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
                 self.buffer.shrink_to(CHUNK_BYTES);
             }
             let mut chunk = [0; CHUNK_BYTES];
-            let read = self.io.read(&mut chunk).await.map_err(unreachable)?;
+            let read = self.io.read(&mut chunk).await;
+            self.failed |= read.is_err();
+            let read = read.map_err(unreachable)?;
             if read == 0 {
                 self.cut = !self.buffer.is_empty();
                 return if self.cut {
@@ -61,6 +66,12 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
     /// Whether the stream has ended inside a frame.
     pub(super) fn is_cut(&self) -> bool {
         self.cut
+    }
+
+    /// Whether reading has failed. Then nothing may be written either: of a stream whose protocol the peer turns out not to speak libp2p
+    /// makes that a panic.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed
     }
 
     /// Takes a frame that has arrived whole.
@@ -104,5 +115,9 @@ impl<W: AsyncWrite + Unpin> FrameWriter<W> {
 }
 
 fn unreachable(error: io::Error) -> TaskError {
-    TaskError::Unreachable(error.to_string())
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<NegotiationError>());
+    TaskError::Unreachable(match cause {
+        Some(NegotiationError::Failed) => "its node speaks another version of the task protocol".to_owned(),
+        _ => error.to_string(),
+    })
 }

@@ -97,6 +97,22 @@ async fn a_seed_that_comes_later_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_its_own_seed_keeps_its_experts() {
+    let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let identity = Identity::ephemeral();
+    let address = format!("/ip4/127.0.0.1/udp/{port}/quic-v1");
+    let named = format!("{address}/p2p/{}", crate::peer_id_text(identity.peer()));
+    let config = Config { listen: vec![address.clone()], ..config(&[&address, &named]) };
+    let node = Node::start_with(config, identity, FakeClaims::new(true)).await;
+    node.announce("a", 1).await;
+    // Seeds are dialled at once, and again after a quarter and after half a second if that failed.
+    for _ in 0..15 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(node.experts(), ["a"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn news_travel_by_gossip() {
     let first = Node::start(&[]).await;
     let second = Node::start(&[&first.address]).await;
