@@ -14,7 +14,7 @@ use redb::{
     Database, ReadableDatabase as _, ReadableTable as _, TableDefinition, WriteTransaction as Change,
 };
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// The file's name in the state folder.
 pub const NAME: &str = "node.redb";
@@ -43,8 +43,8 @@ pub enum Error {
         #[source]
         source: Box<redb::Error>,
     },
-    /// It could not be read or changed; what was there before still is.
-    #[error("the node's store failed")]
+    /// It could not be read or changed; what was there before still is. The next call opens it anew.
+    #[error("the node's store cannot be used: is there room on its disk, and can it be written?")]
     Failed(#[source] Box<redb::Error>),
 }
 
@@ -57,7 +57,15 @@ pub type ExpertKey = (PeerKey, Sha256Hash);
 /// Handle to the store; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
-    database: Arc<Database>,
+    held: Arc<Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    path: PathBuf,
+    space: Sha256Hash,
+    /// None once a disk has failed under it: redb then wants to be closed and opened anew.
+    database: RwLock<Option<Database>>,
 }
 
 impl Store {
@@ -65,50 +73,50 @@ impl Store {
     /// not ours.
     pub fn open(folder: &Path, space: Sha256Hash) -> Result<Self, Error> {
         let path = folder.join(NAME);
-        let opened = || -> Result<Database, redb::Error> {
-            let database = Database::builder().set_cache_size(CACHE_BYTES).create(&path)?;
-            let change = database.begin_write()?;
-            {
-                let mut spaces = change.open_table(SPACE)?;
-                let known = spaces.get("cells")?.map(|held| *held.value());
-                if known != Some(space.0) {
-                    change.delete_table(OUTCOMES)?;
-                    spaces.insert("cells", &space.0)?;
-                }
-                change.open_table(OUTCOMES)?;
-                change.open_table(audits::SUSPICIONS)?;
-                change.open_table(audits::LOG)?;
-                change.open_table(conducts::CONDUCTS)?;
-                change.open_table(conducts::ENDORSED)?;
-                change.open_table(conducts::BLOCKED)?;
-                change.open_table(ledger::RECEIPTS)?;
-                change.open_table(ledger::NUMBERS)?;
-                change.open_table(ledger::UNANSWERED)?;
-                change.open_table(ledger::FREE)?;
-                change.open_table(ledger::ACCOUNTS)?;
+        match opened(&path, space) {
+            Ok(database) => {
+                let held = Held { path, space, database: RwLock::new(Some(database)) };
+                Ok(Self { held: Arc::new(held) })
             }
-            change.commit()?;
-            Ok(database)
-        };
-        match opened() {
-            Ok(database) => Ok(Self { database: Arc::new(database) }),
             Err(source) => Err(Error::Unusable { path, source: Box::new(source) }),
         }
     }
 
     fn read<T>(&self, look: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, Error> {
-        look(&self.database).map_err(|source| Error::Failed(Box::new(source)))
+        self.with(look).map_err(|source| Error::Failed(Box::new(source)))
     }
 
     /// On disk when it returns; nothing is changed if it fails.
     fn write<T>(&self, alter: impl FnOnce(&Change) -> Result<T, redb::Error>) -> Result<T, Error> {
-        let altered = || -> Result<T, redb::Error> {
-            let change = self.database.begin_write()?;
+        let altered = |database: &Database| -> Result<T, redb::Error> {
+            let change = database.begin_write()?;
             let done = alter(&change)?;
             change.commit()?;
             Ok(done)
         };
-        altered().map_err(|source| Error::Failed(Box::new(source)))
+        self.with(altered).map_err(|source| Error::Failed(Box::new(source)))
+    }
+
+    /// Calls with the database, opened anew if the disk has failed under it.
+    fn with<T>(&self, call: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, redb::Error> {
+        let Held { path, space, database } = &*self.held;
+        if database.read().unwrap_or_else(PoisonError::into_inner).is_none() {
+            let mut place = database.write().unwrap_or_else(PoisonError::into_inner);
+            if place.is_none() {
+                *place = Some(opened(path, *space)?);
+                tracing::info!("the node's store is open again");
+            }
+        }
+        let called = {
+            let place = database.read().unwrap_or_else(PoisonError::into_inner);
+            // Closed again in between: as if it had failed here.
+            call(place.as_ref().ok_or(redb::Error::PreviousIo)?)
+        };
+        if let Err(error @ (redb::Error::Io(_) | redb::Error::PreviousIo)) = &called {
+            tracing::error!(%error, "the node's store has failed; it is opened anew when it is wanted next");
+            *database.write().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        called
     }
 
     /// Every outcome there is.
@@ -141,6 +149,32 @@ impl Store {
             Ok(())
         })
     }
+}
+
+fn opened(path: &Path, space: Sha256Hash) -> Result<Database, redb::Error> {
+    let database = Database::builder().set_cache_size(CACHE_BYTES).create(path)?;
+    let change = database.begin_write()?;
+    {
+        let mut spaces = change.open_table(SPACE)?;
+        let known = spaces.get("cells")?.map(|held| *held.value());
+        if known != Some(space.0) {
+            change.delete_table(OUTCOMES)?;
+            spaces.insert("cells", &space.0)?;
+        }
+        change.open_table(OUTCOMES)?;
+        change.open_table(audits::SUSPICIONS)?;
+        change.open_table(audits::LOG)?;
+        change.open_table(conducts::CONDUCTS)?;
+        change.open_table(conducts::ENDORSED)?;
+        change.open_table(conducts::BLOCKED)?;
+        change.open_table(ledger::RECEIPTS)?;
+        change.open_table(ledger::NUMBERS)?;
+        change.open_table(ledger::UNANSWERED)?;
+        change.open_table(ledger::FREE)?;
+        change.open_table(ledger::ACCOUNTS)?;
+    }
+    change.commit()?;
+    Ok(database)
 }
 
 #[cfg(test)]

@@ -56,24 +56,24 @@ impl Budget {
             return Err(Error::OverBudget { path: path.to_owned(), needed: bytes, budget: self.bytes_max });
         }
         loop {
-            let victim = {
+            // Looked at when the lock is free again: the last handle of a model gives its share back.
+            let models: Vec<Hot> = {
                 let mut held = self.held();
                 if !self.is_bounded() || held.bytes + bytes <= self.bytes_max {
                     held.bytes += bytes;
                     return Ok(Share { budget: self.clone(), bytes });
                 }
                 held.models.retain(|model| model.strong_count() > 0);
-                let models: Vec<Hot> = held.models.iter().filter_map(Hot::of).collect();
-                let oldest = models.into_iter().filter(Hot::is_idle).min_by_key(Hot::used_at);
-                if let Some(oldest) = &oldest {
-                    held.models.retain(|model| !oldest.is(model));
-                }
-                oldest
+                held.models.iter().filter_map(Hot::of).collect()
             };
-            let Some(victim) = victim else { return Err(Error::Busy { retry_after_ms: RETRY_MS }) };
-            if !victim.unload().await {
-                // Somebody came in between: it is as good as new.
-                self.enter(&victim);
+            let oldest = models.into_iter().filter(Hot::is_idle).min_by_key(Hot::used_at);
+            // Where somebody comes in between, it is as good as new.
+            let is_unloaded = match &oldest {
+                Some(oldest) => oldest.unload().await,
+                None => false,
+            };
+            if !is_unloaded {
+                return Err(Error::Busy { retry_after_ms: RETRY_MS });
             }
         }
     }

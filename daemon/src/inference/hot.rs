@@ -199,9 +199,9 @@ impl Hot {
         true
     }
 
-    /// Whether nobody uses it, as far as can be seen from outside.
+    /// Whether it is in memory and nobody uses it, as far as can be seen from outside.
     pub(super) fn is_idle(&self) -> bool {
-        !self.place().as_ref().is_some_and(is_used)
+        self.place().as_ref().is_some_and(|place| !is_used(place))
     }
 
     /// When it was asked last.

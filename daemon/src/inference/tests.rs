@@ -422,3 +422,19 @@ async fn loading_tells_how_far_it_is() {
     Worker::load_watched(config, loading).await.unwrap();
     assert_eq!(*told.borrow(), Some(100));
 }
+
+#[tokio::test]
+async fn a_model_that_was_unloaded_waits_for_one_in_use() {
+    let config = || Config { model_path: shape("tiny"), slots: 1, queue: 1, ..Config::default() };
+    let bytes = Hot::load(config(), Budget::new(0)).await.unwrap().bytes();
+    let budget = Budget::new(bytes + bytes / 2);
+    let first = Hot::load(config(), budget.clone()).await.unwrap();
+    assert!(first.unload().await);
+    let second = Hot::load(config(), budget).await.unwrap();
+    let held = second.worker().await.unwrap();
+    let refused = timeout(PATIENCE, first.worker()).await.unwrap();
+    assert!(matches!(refused, Err(Error::Busy { .. })), "{refused:?}");
+    drop(held);
+    timeout(PATIENCE, first.worker()).await.unwrap().unwrap();
+    assert!(!second.is_loaded());
+}

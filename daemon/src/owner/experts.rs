@@ -38,7 +38,7 @@ struct Inner {
     /// Held by the change that is under way.
     changing: tokio::sync::Mutex<()>,
     /// Held by the comparison that is under way: it reads a whole model.
-    verifying: tokio::sync::Mutex<()>,
+    verifying: Arc<tokio::sync::Mutex<()>>,
 }
 
 struct Serving {
@@ -182,9 +182,14 @@ impl Experts {
     /// [`Error::Catalog`] if it is not, or cannot be read; [`Error::Busy`] while another is compared; [`Error::Unknown`].
     pub async fn verify(&self, id: &str) -> Result<Verified, Error> {
         let busy = |_| Error::Busy("another model is being compared; wait for that".to_owned());
-        let _one = self.inner.verifying.try_lock().map_err(busy)?;
+        let one = self.inner.verifying.clone().try_lock_owned().map_err(busy)?;
         let entry = self.of(id)?.entry;
-        let reading = tokio::task::spawn_blocking(move || catalog::verify(&entry));
+        // It goes on when whoever asked has left, and is the only one until its end.
+        let reading = tokio::task::spawn_blocking(move || {
+            let verified = catalog::verify(&entry);
+            drop(one);
+            verified
+        });
         Ok(reading.await.map_err(|_| Error::Broken)??)
     }
 

@@ -171,15 +171,16 @@ impl Hub {
         }
         let url = format!("{}/{}/resolve/{}/{}", self.endpoint, about.repo, about.commit, file.name);
         let (mut attempt, mut pause) = (0, PAUSE);
+        // A server that knows no ranges begins each time anew: only what it never came to before is progress.
+        let mut farthest = length(&place.part);
         // Of more than was said the hash tells that it is something else.
         while length(&place.part) < file.bytes {
-            let before = length(&place.part);
             let outcome = self.go_on(&url, &place.part, file.bytes, progress).await;
             if let Err(error @ Error::Io { .. }) = outcome {
                 return Err(error);
             }
-            if length(&place.part) > before {
-                (attempt, pause) = (0, PAUSE);
+            if length(&place.part) > farthest {
+                (attempt, pause, farthest) = (0, PAUSE, length(&place.part));
             } else {
                 attempt += 1;
                 if attempt >= ATTEMPTS_MAX {

@@ -165,6 +165,11 @@ pub(in super::super) async fn serve(
                 let message = format!("{} is of another model: move one of them elsewhere", path.display());
                 return Err(Fault::new("conflict", message));
             }
+            if let Some(other) = owner.experts.all().iter().find(|other| other.card.as_deref() == Some(&path))
+            {
+                let message = format!("it is served already, as `{}`: change that card", other.entry.id);
+                return Err(Fault::new("conflict", message));
+            }
             let card = described(request, pull.licence)?;
             if owner.experts.of(&card.id).is_ok() {
                 let message =
