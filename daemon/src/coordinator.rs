@@ -402,7 +402,9 @@ impl Coordinator {
             tasks.push(PlannedTask { task: task.clone(), reading, candidates, shown: None });
         }
         let veil = limits.filter.private.then(|| covered(question, &plan, &mut tasks));
-        Ok((plan, Planned { tasks, embed, plan: plan_time, route, veil }))
+        let nobody = tasks.iter().all(|task| task.candidates.is_empty());
+        let no_expert = nobody.then(|| self.inner.router.why_nobody(&limits.filter));
+        Ok((plan, Planned { tasks, embed, plan: plan_time, route, veil, no_expert }))
     }
 
     /// What these texts are routed by.
@@ -443,8 +445,8 @@ impl Coordinator {
                 shown: None,
             })
             .collect();
-        let route = started.elapsed();
-        let planned = Planned { tasks, embed: Duration::ZERO, plan: plan_time, route, veil: None };
+        let (embed, route) = (Duration::ZERO, started.elapsed());
+        let planned = Planned { tasks, embed, plan: plan_time, route, veil: None, no_expert: None };
         Ok((plan, planned))
     }
 

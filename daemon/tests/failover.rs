@@ -19,6 +19,7 @@ use polymath::node::Node;
 use polymath_sdk::wire;
 use process::{Process, Start};
 use sandbox::Running;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use wire::chat_event::Body;
 
@@ -113,6 +114,46 @@ async fn who_is_late_gets_a_backup_and_the_first_to_speak_is_heard() {
     let late = tires.heard.lock().unwrap().len() - 10;
     println!("{late} of 12 were first offered to the one that was late");
     assert!(late > 0, "it was never asked first: this proves nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_loses_is_cancelled_while_the_winner_talks() {
+    let encoder = fakes::encoder().await;
+    let seed = sandbox::start(&[], &[]).await;
+    let tires = fakes::start(Kind::Tires, &encoder, &seed.addresses()).await;
+    let asker = asker(&seed.addresses()).await;
+    asker.knows(&["arithmetic"]).await;
+    for number in 0..10 {
+        asker.ask_with(question(number)).await.unwrap();
+    }
+    let state = tempfile::tempdir().unwrap();
+    let mut config = sandbox::config(&["arithmetic"], &seed.addresses(), state.path());
+    config.experts[0].tokens_per_second = 20;
+    let _slow = Running { node: Node::start(config).await.unwrap(), state };
+    sandbox::until("both are known", async || asker.node.coordinator().experts().len() == 2).await;
+    let given_up = || tires.given_up.load(Ordering::Relaxed);
+    let mut races = 0;
+    for number in 10..40 {
+        let heard = || tires.heard.lock().unwrap().len();
+        let before = (heard(), given_up());
+        let mut events = asker.node.coordinator().ask(question(number));
+        let (mut is_told, mut after) = (false, 0);
+        while let Some(event) = events.recv().await {
+            let is_text = matches!(event.unwrap(), Event::Text { .. });
+            after += usize::from(is_told && is_text);
+            if is_text && !is_told && heard() > before.0 {
+                sandbox::until("the loser is told", async || given_up() > before.1).await;
+                is_told = true;
+            }
+        }
+        // The winner's tokens come one in fifty milliseconds: it was far from its end.
+        assert!(!is_told || after > 0, "it was told only when the winner had ended");
+        races += usize::from(is_told);
+        if races == 3 {
+            return;
+        }
+    }
+    panic!("the one that is late was asked first {races} times: this proves too little");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -88,6 +88,7 @@ pub(super) fn planned(planned: &Planned) -> v1::PlanReply {
         embed_ms: ms(planned.embed),
         plan_ms: ms(planned.plan),
         route_ms: ms(planned.route),
+        no_expert: planned.no_expert.clone().unwrap_or_default(),
     }
 }
 

@@ -155,7 +155,10 @@ impl Run<'_> {
                     result.usage = Usage { prompt_tokens, completion_tokens };
                     if scratchpad && finish_reason == FinishReason::Length {
                         // Its last line is some step of the working, not a result.
-                        return Err(failed(CUT_OFF, "the answer was cut off before its result"));
+                        return Err(failed(
+                            CUT_OFF,
+                            "the answer was cut off before its result: allow it more tokens (--max-tokens, max_tokens)",
+                        ));
                     }
                     if let Some(discretion) = discretion {
                         result.answer = discretion.lifted(peer, result.id, &result.answer);

@@ -35,6 +35,8 @@ pub struct Planned {
     pub route: Duration,
     /// What stands for what in the texts shown, if the question is private.
     pub veil: Option<Veil>,
+    /// Why nobody could answer any of them, for people.
+    pub no_expert: Option<String>,
 }
 
 /// How a task ended.

@@ -8,7 +8,6 @@ use super::attempt::Lane;
 use super::event::TaskResult;
 use super::run::{Chosen, Run, Show};
 use polymath_swarm::task::TaskError;
-use std::pin::pin;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 use tokio::sync::Notify;
@@ -81,10 +80,12 @@ impl Run<'_> {
         let began = Instant::now();
         let race = Race::default();
         let mut other = TaskResult::unasked(result.id, result.text.clone());
+        // What was heard before, of somebody who broke off, was heard.
+        (other.broke_off, other.first_token) = (result.broke_off, result.first_token);
         let lane = |place| Some(Lane { race: &race, place });
         let late = tokio::time::sleep(self.inner.experience.late_after(candidate));
         let (backup, outcome) = {
-            let mut first = pin!(self.with_history(result, candidate, (show, lane(0))));
+            let mut first = Box::pin(self.with_history(result, candidate, (show, lane(0))));
             tokio::select! {
                 outcome = &mut first => return (candidate, outcome),
                 _ = race.winner() => return (candidate, first.await),
@@ -98,11 +99,18 @@ impl Run<'_> {
                 return (candidate, first.await);
             };
             tracing::info!(task = other.id, expert = %backup.advert.card.id, "the first is late: a backup is asked");
-            let mut second = pin!(self.with_history(&mut other, backup, (show, lane(1))));
+            let mut second = Box::pin(self.with_history(&mut other, backup, (show, lane(1))));
+            // Who loses is dropped before the winner is heard to his end: that cancels his work.
             tokio::select! {
                 winner = race.winner() => match winner {
-                    0 => return (candidate, first.await),
-                    _ => (backup, second.await),
+                    0 => {
+                        drop(second);
+                        return (candidate, first.await);
+                    }
+                    _ => {
+                        drop(first);
+                        (backup, second.await)
+                    }
                 },
                 // Ended before it said anything: all hope is on the other.
                 outcome = &mut first => match race.winner.get() {

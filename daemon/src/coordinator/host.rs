@@ -175,7 +175,12 @@ impl Service for Host {
             let nonce = offer.continues.is_empty().then_some(offer.task_id);
             let job = self.take_on(offer, How { nonce, priority, asker: Some(peer) }).await?;
             // Reserved for as long as the work goes on.
-            let events = job.events.inspect(move |_| _ = &reservation).boxed();
+            let events = job.events.inspect(move |event| {
+                if let (Ok(TaskEvent::Done { .. }), Some(reservation)) = (event, &mut reservation) {
+                    reservation.done();
+                }
+            });
+            let events = events.boxed();
             Ok(Job { events, ..job })
         })
     }

@@ -103,13 +103,28 @@ struct Reserved {
 pub(super) struct Reservation {
     shared: Arc<Shared>,
     task: (PeerKey, [u8; 16]),
+    /// Whether there will be a receipt.
+    is_done: bool,
+}
+
+impl Reservation {
+    /// The work is done: it is reserved until its receipt is stored.
+    pub(super) fn done(&mut self) {
+        self.is_done = true;
+    }
 }
 
 impl Drop for Reservation {
+    /// What was refused, or broke off, costs nothing from now on.
     fn drop(&mut self) {
         let mut reserved = self.shared.reserved.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = reserved.iter_mut().find(|r| (r.peer, r.task_id) == self.task && r.ended.is_none());
-        own.into_iter().for_each(|own| own.ended = Some(Instant::now()));
+        let is_own = |r: &Reserved| (r.peer, r.task_id) == self.task && r.ended.is_none();
+        if self.is_done {
+            let own = reserved.iter_mut().find(|r| is_own(r));
+            own.into_iter().for_each(|own| own.ended = Some(Instant::now()));
+        } else {
+            reserved.retain(|r| !is_own(r));
+        }
     }
 }
 
@@ -284,7 +299,7 @@ impl Ledger {
         }
         let under_way = of_peer().map(|r| r.cost_micro).fold(0, u64::saturating_add);
         reserved.push(Reserved { peer, task_id, cost_micro, ended: None });
-        Some((Reservation { shared: self.shared.clone(), task: (peer, task_id) }, under_way))
+        Some((Reservation { shared: self.shared.clone(), task: (peer, task_id), is_done: false }, under_way))
     }
 
     /// Who of those that wait comes first.

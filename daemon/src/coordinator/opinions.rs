@@ -31,6 +31,9 @@ use std::time::{Duration, Instant};
 /// no longer, and people wonder after two seconds.
 const PATIENCE_MIN: Duration = Duration::from_secs(2);
 
+/// How long it takes at the most to decide among opinions and to tell the answer.
+const TELLING: Duration = Duration::from_millis(500);
+
 /// The tasks' share in what the question may spend on second opinions.
 pub(super) struct Opinions {
     /// Tasks that may get some, with those asked for at once.
@@ -151,7 +154,7 @@ impl Run<'_> {
             Step::Second(mut draft, more) => {
                 let mut given = Vec::new();
                 let asking = self.ask(&draft.result, &mut draft.others, more, chosen, &mut given);
-                let _ = tokio::time::timeout(patience(draft.result.total), asking).await;
+                let _ = tokio::time::timeout(self.patience(draft.result.total), asking).await;
                 draft.opinions.extend(in_order(given));
                 self.decide(*draft).await
             }
@@ -183,7 +186,7 @@ impl Run<'_> {
                     match select(first, asking).await {
                         // What has come by then is in `given`.
                         Either::Left(((), asking)) => {
-                            let _ = tokio::time::timeout(patience(started.elapsed()), asking).await;
+                            let _ = tokio::time::timeout(self.patience(started.elapsed()), asking).await;
                         }
                         Either::Right(((), first)) => first.await,
                     }
@@ -227,6 +230,16 @@ impl Run<'_> {
         }
     }
 
+    /// How long opinions may take once the first answer is there, which took `first`.
+    fn patience(&self, first: Duration) -> Duration {
+        first.max(PATIENCE_MIN).min(self.time_to_improve())
+    }
+
+    /// How long what is there already may still be improved, so that it is told before the question's time is over.
+    pub(super) fn time_to_improve(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now()).saturating_sub(TELLING)
+    }
+
     /// One expert's opinion; `None` if it has none to give. It is not asked again.
     async fn opinion(&self, task: &TaskResult, candidate: &Candidate) -> Option<TaskResult> {
         let mut result = TaskResult::unasked(task.id, task.text.clone());
@@ -238,11 +251,6 @@ impl Run<'_> {
             }
         }
     }
-}
-
-/// How long opinions may take once the first answer is there, which took `first`.
-fn patience(first: Duration) -> Duration {
-    first.max(PATIENCE_MIN)
 }
 
 fn in_order(mut given: Vec<(usize, TaskResult)>) -> Vec<TaskResult> {

@@ -8,7 +8,7 @@
 use super::{Candidate, Error, Inner, dispatch, route};
 use crate::network::task::Loading;
 use futures::StreamExt as _;
-use polymath_swarm::plan::{Demands, Doubts, Fit, Plan, proposal};
+use polymath_swarm::plan::{Demands, Doubts, Fit, Plan, TASKS_MAX, proposal};
 use polymath_swarm::sampling::Settings;
 use polymath_swarm::score::{self, Filter, Query};
 use polymath_swarm::task::{Message, Offer, TaskError, TaskEvent};
@@ -26,8 +26,8 @@ const ATTEMPT_MS_MAX: u32 = 1_500;
 const PROPOSALS_TIME_MAX: Duration = Duration::from_secs(3);
 /// Tokens of a proposal: the task again, and its numbering.
 const TOKENS_MAX: u32 = 512;
-/// Bytes of a proposal that are kept: the task once, with a number before each of at most sixteen parts.
-const ANSWER_BYTES_MAX: usize = proposal::PROPOSED_BYTES_MAX + 16 * 8;
+/// Bytes of a proposal that are kept: the task once, with a number before each of its parts.
+const ANSWER_BYTES_MAX: usize = proposal::PROPOSED_BYTES_MAX + TASKS_MAX * 8;
 /// Temperature of the second attempt; the first takes the likeliest token each time.
 const RETRY_TEMPERATURE: f32 = 0.5;
 

@@ -206,6 +206,11 @@ impl Router {
         Some(format!("none of the {} experts known meets the conditions ({names})", unmet.len()))
     }
 
+    /// Why nobody at all may be asked, for people.
+    pub(super) fn why_nobody(&self, filter: &Filter) -> String {
+        self.conditions_unmet(filter).unwrap_or_else(|| nearest_cards(&[]))
+    }
+
     /// Keeps the shelf in step with the directory until the node stops, so that questions find it sorted.
     pub(super) async fn keep_sorted(self: Arc<Self>) {
         let mut changed = self.network.directory().changed();
@@ -289,7 +294,8 @@ impl Router {
         if self.reputations.is_convicted(advert) {
             return Some("convicted by audits");
         }
-        if filter.is_empty() {
+        // Without conditions nothing is to be looked up but the price, which holds always.
+        if filter.is_empty() && advert.status.price_micro == 0 {
             return None;
         }
         filter.unmet(&Traits {

@@ -21,8 +21,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-/// Experts one question may use at the most: a plan has at most 16 tasks.
+/// Experts one question may use at the most.
 const EXPERTS_MAX: u32 = 16;
+/// Tasks that run at once: what one asker gets of one expert's node.
+const TOGETHER_MAX: usize = 16;
 /// Tokens a task may be asked to generate.
 const TOKENS_MAX: u32 = 32_768;
 /// Time a question may take: what the task protocol allows a task, half an hour.
@@ -175,7 +177,7 @@ impl Run<'_> {
         loop {
             for task in self.plan.tasks() {
                 let ready = task.depends_on.iter().all(|d| results.contains_key(d));
-                if ready && started.insert(task.id) {
+                if ready && running.len() < TOGETHER_MAX && started.insert(task.id) {
                     let text = self.text_of(task, &results);
                     running.push(self.step(opinions.first(task, text), &chosen));
                 }
@@ -347,7 +349,10 @@ impl Run<'_> {
             if !asked {
                 result.status = TaskStatus::NoExpert;
                 let most = self.limits.experts;
-                result.detail = format!("this question may use {most} experts; ask with a higher --experts");
+                let experts = if most == 1 { "expert" } else { "experts" };
+                result.detail = format!(
+                    "this question may use {most} {experts}; allow more (--experts N, the model swarm:N)"
+                );
                 return;
             }
             let Some(pause_ms) = pause_ms else { return };

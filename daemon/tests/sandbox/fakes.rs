@@ -63,6 +63,16 @@ struct FakeExpert {
     kind: Kind,
     answers: AtomicUsize,
     heard: Heard,
+    given_up: Arc<AtomicUsize>,
+}
+
+/// Counts if it is dropped before its time.
+struct GivenUp<'a>(&'a AtomicUsize);
+
+impl Drop for GivenUp<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// Every offer that came.
@@ -73,7 +83,9 @@ impl Service for FakeExpert {
         async move {
             self.heard.lock().unwrap().push(offer.clone());
             if self.kind == Kind::Tires && self.heard.lock().unwrap().len() > 10 {
+                let given_up = GivenUp(&self.given_up);
                 tokio::time::sleep(Duration::from_secs(30)).await;
+                std::mem::forget(given_up);
             }
             if self.kind == Kind::Slow {
                 tokio::time::sleep(SLOW).await;
@@ -190,6 +202,8 @@ pub(crate) struct Fake {
     pub(crate) network: Network,
     pub(crate) kind: Kind,
     pub(crate) heard: Heard,
+    /// How many tasks their askers gave up while it was late.
+    pub(crate) given_up: Arc<AtomicUsize>,
     _state: TempDir,
     _slots: watch::Sender<SlotUse>,
 }
@@ -218,13 +232,14 @@ pub(crate) async fn start(kind: Kind, encoder: &Encoder, bootstrap: &[String]) -
     };
     let texts = std::iter::once(&arithmetic.description).chain(&arithmetic.exemplars).cloned().collect();
     let embeddings = encoder.embed(texts).await.unwrap().iter().map(|e| e.quantise()).collect();
-    let (host, heard) = (Host::default(), Heard::default());
+    let (host, heard, given_up) = (Host::default(), Heard::default(), Arc::default());
     let service = Arc::new(FakeExpert {
         host: host.clone(),
         claimed: claimed.sha256,
         kind,
         answers: AtomicUsize::new(0),
         heard: heard.clone(),
+        given_up: Arc::clone(&given_up),
     });
     let network = Network::start(
         sandbox::config(&[], bootstrap, state.path()).network,
@@ -244,5 +259,5 @@ pub(crate) async fn start(kind: Kind, encoder: &Encoder, bootstrap: &[String]) -
         .announce(card, 0, announced, || ExpertState { tokens_per_second: 1_000.0, is_loaded: true })
         .await
         .unwrap();
-    Fake { network, kind, heard, _state: state, _slots: slots }
+    Fake { network, kind, heard, given_up, _state: state, _slots: slots }
 }

@@ -54,7 +54,10 @@ impl Run<'_> {
         let verdict = verdict.or_else(|| aggregate::vote(&weighed)).unwrap_or_default();
         let opinions = opinions(&answers, &weighed, &verdict);
         let written = match method {
-            Method::Synthesise => self.synthesis(&answers, &aggregators).await,
+            Method::Synthesise => {
+                let writing = self.synthesis(&answers, &aggregators);
+                tokio::time::timeout(self.time_to_improve(), writing).await.ok().flatten()
+            }
             _ => None,
         };
         if method == Method::Synthesise && written.is_none() {

@@ -143,7 +143,7 @@ impl Filter {
             Some(unmet)
         } else if self.trust.is_some_and(|least| expert.trust.is_nan() || expert.trust < least) {
             Some("trust")
-        } else if status.price_micro > self.price_micro.unwrap_or(0) {
+        } else if !expert.is_local && status.price_micro > self.price_micro.unwrap_or(0) {
             Some("price_micro")
         } else if self.latency_ms.is_some_and(|most| expert.latency_ms.is_some_and(|ms| ms > most as f32)) {
             Some("latency_ms")
