@@ -21,8 +21,8 @@ pub use structural::structural;
 
 use serde::{Deserialize, Serialize};
 
-/// Tasks of a plan: twice what people ask at once; more is a list that one expert should get whole.
-pub const TASKS_MAX: usize = 16;
+/// Tasks of a plan: a long list of questions; more is a document that one expert should get whole.
+pub const TASKS_MAX: usize = 64;
 /// Bytes of one task's text: a task is never longer than the prompt it was cut from.
 pub const TASK_BYTES_MAX: usize = crate::sanitise::PROMPT_BYTES_MAX;
 /// Bytes of one answer as it is put into a dependant's text: a page; a dependant works on a result, not on a

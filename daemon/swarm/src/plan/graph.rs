@@ -147,7 +147,10 @@ mod tests {
     #[test]
     fn what_cannot_be_run_is_refused() {
         assert_eq!(refusal(vec![]), PlanError::NoTasks);
-        assert_eq!(refusal((1..=17).map(|id| task(id, "x", &[])).collect()), PlanError::TooManyTasks(17));
+        assert_eq!(
+            refusal((1..=TASKS_MAX as u32 + 1).map(|id| task(id, "x", &[])).collect()),
+            PlanError::TooManyTasks(TASKS_MAX + 1)
+        );
         assert_eq!(refusal(vec![task(2, "x", &[])]), PlanError::IdOutOfOrder { expected: 1, found: 2 });
         assert_eq!(refusal(vec![task(1, " \n", &[])]), PlanError::EmptyTask(1));
         assert_eq!(refusal(vec![task(1, "x", &[3])]), PlanError::Orphan { task: 1, missing: 3 });

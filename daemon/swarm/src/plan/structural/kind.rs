@@ -4,6 +4,7 @@ mod aside;
 pub(super) mod fragment;
 pub(super) mod request;
 
+use super::mask;
 use super::words::{
     AMBIGUOUS_VERBS, AUXILIARIES, CONTRACTED, DETERMINERS, INTERROGATIVES, POLITE, PREPOSITIONS, VERBS, Word,
     words,
@@ -41,7 +42,8 @@ const LATE_INTERROGATIVE: usize = 10;
 /// Says what `text` (without connector) does.
 pub(super) fn kind(text: &str) -> Kind {
     let found = words(text, WORDS_MAX);
-    if found.is_empty() {
+    // What a comment in code asks, nobody asks here.
+    if found.is_empty() || mask::is_block(text) {
         return Kind::Statement;
     }
     if is_preamble(text.trim_end(), &found) {

@@ -21,6 +21,16 @@ pub(super) fn protected(text: &str) -> Vec<bool> {
     mask
 }
 
+/// Whether `text` is a block of code and nothing else.
+pub(super) fn is_block(text: &str) -> bool {
+    let text = text.trim();
+    ["```", "~~~"].iter().any(|fence| {
+        let inside = text.strip_prefix(fence);
+        inside
+            .is_some_and(|inside| inside.find(fence).is_none_or(|close| close + fence.len() == inside.len()))
+    })
+}
+
 /// Where the protected span that opens at `at` ends (exclusive), if one opens there.
 fn span_end(text: &str, at: usize, c: char) -> Option<usize> {
     let rest = &text[at..];

@@ -6,7 +6,7 @@ use super::connector::connector;
 use super::join;
 use super::kind::request::PRONOUNS;
 use super::kind::{Kind, is_question_mark_last, kind, skip_polite};
-use super::mask::protected;
+use super::mask::{self, protected};
 use super::reference::{Link, link, link_to_answer};
 use super::segment::{Boundary, Piece, pieces};
 use super::words::{INTERROGATIVES, PREPOSITIONS, VERBS, is_content, words};
@@ -173,7 +173,7 @@ pub(in crate::plan) fn without_connector(text: &str) -> &str {
 pub(in crate::plan) fn stands_alone(text: &str) -> bool {
     let text = without_connector(text);
     let found = words(text, STANDING_WORDS_MAX);
-    let Some(first) = found.first() else {
+    let Some(first) = found.first().filter(|_| !mask::is_block(text)) else {
         return false;
     };
     let kind = kind(text);

@@ -363,6 +363,21 @@ fn results_are_handed_on() {
 }
 
 #[test]
+fn what_a_comment_in_code_asks_is_no_task() {
+    for block in [
+        "```sh\n# Convert 5 km to m.\necho hi\n```",
+        "```js\n// What is the capital of France?\n```",
+        "~~~\nWho was Plato?\n~~~",
+    ] {
+        let prompt = format!("What is 17 times 4?\n\n{block}\n");
+        assert_eq!(tasks(&prompt), [prompt.trim()], "after what asks");
+        assert_eq!(tasks(&format!("{block}\n\nWhat does this print?")).len(), 1, "before it");
+        assert!(!stands_alone(block), "{block}");
+    }
+    assert_eq!(tasks("What does `x?` mean? What is 2 + 2?").len(), 2, "a word of code in a question");
+}
+
+#[test]
 fn too_many_parts_stay_whole() {
     let prompt: String = (1..=TASKS_MAX + 1).map(|n| format!("{n}. What is {n} + {n}?\n")).collect();
     assert_eq!(structural(&prompt).len(), 1);
