@@ -11,6 +11,7 @@ pub mod pull;
 mod verify;
 mod writing;
 
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -193,16 +194,27 @@ pub fn resolve(config: &Config) -> Result<Entry, Error> {
 
 /// Resolves several experts and refuses ids that occur twice.
 pub fn resolve_all<'a>(configs: impl IntoIterator<Item = &'a Config>) -> Result<Vec<Entry>, Error> {
-    let mut entries: Vec<Entry> = Vec::new();
-    for config in configs {
-        let entry = resolve(config)?;
-        if let Some(first) = entries.iter().find(|e| e.id == entry.id) {
-            let (id, first) = (entry.id, first.model_path.clone());
-            return Err(Error::Twice { id, first, second: entry.model_path });
-        }
-        entries.push(entry);
-    }
+    let entries = configs.into_iter().map(resolve).collect::<Result<Vec<_>, _>>()?;
+    distinct(&entries)?;
     Ok(entries)
+}
+
+/// Refuses ids that occur twice.
+///
+/// # Errors
+/// [`Error::Twice`].
+pub fn distinct(entries: &[Entry]) -> Result<(), Error> {
+    let mut seen: HashMap<&str, &Entry> = HashMap::new();
+    for entry in entries {
+        if let Some(first) = seen.insert(&entry.id, entry) {
+            return Err(Error::Twice {
+                id: entry.id.clone(),
+                first: first.model_path.clone(),
+                second: entry.model_path.clone(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// The cards in `experts_dir`, sorted by folder name.

@@ -40,11 +40,13 @@ mod swarm;
 mod terminal;
 
 use std::future::Future;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, ProcessEnvironment, file::File};
@@ -183,10 +185,11 @@ pub fn parse() -> Cli {
 
 /// Runs the command and says how it went.
 pub fn main(cli: Cli) -> ExitCode {
+    let globals = cli.globals.clone();
     let outcome = start(cli);
     let exit = outcome.as_ref().map_or_else(Exit::of, |()| Exit::Done);
     if let Err(error) = outcome {
-        exit::report(&error, exit);
+        exit::report(&error, exit, || globals.has_node());
     }
     exit.into()
 }
@@ -215,6 +218,7 @@ fn start(cli: Cli) -> anyhow::Result<()> {
             otlp: cli.globals.otlp.clone().or_else(named).filter(|endpoint| !endpoint.is_empty()),
         })?
     };
+    program::remember(&cli.globals);
     let cancel = CancellationToken::new();
     let context = Context { globals: cli.globals, cancel: cancel.clone() };
     // At a terminal, Ctrl-C belongs to the chat: it ends an answer and not the program.
@@ -253,7 +257,7 @@ async fn dispatch(command: Command, context: Context) -> anyhow::Result<()> {
         Command::Identity(command) => identity::run(command, context).await,
         Command::Keys(command) => keys::run(&command, &context),
         Command::Swarm(command) => swarm::run(command, context).await,
-        Command::Config(command) => settings::run(&command, &context),
+        Command::Config(command) => settings::run(&command, &context).map_err(exit::of_settings),
         Command::Doctor(arguments) => doctor::run(arguments, context).await,
         Command::Health(arguments) => health::run(arguments, context).await,
         Command::Stop(arguments) => stop::run(&arguments, context).await,
@@ -263,16 +267,22 @@ async fn dispatch(command: Command, context: Context) -> anyhow::Result<()> {
     }
 }
 
-/// The first SIGINT (unless a chat has the keyboard) or SIGTERM cancels; the second ends the process at once.
+/// The first SIGINT (unless a chat has the keyboard), SIGTERM or SIGHUP cancels; then a SIGINT or SIGTERM ends the process at once. A SIGHUP
+/// does not: of a terminal that closes, both its shell and the kernel tell.
 async fn cancel_on_signals(cancel: CancellationToken, keyboard: bool) {
-    use tokio::signal::unix::{SignalKind, signal};
     // Taken even where it does not count: by default it would end the process.
     let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
     let (Ok(mut terminate), Ok(mut interrupt)) = signals else { return };
-    for _ in 0..2 {
+    // Once it is taken, it is ignored no more: what nohup has started would end with its terminal.
+    let mut hangup = if is_hangup_ignored() { None } else { signal(SignalKind::hangup()).ok() };
+    loop {
         tokio::select! {
             _ = interrupt.recv(), if keyboard => {}
             _ = terminate.recv() => {}
+            Some(()) = next(&mut hangup) => {
+                cancel.cancel();
+                continue;
+            }
         }
         if cancel.is_cancelled() {
             std::process::exit(Exit::Interrupted.code());
@@ -281,14 +291,43 @@ async fn cancel_on_signals(cancel: CancellationToken, keyboard: bool) {
     }
 }
 
-impl Context {
+/// The next of these signals; `None` where they are not listened for.
+async fn next(signals: &mut Option<Signal>) -> Option<()> {
+    signals.as_mut()?.recv().await
+}
+
+/// Whether whoever has started this process had SIGHUP ignored. Where the system does not say so in `/proc`, it is left as it is.
+fn is_hangup_ignored() -> bool {
+    std::fs::read_to_string("/proc/self/status").ok().is_none_or(|status| ignores_hangup(&status))
+}
+
+/// As proc(5) has it: a hexadecimal mask, SIGHUP, number 1, in its lowest bit.
+fn ignores_hangup(status: &str) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_none_or(|mask| mask & 1 == 1)
+}
+
+impl Globals {
     /// The settings, `flags` being what the command's own arguments say.
     fn load(&self, mut flags: File) -> Result<config::Loaded, config::Error> {
-        flags.node.state_dir = self.globals.state_dir.clone();
-        flags.node.swarm = self.globals.swarm.clone();
-        let places =
-            config::Places { config: self.globals.config.clone(), assets: self.globals.assets.clone() };
-        let loaded = config::load(&places, flags, &ProcessEnvironment)?;
+        flags.node.state_dir = self.state_dir.clone();
+        flags.node.swarm = self.swarm.clone();
+        let places = config::Places { config: self.config.clone(), assets: self.assets.clone() };
+        config::load(&places, flags, &ProcessEnvironment)
+    }
+
+    /// Whether a node listens where commands look for one.
+    fn has_node(&self) -> bool {
+        let loaded = self.load(File::default());
+        loaded.is_ok_and(|loaded| UnixStream::connect(&loaded.config.api.socket).is_ok())
+    }
+}
+
+impl Context {
+    /// The settings, `flags` being what the command's own arguments say.
+    fn load(&self, flags: File) -> Result<config::Loaded, config::Error> {
+        let loaded = self.globals.load(flags)?;
         loaded.warnings.iter().for_each(|warning| terminal::note(&format!("warning: {warning}")));
         Ok(loaded)
     }
@@ -319,5 +358,17 @@ mod tests {
     fn the_command_line_is_well_formed() {
         use clap::CommandFactory as _;
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_hangup_that_is_ignored_stays_so() {
+        let status =
+            |mask: &str| format!("Name:\tdaemon\nSigBlk:\t0000000000000001\nSigIgn:\t{mask}\nSigCgt:\t1\n");
+        assert!(ignores_hangup(&status("0000000000000001")));
+        assert!(ignores_hangup(&status("0000000000001001")));
+        assert!(!ignores_hangup(&status("0000000000001000")));
+        for unclear in ["", "Name:\tdaemon\n", &status("none")] {
+            assert!(ignores_hangup(unclear), "{unclear}");
+        }
     }
 }

@@ -18,7 +18,6 @@ pub mod layer;
 pub mod lock;
 mod nearest;
 pub mod paths;
-pub mod program;
 mod shown;
 pub mod swarms;
 

@@ -13,6 +13,7 @@ pub mod embedding;
 pub mod inference;
 pub mod node;
 pub mod owner;
+pub mod program;
 pub mod store;
 pub mod telemetry;
 

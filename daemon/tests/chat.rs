@@ -84,7 +84,7 @@ async fn a_turn_without_an_answer_is_told_and_the_next_one_is_asked() {
     let complaints = text(&output.stderr);
     assert!(complaints.contains("/nonsense is no command"), "{complaints}");
     assert!(complaints.contains("no expert fits"), "{complaints}");
-    assert!(complaints.contains("2 of 3 turns got no answer"), "{complaints}");
+    assert!(complaints.contains("1 of 2 turns got no answer; 1 command failed"), "{complaints}");
     assert_eq!(output.status.code(), Some(1));
 
     let output = said(node.state.path(), &[], &"x".repeat(200_000)).await;

@@ -7,7 +7,7 @@
 //! Not here: anything that the page shows, which is the API's; and files of the disk, which are never read.
 
 use crate::api::table::Fault;
-use crate::config::program;
+use crate::program;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Path;

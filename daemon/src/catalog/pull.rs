@@ -52,6 +52,12 @@ pub enum Error {
         "`{0}` is no source: write an id of `daemon models recommend`, owner/repository[/file.gguf], ollama:name[:tag], or the path of a GGUF file"
     )]
     Source(String),
+    /// The source is the path of a GGUF file, and there is none.
+    #[error("there is no file {} here; one on the hub is named OWNER/REPO/FILE.gguf", path.display())]
+    NotHere {
+        /// As it was written.
+        path: PathBuf,
+    },
     /// The hub does not answer, or not as it should.
     #[error("{url}: {reason}")]
     Hub {
@@ -87,6 +93,12 @@ pub enum Error {
         found: Sha256Hash,
         /// The one promised.
         wanted: Sha256Hash,
+    },
+    /// What arrived is no model file.
+    #[error("{}: what came is no GGUF file; it was not kept", path.display())]
+    NotGguf {
+        /// Where it was to go.
+        path: PathBuf,
     },
     /// The disk is too small.
     #[error("{} has {free} bytes free, {needed} are needed; choose another place with --to", path.display())]
@@ -137,14 +149,28 @@ impl FromStr for Source {
         if Path::new(text).is_file() {
             return Ok(Self::File(text.into()));
         }
-        let mut parts = text.strip_prefix("hf:").unwrap_or(text).splitn(3, '/');
-        let (Some(owner), Some(name)) = (parts.next(), parts.next()) else { return Err(unknown()) };
-        let file = parts.next();
-        let is_sound = is_plain(owner) && is_plain(name) && file.is_none_or(is_file_name);
-        is_sound
-            .then(|| Self::Hub { repo: format!("{owner}/{name}"), file: file.map(str::to_owned) })
-            .ok_or_else(unknown)
+        match on_hub(text.strip_prefix("hf:").unwrap_or(text)) {
+            // `folder/model.gguf` is rather a path with a slip than a repository of that name.
+            None | Some(Self::Hub { file: None, .. }) if is_path(text) => {
+                Err(Error::NotHere { path: text.into() })
+            }
+            found => found.ok_or_else(unknown),
+        }
     }
+}
+
+/// A repository of the hub, with or without a file in it.
+fn on_hub(text: &str) -> Option<Source> {
+    let mut parts = text.splitn(3, '/');
+    let (owner, name, file) = (parts.next()?, parts.next()?, parts.next());
+    let is_sound = is_plain(owner) && is_plain(name) && file.is_none_or(is_file_name);
+    is_sound.then(|| Source::Hub { repo: format!("{owner}/{name}"), file: file.map(str::to_owned) })
+}
+
+/// Whether it reads like the path of a model file, not like an address.
+fn is_path(text: &str) -> bool {
+    let is_gguf = Path::new(text).extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf"));
+    is_gguf && !text.starts_with("hf:") && !text.contains("://")
 }
 
 /// A name that is safe in a path and in an address.

@@ -83,6 +83,36 @@ enum Next {
     Leave,
 }
 
+/// How it went with the lines of a pipe.
+#[derive(Debug, Default)]
+struct Tally {
+    turns: u32,
+    unanswered: u32,
+    failed_commands: u32,
+}
+
+impl Tally {
+    fn note(&mut self, is_question: bool, is_done: bool) {
+        self.turns += u32::from(is_question);
+        self.unanswered += u32::from(is_question && !is_done);
+        self.failed_commands += u32::from(!is_question && !is_done);
+    }
+
+    /// An error if anything failed: whoever wrote the lines is not there to see it.
+    fn outcome(&self) -> anyhow::Result<()> {
+        let Self { turns, unanswered, failed_commands } = self;
+        let answers = (*unanswered > 0).then(|| format!("{unanswered} of {turns} turns got no answer"));
+        let commands = match failed_commands {
+            0 => None,
+            1 => Some("1 command failed".to_owned()),
+            several => Some(format!("{several} commands failed")),
+        };
+        let faults: Vec<String> = answers.into_iter().chain(commands).collect();
+        anyhow::ensure!(faults.is_empty(), "{}", faults.join("; "));
+        Ok(())
+    }
+}
+
 pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Result<()> {
     let model = arguments.model()?;
     let system = arguments.system.as_deref().map(sanitise::prompt).transpose()?;
@@ -148,21 +178,23 @@ impl Chat {
 
     async fn piped(&mut self, context: &Context) -> anyhow::Result<()> {
         let mut lines = piped::Lines::new();
-        let (mut turns, mut failed) = (0_u32, 0_u32);
-        while let Some(text) = context.unless_cancelled(lines.next()).await?? {
-            turns += 1;
-            match self.turn(&text, context).await {
+        let mut tally = Tally::default();
+        while let Some(line) = context.unless_cancelled(lines.next()).await?? {
+            // A line that is no text stands for a question.
+            let wants_answer = line.as_ref().map_or(true, |text| is_question(text));
+            let outcome = match line {
+                Ok(text) => self.turn(&text, context).await,
+                Err(not_text) => Err(not_text.into()),
+            };
+            tally.note(wants_answer, outcome.is_ok());
+            match outcome {
                 Ok(Next::Turn) => {}
                 Ok(Next::Leave) => break,
                 Err(error) if context.cancel.is_cancelled() || is_closed_pipe(&error) => return Err(error),
-                Err(error) => {
-                    failed += 1;
-                    terminal::note(&format!("error: {error:#}"));
-                }
+                Err(error) => terminal::note(&format!("error: {error:#}")),
             }
         }
-        anyhow::ensure!(failed == 0, "{failed} of {turns} turns got no answer");
-        Ok(())
+        tally.outcome()
     }
 
     /// One line: a command, or a question.
@@ -262,6 +294,11 @@ fn who(transcript: &Transcript) -> String {
     names.join(", ")
 }
 
+/// Whether a line wants an answer: it is neither empty nor a command.
+fn is_question(text: &str) -> bool {
+    matches!(Command::read(text), Ok(Some(Command::Ask(_))))
+}
+
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     let io = error.downcast_ref::<std::io::Error>();
     io.is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
@@ -281,5 +318,17 @@ mod tests {
         assert_eq!(arguments("swarm", 3).model().unwrap().to_string(), "swarm:3");
         assert!(arguments("expert:words", 3).model().is_err());
         assert!(arguments("swarm:2", 3).model().is_err());
+    }
+
+    #[test]
+    fn commands_are_no_turns() {
+        let lines = [("What?", true), (" What? ", false), ("/help", true), ("/nonsense", false), ("", true)];
+        let mut tally = Tally::default();
+        lines.iter().for_each(|(line, is_done)| tally.note(is_question(line), *is_done));
+        let said = tally.outcome().unwrap_err().to_string();
+        assert_eq!(said, "1 of 2 turns got no answer; 1 command failed");
+        assert!(Tally { turns: 3, ..Tally::default() }.outcome().is_ok());
+        let commands = Tally { failed_commands: 2, ..Tally::default() };
+        assert_eq!(commands.outcome().unwrap_err().to_string(), "2 commands failed");
     }
 }

@@ -20,8 +20,8 @@ Examples:
       Prints its address, for another browser on this machine.
   daemon --swarm family console
 
-Needs a running node. The address holds a key that lets its reader do everything that you may do: private
-swarms, API keys, models. It holds until the node stops.")]
+Needs a running node. The address holds a key that lets its reader do everything that you may
+do: private swarms, API keys, models. It holds until the node stops.")]
 pub(super) struct Arguments {
     /// Print the address; open nothing
     #[arg(long)]

@@ -1,28 +1,27 @@
 //! `doctor`: whether this machine and its settings are fit for a node, and how to mend what is not.
 //!
-//! Each check looks at one thing and gives one finding: what it saw, and if that is not as it should be, the fix. What only a running
-//! node knows (who reaches it, whom it knows) is asked of the running node.
+//! Each check looks at one thing and gives one finding: what it saw, and if that is not as it should be, the fix. What a running
+//! node knows better than its settings (what it serves, who reaches it, whom it knows) is asked of the running node. Nothing is changed.
+
+mod running;
+mod state;
 
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use serde_json::json;
 
-use super::session::{Session, wire};
+use super::session::Session;
 use super::{Context, Json, terminal};
-use crate::catalog;
+use crate::api::{self, access};
+use crate::catalog::{self, Entry};
 use crate::config::file::File;
 use crate::config::{Config, ExpertConfig, Loaded};
 use crate::embedding::Encoder;
 use crate::inference;
-use crate::network::{self, IDENTITY_FILE};
+use crate::network;
 
-/// Free bytes below which nothing durable can be relied on, and below which it is time to make room.
-const DISK_BYTES_MIN: u64 = 100 << 20;
-const DISK_BYTES_FEW: u64 = 1 << 30;
 /// Bytes of memory of a node without experts: encoder, ONNX Runtime, the rest.
 const NODE_BYTES: u64 = 128 << 20;
 /// Before this program was made: a clock that says so has stopped or was never set.
@@ -124,15 +123,14 @@ async fn examine(context: &Context) -> Vec<Finding> {
         }
     };
     let mut findings = vec![ok("settings", "are read")];
-    findings.extend(state_folder(&config.node.state_dir));
-    findings.push(disk(&config.node.state_dir));
+    findings.extend(state::findings(&config).await);
     findings.push(clock(SystemTime::now(), kept_by_ntp().await));
     findings.push(encoder(&config).await);
-    findings.extend(models(config.experts.clone()).await);
-    findings.push(memory(&config));
     match Session::running(&config).await {
-        Ok(session) => findings.extend(reach(&session, &config).await),
+        Ok(session) => findings.extend(running::findings(&session, &config).await),
         Err(_) => {
+            findings.extend(models(config.experts.clone()).await);
+            findings.push(memory(&config));
             findings.extend(ports(&config));
             for check in ["nat", "swarm"] {
                 let fix = "start one with `daemon run`, then ask again";
@@ -141,45 +139,6 @@ async fn examine(context: &Context) -> Vec<Finding> {
         }
     }
     findings
-}
-
-fn state_folder(folder: &Path) -> Vec<Finding> {
-    let shown = folder.display();
-    if !folder.exists() {
-        return vec![ok("state", format!("{shown} will be made"))];
-    }
-    if let Err(error) = tempfile::tempfile_in(folder) {
-        let fix = format!("chown it to whoever runs the node, or choose another: --state-dir ({shown})");
-        return vec![not_ok("state", State::Fail, format!("{shown} cannot be written: {error}"), fix)];
-    }
-    let identity = folder.join(IDENTITY_FILE);
-    let mode = std::fs::metadata(&identity).map(|about| about.permissions().mode() & 0o777).ok();
-    match mode {
-        Some(mode) if mode & 0o077 != 0 => {
-            let found = format!("{} can be read by others (mode {mode:o})", identity.display());
-            vec![not_ok("state", State::Fail, found, format!("chmod 600 {}", identity.display()))]
-        }
-        Some(_) => vec![ok("state", format!("{shown} can be written, its identity is for its owner alone"))],
-        None => vec![ok("state", format!("{shown} can be written; an identity will be made"))],
-    }
-}
-
-fn disk(folder: &Path) -> Finding {
-    let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
-    let free = match rustix::fs::statvfs(there) {
-        Ok(about) => about.f_bavail.saturating_mul(about.f_frsize),
-        Err(error) => {
-            let found = format!("free space is not told: {error}");
-            return not_ok("disk", State::Unknown, found, "see what `df` says");
-        }
-    };
-    let found = format!("{} free at {}", terminal::bytes(free), there.display());
-    let fix = "make room, or choose another disk: --state-dir";
-    match free {
-        free if free < DISK_BYTES_MIN => not_ok("disk", State::Fail, found, fix),
-        free if free < DISK_BYTES_FEW => not_ok("disk", State::Warn, found, fix),
-        _ => ok("disk", found),
-    }
 }
 
 /// Statuses are signed with times; whoever is minutes off is believed by nobody.
@@ -239,28 +198,36 @@ async fn models(experts: Vec<ExpertConfig>) -> Vec<Finding> {
     if experts.is_empty() {
         return vec![ok("models", "the settings name no experts: this node will only ask")];
     }
-    let one = |expert: ExpertConfig| {
-        let fix = "mend the card or fetch the model again; `daemon models verify` looks at all";
-        let entry = match catalog::resolve(&expert.source) {
-            Ok(entry) => entry,
-            Err(error) => return not_ok("models", State::Fail, chain(error), fix),
-        };
-        if let Some(service) = &expert.service {
-            return ok("models", format!("{} is on a server: {}", entry.id, service.url));
-        }
-        match catalog::verify(&entry) {
-            Ok(found) if entry.sha256.is_some() => {
-                ok("models", format!("{} is what its card says ({})", entry.id, terminal::bytes(found.bytes)))
-            }
-            Ok(found) => ok("models", format!("{} is there ({})", entry.id, terminal::bytes(found.bytes))),
-            Err(error) => not_ok("models", State::Fail, format!("{}: {}", entry.id, chain(error)), fix),
-        }
-    };
     // Hashing gigabytes blocks.
-    let looked = tokio::task::spawn_blocking(move || experts.into_iter().map(one).collect()).await;
-    looked.unwrap_or_else(|error| {
+    let look = move || {
+        let entries = |expert: &ExpertConfig| catalog::resolve(&expert.source).ok();
+        let entries: Vec<Entry> = experts.iter().filter_map(entries).collect();
+        let twice = catalog::distinct(&entries).err().map(|error| {
+            not_ok("models", State::Fail, chain(error), "name each expert once, or give one another id")
+        });
+        experts.iter().map(model).chain(twice).collect()
+    };
+    tokio::task::spawn_blocking(look).await.unwrap_or_else(|error| {
         vec![not_ok("models", State::Unknown, format!("looking at them broke off: {error}"), "ask again")]
     })
+}
+
+fn model(expert: &ExpertConfig) -> Finding {
+    let fix = "mend the card or fetch the model again; `daemon models verify` looks at all";
+    let entry = match catalog::resolve(&expert.source) {
+        Ok(entry) => entry,
+        Err(error) => return not_ok("models", State::Fail, chain(error), fix),
+    };
+    if let Some(service) = &expert.service {
+        return ok("models", format!("{} is on a server: {}", entry.id, service.url));
+    }
+    match catalog::verify(&entry) {
+        Ok(found) if entry.sha256.is_some() => {
+            ok("models", format!("{} is what its card says ({})", entry.id, terminal::bytes(found.bytes)))
+        }
+        Ok(found) => ok("models", format!("{} is there ({})", entry.id, terminal::bytes(found.bytes))),
+        Err(error) => not_ok("models", State::Fail, format!("{}: {}", entry.id, chain(error)), fix),
+    }
 }
 
 fn memory(config: &Config) -> Finding {
@@ -290,10 +257,18 @@ fn memory(config: &Config) -> Finding {
     ok("memory", found)
 }
 
-/// Whether what the node will listen on can be had.
+/// Whether what the node will listen on can be had, and may be opened.
 fn ports(config: &Config) -> Vec<Finding> {
     let fix = |at: &str| format!("stop whoever holds it (`ss -lnp`), or name another port instead of {at}");
     let mut findings = Vec::new();
+    match config.api.ports().check() {
+        // Of damaged keys there is a finding already.
+        Ok(()) | Err(api::Error::Access(access::Error::Keys(_))) => {}
+        Err(error) => {
+            let fix = "mend [api] in the settings; `daemon config check` looks at them alone";
+            findings.push(not_ok("ports", State::Fail, chain(error), fix));
+        }
+    }
     for address in &config.network.listen {
         findings.push(match network::try_listen(address) {
             Ok(()) => ok("ports", format!("{address} is free")),
@@ -317,58 +292,6 @@ fn ports(config: &Config) -> Vec<Finding> {
         });
     }
     findings
-}
-
-/// What the running node knows of itself.
-async fn reach(session: &Session, config: &Config) -> Vec<Finding> {
-    let node = session.node();
-    let (health, info) = match tokio::join!(node.health(), node.network()) {
-        (Ok(health), Ok(info)) => (health, info),
-        (Err(error), _) | (_, Err(error)) => {
-            let found = format!("the running node does not answer: {error}");
-            return vec![not_ok(
-                "node",
-                State::Fail,
-                found,
-                "look at its log; `daemon stop`, then `daemon run`",
-            )];
-        }
-    };
-    let listening = health.listen_addresses.join(", ");
-    let mut findings = vec![ok("ports", format!("the running node listens on {listening}")), nat(&info)];
-    let known = health.experts_known.saturating_sub(health.experts_local);
-    let found = format!("{} peers, {known} experts of others, {} here", health.peers, health.experts_local);
-    findings.push(if health.peers > 0 {
-        ok("swarm", found)
-    } else if config.network.bootstrap.is_empty() && !config.network.mdns {
-        let fix = "name a node to start from: node.bootstrap_nodes or --bootstrap";
-        not_ok("swarm", State::Warn, format!("{found}: nobody to start from is named"), fix)
-    } else if config.network.bootstrap.is_empty() {
-        let fix =
-            "nobody on this network answers; name a node elsewhere: node.bootstrap_nodes or --bootstrap";
-        not_ok("swarm", State::Warn, found, fix)
-    } else {
-        let fix =
-            "none of node.bootstrap_nodes answers: are the addresses right, and does a firewall let UDP out?";
-        not_ok("swarm", State::Fail, found, fix)
-    });
-    findings
-}
-
-fn nat(info: &wire::GetNetworkReply) -> Finding {
-    let holds = info.relays.iter().filter(|relay| relay.holds).count();
-    match info.verdict.as_str() {
-        "reachable" => ok("nat", "others reach this node"),
-        "unreachable" if holds > 0 => ok("nat", format!("behind a router, reached through {holds} relays")),
-        "unreachable" => {
-            let fix =
-                "name relays (network.relays), open the port in the router, or switch UPnP on (network.upnp)";
-            not_ok("nat", State::Warn, "others do not reach this node: it is behind a router", fix)
-        }
-        _ => {
-            not_ok("nat", State::Unknown, "nobody has tried yet to reach this node", "ask again in a minute")
-        }
-    }
 }
 
 fn chain(error: impl std::error::Error + Send + Sync + 'static) -> String {

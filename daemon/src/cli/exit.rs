@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use polymath_swarm::sanitise::SanitiseError;
 
 use super::terminal;
-use crate::{api, config, node, owner, telemetry};
+use crate::api::access::store;
+use crate::{api, catalog, config, node, owner, telemetry};
 
 /// The table as `--help` shows it.
 pub(super) const HELP: &str = "\
@@ -59,6 +60,20 @@ pub(super) struct Refused {
     pub(super) message: String,
 }
 
+/// What a command that looks at nothing but the settings finds wrong with them.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+struct WrongSettings(anyhow::Error);
+
+/// The failure of a command that looks at nothing but the settings: whatever has no code of its own is their fault, unless it cannot be
+/// printed.
+pub(super) fn of_settings(error: anyhow::Error) -> anyhow::Error {
+    if Exit::of(&error) == Exit::Failed && !error.is::<std::io::Error>() {
+        return WrongSettings(error).into();
+    }
+    error
+}
+
 impl Exit {
     /// Judges a failure by the first cause that has a code of its own.
     pub(super) fn of(error: &anyhow::Error) -> Self {
@@ -72,21 +87,29 @@ impl Exit {
         if cause.is::<Usage>() || cause.is::<SanitiseError>() {
             return Some(Self::Usage);
         }
-        if let Some(owner::Error::Config(_)) = cause.downcast_ref() {
+        if cause.is::<config::Error>() || cause.is::<telemetry::Error>() || cause.is::<WrongSettings>() {
             return Some(Self::Settings);
         }
-        if cause.is::<config::Error>() || cause.is::<telemetry::Error>() {
-            return Some(Self::Settings);
+        if let Some(store::Error::Unknown(_)) = cause.downcast_ref() {
+            return Some(Self::Usage);
+        }
+        if let Some(error) = cause.downcast_ref() {
+            return Self::of_catalog(error);
+        }
+        if let Some(error) = cause.downcast_ref() {
+            return Self::of_owner(error);
         }
         if let Some(error) = cause.downcast_ref::<api::client::Error>() {
             return Some(Self::of_code(error.code()));
         }
         let shut = |error: &api::Error| matches!(error, api::Error::Access(_) | api::Error::Tls(_));
-        let node = cause.downcast_ref::<node::Error>();
-        if cause.downcast_ref().is_some_and(shut)
-            || node.is_some_and(|error| matches!(error, node::Error::Api(error) if shut(error)))
-        {
+        if cause.downcast_ref().is_some_and(shut) {
             return Some(Self::Settings);
+        }
+        match cause.downcast_ref() {
+            Some(node::Error::Api(error)) if shut(error) => return Some(Self::Settings),
+            Some(node::Error::Owner(error)) => return Self::of_owner(error),
+            _ => {}
         }
         if let Some(refused) = cause.downcast_ref::<Refused>() {
             return Some(Self::of_code(&refused.code));
@@ -94,6 +117,26 @@ impl Exit {
         // Whoever reads our output has had enough: that is no failure.
         let io = cause.downcast_ref::<std::io::Error>()?;
         (io.kind() == std::io::ErrorKind::BrokenPipe).then_some(Self::Done)
+    }
+
+    /// What is asked of a swarm by its name, or by an invitation, is the command line's: so is a name that nothing has, an
+    /// invitation that is damaged. (`--swarm` and POLYMATH_SWARM are settings.)
+    fn of_owner(error: &owner::Error) -> Option<Self> {
+        match error {
+            owner::Error::Unknown(_)
+            | owner::Error::Invalid { .. }
+            | owner::Error::Config(config::Error::Swarm { .. }) => Some(Self::Usage),
+            owner::Error::Config(_) => Some(Self::Settings),
+            owner::Error::Catalog(error) => Self::of_catalog(error),
+            _ => None,
+        }
+    }
+
+    /// The settings name cards and models, so that what is wrong with these is wrong with them; not so a file that has changed, or a disk
+    /// that takes no more.
+    fn of_catalog(error: &catalog::Error) -> Option<Self> {
+        let is_other = matches!(error, catalog::Error::Mismatch { .. } | catalog::Error::Write { .. });
+        (!is_other).then_some(Self::Settings)
     }
 
     /// By the code that the node's table and the SDK share.
@@ -119,14 +162,15 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Tells a person what went wrong: one line, causes joined by colons.
-pub(super) fn report(error: &anyhow::Error, exit: Exit) {
+/// Tells a person what went wrong: one line, causes joined by colons. `has_node` says whether a node runs here.
+pub(super) fn report(error: &anyhow::Error, exit: Exit, has_node: impl FnOnce() -> bool) {
     if matches!(exit, Exit::Done | Exit::Interrupted) {
         return;
     }
     terminal::note(&format!("error: {}", told(error)));
     if exit == Exit::NoExpert {
-        terminal::note("hint: `daemon experts list` shows who is there");
+        let list = if has_node() { "experts" } else { "models" };
+        terminal::note(&format!("hint: `daemon {list} list` shows who is there"));
     }
 }
 
@@ -157,6 +201,25 @@ mod tests {
     }
 
     #[test]
+    fn what_a_look_at_the_settings_finds_is_theirs() {
+        let found = of_settings(anyhow!("no file").context("expert x"));
+        assert_eq!((Exit::of(&found), told(&found)), (Exit::Settings, "expert x: no file".to_owned()));
+        for kept in [std::io::ErrorKind::BrokenPipe, std::io::ErrorKind::StorageFull] {
+            let before = Exit::of(&anyhow!(std::io::Error::from(kept)));
+            assert_eq!(Exit::of(&of_settings(anyhow!(std::io::Error::from(kept)))), before);
+        }
+        assert_eq!(Exit::of(&of_settings(anyhow!(Interrupted))), Exit::Interrupted);
+    }
+
+    fn twice() -> catalog::Error {
+        catalog::Error::Twice { id: "x".into(), first: "a".into(), second: "b".into() }
+    }
+
+    fn no_swarm() -> config::Error {
+        config::Error::Swarm { name: "x".into(), reason: "none".into() }
+    }
+
+    #[test]
     fn every_outcome_has_its_code() {
         let refused = |code: &str| anyhow!(Refused { code: code.into(), message: String::new() });
         let not_running = api::client::Error::NotRunning { place: "x".into() };
@@ -175,6 +238,20 @@ mod tests {
             (anyhow!(config::Error::NoHome), Exit::Settings),
             (anyhow!(Interrupted), Exit::Interrupted),
             (anyhow!(pipe), Exit::Done),
+            (anyhow!(store::Error::Unknown("x".into())), Exit::Usage),
+            (anyhow!(twice()), Exit::Settings),
+            (anyhow!(twice()).context("reading"), Exit::Settings),
+            (anyhow!(node::Error::Owner(twice().into())), Exit::Settings),
+            (
+                anyhow!(node::Error::Owner(owner::Error::Card { id: "x".into(), source: twice() })),
+                Exit::Settings,
+            ),
+            (anyhow!(no_swarm()), Exit::Settings),
+            (anyhow!(owner::Error::Config(no_swarm())), Exit::Usage),
+            (anyhow!(owner::Error::Config(config::Error::NoHome)), Exit::Settings),
+            (anyhow!(owner::Error::Unknown("x".into())), Exit::Usage),
+            (anyhow!(owner::Error::Invalid { field: "invitation", reason: "x".into() }), Exit::Usage),
+            (anyhow!(owner::Error::Conflict("x".into())), Exit::Failed),
         ];
         for (error, exit) in cases {
             assert_eq!(Exit::of(&error), exit, "{error:?}");

@@ -61,10 +61,15 @@ pub(super) struct List {
 
 /// What `keys revoke` takes.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  daemon keys revoke abcdefgh")]
+#[command(after_help = "\
+Examples:
+  daemon keys revoke abcdefgh
+  daemon keys revoke abcdefgh --json | jq -r .name")]
 pub(super) struct Revoke {
     /// The key's id, as `daemon keys list` shows it
     id: String,
+    #[command(flatten)]
+    json: Json,
 }
 
 pub(super) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
@@ -104,7 +109,11 @@ pub(super) fn run(command: &Command, context: &Context) -> anyhow::Result<()> {
                 return Err(store::Error::Unknown(revoke.id.clone()).into());
             }
             let (record, left) = store::revoke(path, &revoke.id)?;
-            terminal::line(&format!("revoked {} ({})", record.id, record.name))?;
+            if revoke.json.json {
+                terminal::json(&object(&record))?;
+            } else {
+                terminal::line(&format!("revoked {} ({})", record.id, record.name))?;
+            }
             if left == 0 {
                 terminal::note(
                     "no key is left: a node on a loopback address is open to its machine again, one on another \
@@ -141,4 +150,26 @@ fn rate(text: &str) -> Result<u32, String> {
     n.ok()
         .filter(|n| (1..=RATE_PER_MINUTE_MAX).contains(n))
         .ok_or_else(|| format!("write 1/min to {RATE_PER_MINUTE_MAX}/min"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Cli, Command as Any};
+    use super::*;
+    use clap::Parser as _;
+
+    #[test]
+    fn a_revoked_key_is_told_as_a_listed_one() {
+        let cli = Cli::try_parse_from(["daemon", "keys", "revoke", "abcdefgh", "--json"]).unwrap();
+        let Any::Keys(Command::Revoke(revoke)) = cli.command else { panic!("another command") };
+        assert!(revoke.json.json);
+        let wish = Wish { name: "phone".into(), scopes: vec![Scope::Chat], rate_per_minute: Some(60) };
+        let (record, key) = Record::issue(wish, 7);
+        let told = object(&record);
+        assert_eq!(
+            told,
+            json!({ "id": record.id, "name": "phone", "scopes": ["chat"], "rate_per_minute": 60, "created": 7 })
+        );
+        assert!(!told.to_string().contains(&key), "the secret is shown once, when it is made");
+    }
 }

@@ -2,9 +2,11 @@
 
 mod pull;
 
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::exit::Usage;
 use super::session::wire;
 use super::{Context, Json, session, terminal};
 use crate::catalog::{self, Entry, Verified};
@@ -50,6 +52,7 @@ pub(super) struct Loaded {
 #[command(after_help = "\
 Examples:
   daemon models load geography
+  daemon models load geography --json | jq .memory_bytes
   daemon models unload geography
 
 Needs a running node. What is in use is not unloaded.")]
@@ -57,6 +60,8 @@ pub(super) struct Named {
     /// The expert's id
     #[arg(value_name = "ID")]
     id: String,
+    #[command(flatten)]
+    json: Json,
 }
 
 /// What `models list` takes.
@@ -92,8 +97,8 @@ pub(super) async fn run(command: Command, context: Context) -> anyhow::Result<()
         Command::Pull(arguments) => pull::pull(arguments, &context).await,
         Command::Recommend(arguments) => pull::recommend(&arguments, &context),
         Command::Loaded(arguments) => loaded(arguments, &context).await,
-        Command::Load(Named { id }) => set_loaded(&id, true, &context).await,
-        Command::Unload(Named { id }) => set_loaded(&id, false, &context).await,
+        Command::Load(arguments) => set_loaded(&arguments, true, &context).await,
+        Command::Unload(arguments) => set_loaded(&arguments, false, &context).await,
         Command::Verify(arguments) => {
             let entries = entries(&context)?;
             // Hashing gigabytes blocks; Ctrl-C must still get through.
@@ -108,19 +113,7 @@ async fn loaded(arguments: Loaded, context: &Context) -> anyhow::Result<()> {
     let session = session::Session::running(&settings.config).await?;
     let hosted = context.unless_cancelled(session.node().hosted()).await??;
     if arguments.json.json {
-        let object = |of: &wire::Hosted| {
-            json!({
-                "id": of.id,
-                "loaded": of.loaded,
-                "memory_bytes": of.memory_bytes,
-                "load_ms": of.load_ms,
-                "slots": of.slots,
-                "free_slots": of.free_slots,
-                "queued": of.queued,
-                "service": of.service,
-            })
-        };
-        return terminal::json(&json!({ "models": hosted.iter().map(object).collect::<Vec<_>>() }));
+        return terminal::json(&json!({ "models": hosted.iter().map(hosted_object).collect::<Vec<_>>() }));
     }
     let row = |of: &wire::Hosted| {
         let state = match of {
@@ -136,10 +129,31 @@ async fn loaded(arguments: Loaded, context: &Context) -> anyhow::Result<()> {
     Ok(terminal::say(&terminal::table(terminal::Style::detect(), &headers, &rows))?)
 }
 
-async fn set_loaded(id: &str, is_wanted: bool, context: &Context) -> anyhow::Result<()> {
+/// A model of the running node, as `models loaded`, `models load` and `models unload` print it.
+fn hosted_object(of: &wire::Hosted) -> Value {
+    json!({
+        "id": of.id,
+        "loaded": of.loaded,
+        "memory_bytes": of.memory_bytes,
+        "load_ms": of.load_ms,
+        "slots": of.slots,
+        "free_slots": of.free_slots,
+        "queued": of.queued,
+        "service": of.service,
+    })
+}
+
+async fn set_loaded(arguments: &Named, is_wanted: bool, context: &Context) -> anyhow::Result<()> {
+    let id = arguments.id.as_str();
     let settings = context.load(File::default())?;
     let session = session::Session::running(&settings.config).await?;
     context.unless_cancelled(session.node().set_loaded(id, is_wanted)).await??;
+    if arguments.json.json {
+        let hosted = context.unless_cancelled(session.node().hosted()).await??;
+        let model = hosted.iter().find(|of| of.id == id);
+        let model = model.with_context(|| format!("the node does not serve {id} any more"))?;
+        return terminal::json(&hosted_object(model));
+    }
     Ok(terminal::line(&format!("{id} is {}", if is_wanted { "loaded" } else { "unloaded" }))?)
 }
 
@@ -195,7 +209,8 @@ fn list(entries: &[Entry], arguments: List) -> anyhow::Result<()> {
 
 fn verify(entries: Vec<Entry>, arguments: &Verify) -> anyhow::Result<()> {
     if let Some(unknown) = arguments.ids.iter().find(|id| entries.iter().all(|e| e.id != **id)) {
-        anyhow::bail!("no model is called `{unknown}`; `daemon models list` shows all");
+        let what = format!("no model is called `{unknown}`; `daemon models list` shows all");
+        return Err(Usage(what).into());
     }
     let chosen = entries.into_iter().filter(|e| arguments.ids.is_empty() || arguments.ids.contains(&e.id));
     let results: Vec<(Entry, Result<Verified, catalog::Error>)> =
@@ -231,4 +246,28 @@ fn object((entry, result): &(Entry, Result<Verified, catalog::Error>)) -> Value 
 fn chain(error: &catalog::Error) -> String {
     let source = std::error::Error::source(error).map(|s| format!(": {s}")).unwrap_or_default();
     format!("{error}{source}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Cli, Command as Any};
+    use super::*;
+    use clap::Parser as _;
+
+    #[test]
+    fn a_model_that_was_loaded_is_told_as_a_listed_one() {
+        for (word, is_wanted) in [("load", true), ("unload", false)] {
+            let cli = Cli::try_parse_from(["daemon", "models", word, "geography", "--json"]).unwrap();
+            let named = match cli.command {
+                Any::Models(Command::Load(named)) if is_wanted => named,
+                Any::Models(Command::Unload(named)) if !is_wanted => named,
+                other => panic!("{other:?}"),
+            };
+            assert!(named.id == "geography" && named.json.json);
+        }
+        let of = wire::Hosted { id: "geography".into(), loaded: true, memory_bytes: 7, ..Default::default() };
+        let told = hosted_object(&of);
+        assert_eq!((&told["id"], &told["loaded"]), (&json!("geography"), &json!(true)));
+        assert_eq!((&told["memory_bytes"], &told["queued"]), (&json!(7), &json!(0)));
+    }
 }

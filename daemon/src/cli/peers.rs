@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::exit::Usage;
 use super::session::{Session, wire};
 use super::{Context, Json, terminal};
 use crate::config::file::File;
@@ -33,8 +34,8 @@ Examples:
   daemon peers ping 12D3KooWQYV9dGMFoRzNStwpXztXaBUjtPqi6aU76ZgUriHhKust --count 20
   daemon peers ping chemistry --json | jq .lost
 
-Until Ctrl-C unless --count says how often. A peer that is not connected is connected to first, which
-the first time shows. Exits with 1 if nothing came back. Needs a running node.")]
+Until Ctrl-C unless --count says how often. A peer that is not connected is connected to first,
+which the first time shows. Exits with 1 if nothing came back. Needs a running node.")]
 pub(super) struct Ping {
     /// Peer id, its end as `daemon peers list` shows it, DID, or one of its experts
     peer: String,
@@ -71,8 +72,9 @@ Examples:
   daemon peers block 12D3KooWQYV9dGMFoRzNStwpXztXaBUjtPqi6aU76ZgUriHhKust
   daemon peers block did:key:z6MkpTHR8VNsBxYAAWHut2Geadd9jSwuBV8xRoAnwWsdvktH --revoke
 
-Its connections are closed, none is made with it, and nothing is asked of its experts, until it is revoked;
-kept in the state folder. `daemon network info` shows who is blocked. Needs a running node.")]
+Its connections are closed, none is made with it, and nothing is asked of its experts, until it
+is revoked; kept in the state folder. `daemon network info` shows who is blocked. Needs a
+running node.")]
 pub(super) struct Block {
     /// Peer id, its end as `daemon peers list` shows it, DID, or one of its experts
     peer: String,
@@ -200,12 +202,14 @@ async fn resolve(session: &Session, text: &str) -> anyhow::Result<String> {
     let mut named = named.into_iter();
     match (named.next(), named.next()) {
         (Some(peer), None) => Ok(peer.clone()),
-        (Some(_), Some(_)) => {
-            anyhow::bail!("several peers are meant by {text:?}; write a whole peer id (daemon peers list -v)")
-        }
-        (None, _) => anyhow::bail!(
+        (Some(_), Some(_)) => Err(Usage(format!(
+            "several peers are meant by {text:?}; write a whole peer id (daemon peers list -v)"
+        ))
+        .into()),
+        (None, _) => Err(Usage(format!(
             "no peer or expert {text:?} is known; daemon peers list -v shows whom the node knows"
-        ),
+        ))
+        .into()),
     }
 }
 

@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::ask::{Conditions, Prompt, Transcript, factors, plan_text, rounded};
+use super::exit::Refused;
 use super::session::{Session, wire};
 use super::{Context, Json, terminal};
 use crate::config::file::File;
@@ -16,7 +17,8 @@ Examples:
   daemon plan --private \"Thank Ada Byron for her letter. What is 12 times 7?\"
   daemon plan --json \"Boiling point of gold, and 12 * 12\" | jq '.tasks[].text'
 
-With no node running here, the bundled experts are ranked inside this process.")]
+With no node running here, the bundled experts are ranked inside this process. Exits with 4 if
+nobody could answer any part.")]
 pub(super) struct Arguments {
     #[command(flatten)]
     prompt: Prompt,
@@ -34,12 +36,20 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
         context.unless_cancelled(session.node().plan_with(prompt, arguments.conditions.filter())).await;
     session.close().await;
     let plan = reply??;
+    let no_expert = plan.no_expert.clone();
     if arguments.json.json {
-        return terminal::json(&object(&plan));
+        terminal::json(&object(&plan))?;
+    } else {
+        let mut transcript = Transcript::default();
+        transcript.note(&wire::chat_event::Body::Planned(plan));
+        terminal::say(&plan_text(terminal::Style::detect(), &transcript.tasks))?;
     }
-    let mut transcript = Transcript::default();
-    transcript.note(&wire::chat_event::Body::Planned(plan));
-    Ok(terminal::say(&plan_text(terminal::Style::detect(), &transcript.tasks))?)
+    if no_expert.is_empty() {
+        return Ok(());
+    }
+    // As `ask` would say it.
+    let message = format!("no expert fits this question; {no_expert}");
+    Err(Refused { code: "no_expert".to_owned(), message }.into())
 }
 
 /// The keys that scripts depend on.

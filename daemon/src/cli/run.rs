@@ -133,7 +133,11 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
     arguments.check()?;
     let loaded = context.load(arguments.layer())?;
     loaded.config.prepare_state_dir()?;
-    let state_dir = loaded.config.node.state_dir.clone();
+    // Whole: where the folder comes from a variable, the next terminal may not have that.
+    let home = &loaded.config.node.places.home;
+    let swarm = loaded.config.node.state_dir.file_name().filter(|_| loaded.config.network.private.is_some());
+    let swarm = swarm.map(|name| format!(" --swarm {}", name.display())).unwrap_or_default();
+    let call = format!("daemon --state-dir {}{swarm}", home.display());
     let name = loaded.config.node.name.clone();
     let node = context.unless_cancelled(Node::start(loaded.config)).await??;
     let summary = node.summary();
@@ -146,10 +150,10 @@ pub(super) async fn run(arguments: Arguments, context: Context) -> anyhow::Resul
         .filter_map(|(name, at)| Some((name, (*at)?)))
         .for_each(|(name, at)| text.push_str(&format!("  {name} on {at}\n")));
     if summary.rest.is_some() {
-        text.push_str(&format!("  console: daemon --state-dir {} console\n", state_dir.display()));
+        text.push_str(&format!("  console: {call} console\n"));
     }
     summary.left_out.iter().for_each(|reason| text.push_str(&format!("  NOT serving {reason}\n")));
-    text.push_str(&format!("  ask it with: daemon --state-dir {} ask \"...\"\n", state_dir.display()));
+    text.push_str(&format!("  ask it with: {call} ask \"...\"\n"));
     // A node goes on when nobody reads what it prints.
     let _ = terminal::advise(&text);
     let cancel = context.cancel.clone();

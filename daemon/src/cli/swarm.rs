@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use polymath_swarm::private::INVITATION_CHARS_MAX;
-use serde_json::json;
+use polymath_swarm::private::{INVITATION_CHARS_MAX, Invitation};
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::session::Session;
@@ -32,7 +32,7 @@ Examples:
   daemon --swarm family ask 'What is the capital of France?'")]
 pub(super) enum Command {
     /// Make a private swarm with a new key
-    Create(Name),
+    Create(Named),
     /// Print the string that lets others in
     Invite(Invite),
     /// Join by an invitation, from standard input or a file
@@ -40,7 +40,7 @@ pub(super) enum Command {
     /// Leave: forget the key, and what this node was there
     Leave(Leave),
     /// Make a new key: whoever has only the old one is out
-    Rotate(Name),
+    Rotate(Named),
     /// Start your node in one, in the background
     Start(Start),
     /// List the private swarms that you are in
@@ -55,12 +55,22 @@ pub(super) struct Name {
     name: String,
 }
 
+/// What `swarm create` and `swarm rotate` take.
+#[derive(Debug, Args)]
+pub(super) struct Named {
+    #[command(flatten)]
+    which: Name,
+    #[command(flatten)]
+    json: Json,
+}
+
 /// What `swarm invite` takes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   daemon swarm invite family
   daemon swarm invite family --address /dns4/home.example.org/udp/21234/quic-v1
+  daemon swarm invite family --json | jq -r .invitation > family.txt
 
 Whoever reads the string is a member. It holds the addresses of your node, if that runs, so that
 others find it; name those that they can reach from outside.")]
@@ -70,6 +80,8 @@ pub(super) struct Invite {
     /// Multiaddress of a member to start from; repeat for more
     #[arg(long = "address", value_name = "MULTIADDR")]
     addresses: Vec<String>,
+    #[command(flatten)]
+    json: Json,
 }
 
 /// What `swarm join` takes.
@@ -85,6 +97,8 @@ pub(super) struct Join {
     /// File with the invitation; - or nothing reads standard input
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
+    #[command(flatten)]
+    json: Json,
 }
 
 /// What `swarm leave` takes.
@@ -95,6 +109,8 @@ pub(super) struct Join {
 pub(super) struct Leave {
     #[command(flatten)]
     which: Name,
+    #[command(flatten)]
+    json: Json,
 }
 
 /// What `swarm start` takes.
@@ -109,6 +125,8 @@ To see what it does, or to name experts, run it yourself: daemon --swarm family 
 pub(super) struct Start {
     #[command(flatten)]
     which: Name,
+    #[command(flatten)]
+    json: Json,
 }
 
 /// What `swarm list` takes.
@@ -131,24 +149,34 @@ pub(super) async fn run(command: Command, context: Context) -> anyhow::Result<()
     );
     let swarms = Swarms::new(loaded.config.node.places);
     match command {
-        Command::Create(Name { name }) => create(&swarms, &name),
+        Command::Create(Named { which, json }) => create(&swarms, &which.name, json),
         Command::Invite(arguments) => invite(&swarms, arguments, &context).await,
         Command::Join(arguments) => join(&swarms, &arguments),
-        Command::Leave(Leave { which: Name { name } }) => {
-            swarms.leave(&name)?;
-            Ok(terminal::line(&format!("left {name}; its key is gone from this machine"))?)
-        }
-        Command::Rotate(Name { name }) => rotate(&swarms, &name),
-        Command::Start(Start { which: Name { name } }) => start(&swarms, &name, &context).await,
+        Command::Leave(Leave { which, json }) => leave(&swarms, which.name, json),
+        Command::Rotate(Named { which, json }) => rotate(&swarms, &which.name, json),
+        Command::Start(Start { which, json }) => start(&swarms, &which.name, json, &context).await,
         Command::List(List { json }) => list(&swarms, json),
     }
 }
 
-fn create(swarms: &Swarms, name: &str) -> anyhow::Result<()> {
-    swarms.create(name)?;
-    Ok(terminal::advise(&format!(
+/// A swarm as JSON, else in words.
+fn tell(json: Json, swarm: &Membership, words: &str) -> anyhow::Result<()> {
+    if json.json {
+        return terminal::json(&object(swarm));
+    }
+    Ok(terminal::advise(words)?)
+}
+
+fn object(swarm: &Membership) -> Value {
+    json!({ "name": swarm.name, "running": swarm.is_running })
+}
+
+fn create(swarms: &Swarms, name: &str, json: Json) -> anyhow::Result<()> {
+    let made = swarms.create(name)?;
+    let words = format!(
         "made {name}\n  start your node:  daemon --swarm {name} run\n  let others in:    daemon swarm invite {name}\n"
-    ))?)
+    );
+    tell(json, &made, &words)
 }
 
 async fn invite(swarms: &Swarms, arguments: Invite, context: &Context) -> anyhow::Result<()> {
@@ -167,7 +195,18 @@ async fn invite(swarms: &Swarms, arguments: Invite, context: &Context) -> anyhow
         );
     }
     terminal::note("whoever reads this string is a member: send it by a way that nobody else reads");
+    if arguments.json.json {
+        return terminal::json(&invited(&swarms.of(name)?, &invitation));
+    }
     Ok(terminal::line(&invitation.encode())?)
+}
+
+/// The swarm with the string that lets others in.
+fn invited(swarm: &Membership, invitation: &Invitation) -> Value {
+    let mut told = object(swarm);
+    told["invitation"] = json!(invitation.encode().as_str());
+    told["addresses"] = json!(invitation.addresses);
+    told
 }
 
 /// Where this user's own node in the swarm listens, other machines' ways first; nothing if it does not run.
@@ -187,8 +226,10 @@ fn join(swarms: &Swarms, arguments: &Join) -> anyhow::Result<()> {
         (None, Some(text)) => text,
         (file, _) => read_invitation(file.as_deref())?,
     };
-    let name = swarms.join(&text)?.name;
-    Ok(terminal::advise(&format!("joined {name}\n  start your node:  daemon --swarm {name} run\n"))?)
+    let joined = swarms.join(&text)?;
+    let name = &joined.name;
+    let words = format!("joined {name}\n  start your node:  daemon --swarm {name} run\n");
+    tell(arguments.json, &joined, &words)
 }
 
 fn read_invitation(file: Option<&Path>) -> anyhow::Result<Zeroizing<String>> {
@@ -211,31 +252,38 @@ fn read_invitation(file: Option<&Path>) -> anyhow::Result<Zeroizing<String>> {
     Ok(text)
 }
 
-fn rotate(swarms: &Swarms, name: &str) -> anyhow::Result<()> {
-    swarms.rotate(name)?;
-    Ok(terminal::advise(&format!(
-        "{name} has a new key; who has only the old one is out\n  start your node:  daemon --swarm {name} run\n  \
-         let others in:    daemon swarm invite {name}   (they leave and join again)\n"
-    ))?)
+fn leave(swarms: &Swarms, name: String, json: Json) -> anyhow::Result<()> {
+    swarms.leave(&name)?;
+    let words = format!("left {name}; its key is gone from this machine\n");
+    tell(json, &Membership { name, is_running: false, console: None }, &words)
 }
 
-async fn start(swarms: &Swarms, name: &str, context: &Context) -> anyhow::Result<()> {
+fn rotate(swarms: &Swarms, name: &str, json: Json) -> anyhow::Result<()> {
+    let renewed = swarms.rotate(name)?;
+    let words = format!(
+        "{name} has a new key; who has only the old one is out\n  start your node:  daemon --swarm {name} run\n  \
+         let others in:    daemon swarm invite {name}   (they leave and join again)\n"
+    );
+    tell(json, &renewed, &words)
+}
+
+async fn start(swarms: &Swarms, name: &str, json: Json, context: &Context) -> anyhow::Result<()> {
     let runs = swarms.of(name)?.is_running;
     if !runs {
         terminal::note(&format!("starting your node in {name}"));
         context.unless_cancelled(swarms.start(name)).await??;
     }
     let state = if runs { "runs already" } else { "runs" };
-    Ok(terminal::advise(&format!(
+    let words = format!(
         "your node in {name} {state}\n  ask it:       daemon --swarm {name} ask 'What is the capital of France?'\n  \
          its console:  daemon --swarm {name} console\n  stop it:      daemon --swarm {name} stop\n"
-    ))?)
+    );
+    tell(json, &swarms.of(name)?, &words)
 }
 
 fn list(swarms: &Swarms, json: Json) -> anyhow::Result<()> {
     let swarms = swarms.all();
     if json.json {
-        let object = |swarm: &Membership| json!({ "name": swarm.name, "running": swarm.is_running });
         return terminal::json(&json!({ "swarms": swarms.iter().map(object).collect::<Vec<_>>() }));
     }
     if swarms.is_empty() {
@@ -248,4 +296,59 @@ fn list(swarms: &Swarms, json: Json) -> anyhow::Result<()> {
         .map(|swarm| vec![swarm.name, if swarm.is_running { "running" } else { "stopped" }.to_owned()])
         .collect();
     Ok(terminal::say(&terminal::table(terminal::Style::detect(), &["SWARM", "YOUR NODE"], &rows))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Cli, Command as Any};
+    use super::*;
+    use clap::Parser as _;
+    use polymath_swarm::private::SwarmSecret;
+
+    fn read(arguments: &[&str]) -> Command {
+        let words = [&["daemon", "swarm"][..], arguments, &["--json"]].concat();
+        match Cli::try_parse_from(words).unwrap().command {
+            Any::Swarm(command) => command,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_command_takes_json() {
+        for arguments in [
+            &["create", "family"][..],
+            &["invite", "family", "--address", "/dns4/example.org/tcp/1"],
+            &["join", "--file", "family.txt"],
+            &["leave", "family"],
+            &["rotate", "family"],
+            &["start", "family"],
+            &["list"],
+        ] {
+            let json = match read(arguments) {
+                Command::Create(Named { json, .. }) | Command::Rotate(Named { json, .. }) => json,
+                Command::Invite(Invite { json, .. }) => json,
+                Command::Join(Join { json, .. }) => json,
+                Command::Leave(Leave { json, .. }) => json,
+                Command::Start(Start { json, .. }) => json,
+                Command::List(List { json }) => json,
+            };
+            assert!(json.json, "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn a_swarm_is_told_as_a_listed_one_and_an_invitation_beside_it() {
+        let swarm = Membership { name: "family".into(), is_running: true, console: None };
+        assert_eq!(object(&swarm), json!({ "name": "family", "running": true }));
+        let invitation = Invitation {
+            name: "family".into(),
+            secret: SwarmSecret::new([7; 32]),
+            addresses: vec!["/dns4/example.org/tcp/1".into()],
+        };
+        let told = invited(&swarm, &invitation);
+        assert_eq!((&told["name"], &told["running"]), (&json!("family"), &json!(true)));
+        assert_eq!(told["addresses"], json!(["/dns4/example.org/tcp/1"]));
+        let decoded = Invitation::decode(told["invitation"].as_str().unwrap()).unwrap();
+        assert_eq!(decoded, invitation);
+    }
 }

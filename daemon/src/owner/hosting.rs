@@ -34,17 +34,18 @@ impl Loaded {
     }
 }
 
-/// Loads what can be loaded of what the settings name and of what was added since; an error only if the settings name experts and none
-/// came up. What was left out is said with its reason.
+/// Loads what can be loaded of what the settings name and of what was added since; an error only if the settings name two experts of one
+/// id, before anything is loaded, or name experts of which none came up. What was left out is said with its reason.
 ///
 /// # Errors
-/// The first that came up.
+/// [`Error::Catalog`] names both, else the first that came up.
 pub async fn load(
     wanted: &[ExpertConfig],
     added: &[ExpertConfig],
     encoder: &Encoder,
     budget: &Budget,
 ) -> Result<(Vec<Loaded>, Vec<String>), Error> {
+    one_of_each(wanted)?;
     let (mut loaded, mut left_out, mut first_error) = (Vec::new(), Vec::new(), None);
     let all = wanted.iter().map(|expert| (expert, false)).chain(added.iter().map(|expert| (expert, true)));
     for (expert, is_added) in all {
@@ -71,6 +72,13 @@ pub async fn load(
         Some(error) if loaded.is_empty() => Err(error),
         _ => Ok((loaded, left_out)),
     }
+}
+
+/// Refuses two experts of one id. A card that cannot be read has none: it is left out later, with its reason.
+fn one_of_each(wanted: &[ExpertConfig]) -> Result<(), Error> {
+    let entries: Vec<Entry> =
+        wanted.iter().filter_map(|expert| catalog::resolve(&expert.source).ok()).collect();
+    Ok(catalog::distinct(&entries)?)
 }
 
 /// Loads one.
@@ -253,4 +261,29 @@ impl Announcement {
 
 fn slot_use(used: &inference::SlotUse) -> network::SlotUse {
     network::SlotUse { slots: used.slots, free: used.free, queued: used.queued }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_one_id_there_is_one_expert() {
+        let expert = |model: &str, id: Option<&str>| {
+            let mut expert = ExpertConfig::of_card("/nonexistent/card.toml".into());
+            expert.source = catalog::Config {
+                model_path: Some(model.into()),
+                id: id.map(str::to_owned),
+                description: Some("Knows the alphabet".to_owned()),
+                ..catalog::Config::default()
+            };
+            expert
+        };
+        let lost = ExpertConfig::of_card("/nonexistent/card.toml".into());
+        one_of_each(&[]).unwrap();
+        one_of_each(&[expert("a.gguf", None), expert("b.gguf", None), lost.clone(), lost]).unwrap();
+        let twice = one_of_each(&[expert("a.gguf", None), expert("b.gguf", Some("a"))]).unwrap_err();
+        assert!(matches!(&twice, Error::Catalog(catalog::Error::Twice { id, .. }) if id == "a"), "{twice}");
+        assert!(twice.to_string().contains("a.gguf and b.gguf"), "{twice}");
+    }
 }

@@ -11,7 +11,8 @@ use crate::catalog::{self, Known};
 use crate::config::{Environment as _, ProcessEnvironment};
 use crate::inference;
 use polymath_swarm::identity::Sha256Hash;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The hub where no mirror is named.
@@ -65,12 +66,17 @@ pub struct Pulled {
 /// Fetches a model, and puts a card beside one of the catalogue. What broke off is taken up where it ended.
 ///
 /// # Errors
-/// [`Error::Pull`] if it does not come, or is another; [`Error::Unservable`] if it came and cannot be served.
+/// [`Error::Pull`] if it does not come, is another, or is no GGUF file, which is not kept; [`Error::Unservable`] if it came and
+/// cannot be served.
 pub async fn bring(wanted: &Wanted, catalogue: &[Known], told: Telling) -> Result<Pulled, Error> {
     let of_catalogue = catalogue.iter().find(|known| known.id == wanted.source);
     let source = match of_catalogue {
         Some(known) => Source::Hub { repo: known.repo.clone(), file: Some(known.file.clone()) },
         None => wanted.source.parse()?,
+    };
+    let given = match &source {
+        Source::File(path) => Some(path.clone()),
+        _ => None,
     };
     let (fetched, licence) = match source {
         Source::Hub { repo, file } => from_hub(wanted, &repo, file.as_deref(), told).await?,
@@ -78,12 +84,27 @@ pub async fn bring(wanted: &Wanted, catalogue: &[Known], told: Telling) -> Resul
         Source::File(path) => from_file(wanted, path, told).await?,
     };
     let model = inference::Config { model_path: fetched.path.clone(), ..inference::Config::default() };
-    let unservable = |source| Error::Unservable { path: fetched.path.clone(), source };
-    let memory_bytes = inference::memory_needed(&model).map_err(unservable)?;
+    let memory_bytes =
+        inference::memory_needed(&model).map_err(|source| unservable(&fetched, given.as_deref(), source))?;
     if let Some(known) = of_catalogue {
         write_card(known, &fetched)?;
     }
     Ok(Pulled { fetched, licence, memory_bytes })
+}
+
+/// Why what came is no use. If it is no GGUF file at all it is taken away again, unless it was here before this fetch.
+fn unservable(fetched: &Fetched, given: Option<&Path>, source: inference::Error) -> Error {
+    let path = &fetched.path;
+    // A file of the models' folder may be copied onto itself.
+    let same = |given: &Path| given.canonicalize().ok() == path.canonicalize().ok();
+    let is_new = !fetched.was_there && !given.is_some_and(same);
+    let is_foreign = matches!(source, inference::Error::NotGguf { .. });
+    if is_new && is_foreign && fs::remove_file(path).is_ok() {
+        // Its folder was made for it, and stays if there is more in it.
+        let _ = path.parent().map(fs::remove_dir);
+        return pull::Error::NotGguf { path: path.clone() }.into();
+    }
+    Error::Unservable { path: path.clone(), source }
 }
 
 impl Pulled {
@@ -180,4 +201,47 @@ fn write_card(known: &Known, fetched: &Fetched) -> Result<(), Error> {
         catalog::NewCard::of(known).write(&path, &fetched.path, fetched.sha256)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn brought(file: &Path, folder: &Path) -> Result<Pulled, Error> {
+        let wanted = Wanted {
+            source: file.display().to_string(),
+            revision: REVISION.to_owned(),
+            mirror: None,
+            sha256: None,
+            folder: folder.to_owned(),
+        };
+        bring(&wanted, &[], Arc::new(|_| {})).await
+    }
+
+    #[tokio::test]
+    async fn what_is_no_model_is_taken_away_again() {
+        let home = tempfile::tempdir().unwrap();
+        let (file, models) = (home.path().join("notes.gguf"), home.path().join("models"));
+        fs::write(&file, "no model").unwrap();
+        let error = brought(&file, &models).await.unwrap_err();
+        assert!(matches!(error, Error::Pull(pull::Error::NotGguf { .. })), "{error}");
+        assert_eq!(fs::read_dir(&models).unwrap().count(), 0, "nothing of it is left");
+        assert!(file.exists(), "the original is");
+        let beside = models.join("notes/card.toml");
+        fs::create_dir_all(models.join("notes")).unwrap();
+        fs::write(&beside, "").unwrap();
+        brought(&file, &models).await.unwrap_err();
+        assert!(beside.exists() && !models.join("notes/notes.gguf").exists());
+    }
+
+    #[tokio::test]
+    async fn what_was_here_before_stays() {
+        let home = tempfile::tempdir().unwrap();
+        let own = home.path().join("notes/notes.gguf");
+        fs::create_dir(home.path().join("notes")).unwrap();
+        fs::write(&own, "no model").unwrap();
+        let error = brought(&own, home.path()).await.unwrap_err();
+        assert!(matches!(error, Error::Unservable { .. }), "{error}");
+        assert_eq!(fs::read(&own).unwrap(), b"no model");
+    }
 }

@@ -110,6 +110,31 @@ fn sources_are_told_apart() {
     }
 }
 
+#[test]
+fn a_path_with_a_slip_is_no_repository() {
+    for path in [
+        "model.gguf",
+        "downloads/my-model.gguf",
+        "downloads/My-Model.GGUF",
+        "~/downloads/m.gguf",
+        "/no/m.gguf",
+    ] {
+        let error = path.parse::<Source>().unwrap_err();
+        assert!(
+            matches!(&error, Error::NotHere { path: named } if named == Path::new(path)),
+            "{path}: {error}"
+        );
+        assert!(error.to_string().contains("OWNER/REPO/FILE.gguf"), "{error}");
+    }
+    let named = "hf:owner/name.gguf".parse::<Source>().unwrap();
+    assert_eq!(
+        named,
+        Source::Hub { repo: "owner/name.gguf".into(), file: None },
+        "whoever says so means the hub"
+    );
+    assert!(matches!("https://example.org/m.gguf".parse::<Source>(), Err(Error::Source(_))));
+}
+
 #[tokio::test]
 async fn a_model_comes_whole_however_often_it_breaks_off() {
     for (breaks_after, knows_ranges, asked) in [(0, true, 1), (70_000, true, 5), (0, false, 1)] {

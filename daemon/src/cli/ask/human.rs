@@ -204,7 +204,9 @@ impl Human {
             (Some(expert), "done") => {
                 let agreed = consensus::agreed(task);
                 let peer = terminal::short_peer(&expert.peer_id);
-                format!("{} ({peer}, score {:.2}{agreed})", expert.expert, expert.score)
+                let is_cut = task.finished.as_ref().is_some_and(|end| end.finish_reason == "length");
+                let cut = if is_cut { ", cut off: allow more --max-tokens" } else { "" };
+                format!("{} ({peer}, score {:.2}{agreed}{cut})", expert.expert, expert.score)
             }
             (Some(expert), status) => format!("{} ({status})", expert.expert),
             (None, status) => format!("nobody ({status})"),

@@ -44,6 +44,7 @@ fn task(task: &Task) -> Value {
         "factors": task.expert.as_ref().map(factors),
         "task_id": task.finished.as_ref().filter(|f| !f.task_id.is_empty()).map(|f| hex(&f.task_id)),
         "answer": task.finished.as_ref().filter(|f| f.status == "done").map(|f| f.answer.clone()),
+        "finish_reason": task.finished.as_ref().map(|f| &f.finish_reason).filter(|reason| !reason.is_empty()),
         "status": task.status(),
     });
     if let Some(found) = task.finished.as_ref().and_then(|f| f.consensus.as_ref()) {
@@ -130,6 +131,7 @@ mod tests {
             answer: "Paris".into(),
             status: "done".into(),
             task_id: vec![1, 2],
+            finish_reason: "length".into(),
             ..Default::default()
         };
         transcript.note(&Body::Finished(finished));
@@ -143,7 +145,7 @@ mod tests {
             "plan": { "tasks": [{
                 "id": 1, "text": "t", "depends_on": [], "intent": "facts", "complexity": 0.25, "shown": null,
                 "expert": { "id": "geography", "peer_id": "12D3", "model_sha256": "ab01" },
-                "score": 0.9, "answer": "Paris", "status": "done", "task_id": "0102",
+                "score": 0.9, "answer": "Paris", "status": "done", "task_id": "0102", "finish_reason": "length",
                 "factors": {
                     "claim": 0.0, "good": 0.0, "bad": 0.0, "competence": 0.0, "coverage": 0.0, "trust": 0.0,
                     "availability": 0.0,

@@ -40,10 +40,33 @@ async fn piped() -> anyhow::Result<String> {
         std::io::stdin().lock().take(INPUT_BYTES_MAX + 1).read_to_end(&mut bytes).map(|_| bytes)
     });
     let bytes = reading.await?.context("cannot read standard input")?;
-    anyhow::ensure!(
-        bytes.len() as u64 <= INPUT_BYTES_MAX,
-        "the prompt has more than {INPUT_BYTES_MAX} bytes; at most {} are accepted",
-        sanitise::PROMPT_BYTES_MAX
-    );
-    String::from_utf8(bytes).context("the prompt is not UTF-8 text")
+    Ok(text(bytes)?)
+}
+
+/// What was piped, as a question: it is as wrong as an argument of that kind.
+fn text(bytes: Vec<u8>) -> Result<String, Usage> {
+    if bytes.len() as u64 > INPUT_BYTES_MAX {
+        return Err(Usage(format!(
+            "the prompt has more than {INPUT_BYTES_MAX} bytes; at most {} are accepted",
+            sanitise::PROMPT_BYTES_MAX
+        )));
+    }
+    String::from_utf8(bytes).map_err(|_| Usage("the prompt is not UTF-8 text".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::exit::Exit;
+    use super::*;
+
+    #[test]
+    fn what_is_no_text_is_a_wrong_question() {
+        assert_eq!(text(b"What?".to_vec()).unwrap(), "What?");
+        let endless = vec![b'x'; INPUT_BYTES_MAX as usize + 1];
+        for (input, word) in [(b"\xff\xfe".to_vec(), "not UTF-8"), (endless, "more than 16777216 bytes")] {
+            let error = anyhow::Error::from(text(input).unwrap_err());
+            assert_eq!(Exit::of(&error), Exit::Usage);
+            assert!(error.to_string().contains(word), "{error}");
+        }
+    }
 }

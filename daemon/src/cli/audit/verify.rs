@@ -1,5 +1,7 @@
-//! `audit verify`: whose signatures an audit rests on, and whether they contradict each other.
+//! `audit verify`: whose signatures an audit rests on, and whether they contradict each other. Nothing else of an audit is signed,
+//! so nothing else is told as checked.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::PathBuf;
 
@@ -8,12 +10,15 @@ use clap::Args;
 use polymath_swarm::identity::{PeerKey, Sha256Hash, unhex};
 use polymath_swarm::task::Commitment;
 use serde::Deserialize;
-use serde_json::json;
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
 
 use super::super::{Json, terminal};
 
 /// Bytes of an audit: it has some twenty short fields.
 const BYTES_MAX: u64 = 64 * 1024;
+/// What is said beside what was checked.
+const UNSIGNED: &str = "expert, model and figures are the auditor's word: no signature covers them";
 
 /// What `audit verify` takes.
 #[derive(Debug, Args)]
@@ -23,8 +28,9 @@ Examples:
   daemon audit verify audit.json
 
 Anybody can check it: no node, no model and no trust in whoever made the audit are needed.
-What the numbers say rests on the auditor's word; only a contradiction is a proof: the expert
-signed two things that cannot both be. Exits with 1 if a signature is not the expert's.")]
+Signed are the node, the task, and the hashes of transcript and evidence; which expert and
+model it was and what the figures say is the auditor's word. Only a contradiction is a proof: the
+node signed two things that cannot both be. Exits with 1 if a signature is not the node's.")]
 pub(in crate::cli) struct Arguments {
     /// One audit, as `daemon audit log --json` lists it; - reads standard input
     #[arg(value_name = "FILE.json")]
@@ -35,9 +41,11 @@ pub(in crate::cli) struct Arguments {
 
 #[derive(Deserialize)]
 struct Audit {
-    expert: String,
     node: String,
     signed: Option<Signed>,
+    /// Whatever else it says.
+    #[serde(flatten)]
+    unsigned: BTreeMap<String, IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -73,27 +81,42 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     )?;
     let verified = verified(&audit)?;
     if arguments.json.json {
-        return terminal::json(&json!({
-            "expert": audit.expert,
-            "node": audit.node,
-            "opened": verified != Verified::Committed,
-            "contradiction": verified == Verified::Contradiction,
-        }));
+        return terminal::json(&object(&audit, verified));
     }
     let style = terminal::Style::detect();
-    Ok(terminal::line(&match verified {
+    let node = &audit.node;
+    let said = match verified {
         Verified::Committed => {
-            format!("{} {} signed this task; it opened nothing", style.good("ok"), audit.node)
+            format!("{} {node} signed this task; no opening of it is here", style.good("ok"))
         }
         Verified::Opened => {
-            format!("{} {} signed this task and opened what it had signed", style.good("ok"), audit.node)
+            format!("{} {node} signed this task and opened what it had signed", style.good("ok"))
         }
         Verified::Contradiction => format!(
-            "{} {} signed two things that cannot both be: it is proven to have cheated",
-            style.bad("PROOF"),
-            audit.node
+            "{} {node} signed two things that cannot both be: it is proven to have cheated",
+            style.bad("PROOF")
         ),
-    })?)
+    };
+    Ok(terminal::line(&format!("{said}\n{}", style.dim(UNSIGNED)))?)
+}
+
+/// What the signatures cover, and the names of what they do not.
+fn object(audit: &Audit, verified: Verified) -> Value {
+    let signed = audit.signed.as_ref().map(|of| {
+        json!({
+            "task_id": of.task_id,
+            "run_id": of.run_id,
+            "transcript": of.transcript,
+            "evidence": of.evidence,
+        })
+    });
+    json!({
+        "node": audit.node,
+        "signed": signed,
+        "opened": verified != Verified::Committed,
+        "contradiction": verified == Verified::Contradiction,
+        "auditors_word": audit.unsigned.keys().collect::<Vec<_>>(),
+    })
 }
 
 /// Checks every signature.
@@ -108,8 +131,10 @@ fn verified(audit: &Audit) -> anyhow::Result<Verified> {
         signature: bytes(&signed.signature, "signature")?,
     };
     commitment.verify(expert).context("the signature under the task is not this node's")?;
-    let (Some(opened), Some(signature)) = (&signed.opened, &signed.opened_signature) else {
-        return Ok(Verified::Committed);
+    let (opened, signature) = match (&signed.opened, &signed.opened_signature) {
+        (None, None) => return Ok(Verified::Committed),
+        (Some(opened), Some(signature)) => (opened, signature),
+        _ => anyhow::bail!("`opened` and `opened_signature` go together"),
     };
     let opened = Sha256Hash(bytes(opened, "opened")?);
     let signature = bytes(signature, "opened_signature")?;
@@ -144,7 +169,7 @@ mod tests {
             opened_signature: Some(hex(&commitment.open(&key, opened))),
         };
         let node = PeerKey(key.verifying_key().to_bytes()).to_did();
-        Audit { expert: "geography".into(), node, signed: Some(signed) }
+        Audit { node, signed: Some(signed), unsigned: BTreeMap::from([("expert".to_owned(), IgnoredAny)]) }
     }
 
     #[test]
@@ -161,5 +186,41 @@ mod tests {
         }
         assert!(verified(&forged).is_err());
         assert!(verified(&Audit { signed: None, ..audit(&other) }).is_err());
+        let mut half = audit(&Evidence::default());
+        if let Some(signed) = &mut half.signed {
+            signed.opened_signature = None;
+        }
+        assert!(verified(&half).unwrap_err().to_string().contains("go together"));
+        if let Some(signed) = &mut half.signed {
+            signed.opened = None;
+        }
+        assert_eq!(verified(&half).unwrap(), Verified::Committed);
+    }
+
+    #[test]
+    fn what_nobody_signed_is_named_and_not_repeated() {
+        let honest = audit(&Evidence::default());
+        let signed = honest.signed.as_ref().unwrap();
+        let listed = json!({
+            "number": 3, "expert": "forged", "node": honest.node, "model_sha256": "forged", "divergence": 0.5,
+            "signed": {
+                "task_id": signed.task_id, "run_id": signed.run_id, "transcript": signed.transcript,
+                "evidence": signed.evidence, "signature": signed.signature,
+                "opened": signed.opened, "opened_signature": signed.opened_signature,
+            },
+        });
+        let read: Audit = serde_json::from_str(&listed.to_string()).unwrap();
+        let told = object(&read, verified(&read).unwrap());
+        assert_eq!(
+            told,
+            json!({
+                "node": honest.node, "opened": true, "contradiction": false,
+                "signed": {
+                    "task_id": "01".repeat(16), "run_id": "02".repeat(16), "transcript": "02".repeat(32),
+                    "evidence": signed.evidence,
+                },
+                "auditors_word": ["divergence", "expert", "model_sha256", "number"],
+            })
+        );
     }
 }

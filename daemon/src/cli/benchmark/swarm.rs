@@ -31,6 +31,9 @@ pub(super) struct Arguments {
     /// The expert to measure with: a bundled one's id, or your own's card.toml or its folder
     #[arg(long, value_name = "ID|CARD", default_value = "arithmetic")]
     expert: String,
+    /// Without audits of what the expert answers, to see what they cost
+    #[arg(long)]
+    no_audits: bool,
     /// Questions of each kind
     #[arg(long, alias = "rounds", value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u32).range(5..=10_000))]
     pub(super) iterations: u32,
@@ -57,7 +60,9 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
         card.display()
     );
     let folder = tempfile::Builder::new().prefix("polymath-").tempdir().context("no temporary folder")?;
-    let setting = Setting { folder: folder.path(), assets: &assets.root, bound: true, slots: Some(STREAMS) };
+    let settings = if arguments.no_audits { "[audit]\nrate = 0.0\n" } else { "" };
+    let setting =
+        Setting { folder: folder.path(), assets: &assets.root, bound: true, slots: Some(STREAMS), settings };
 
     let started = Instant::now();
     let mut host = NodeProcess::spawn(&setting, &entry.id, Some(&card), None)?;
@@ -92,6 +97,7 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
     let json = json!({
         "expert": entry.id,
         "rounds": arguments.iterations,
+        "audits": !arguments.no_audits,
         "ready_ms": ready_ms,
         "resident_bytes": { "host": memory[0], "client": memory[1] },
         "embed_ms": times.embed.json(), "plan_ms": times.plan.json(), "route_ms": times.route.json(),

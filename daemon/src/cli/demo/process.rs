@@ -35,6 +35,8 @@ pub(in crate::cli) struct Setting<'a> {
     pub(in crate::cli) bound: bool,
     /// Tasks that an expert does at once, if not as many as by default.
     pub(in crate::cli) slots: Option<u32>,
+    /// Lines of the settings file; empty for the defaults.
+    pub(in crate::cli) settings: &'a str,
 }
 
 impl NodeProcess {
@@ -48,9 +50,9 @@ impl NodeProcess {
         let state_dir = setting.folder.join(name);
         std::fs::create_dir_all(&state_dir)
             .with_context(|| format!("cannot make {}", state_dir.display()))?;
-        // The demo is the same for everyone: no settings of the user's own.
+        // The same for everyone: no settings of the user's own.
         let settings = state_dir.join("config.toml");
-        std::fs::write(&settings, "")?;
+        std::fs::write(&settings, setting.settings)?;
         let log = File::create(state_dir.join("log"))?;
         let mut command = Command::new(std::env::current_exe()?);
         for (name, _) in std::env::vars_os() {

@@ -30,7 +30,7 @@ impl LocalSwarm {
         cards: &[PathBuf],
         bound: bool,
     ) -> anyhow::Result<Self> {
-        let starting = Self::start_all(Setting { folder, assets, bound, slots: None }, cards);
+        let starting = Self::start_all(Setting { folder, assets, bound, slots: None, settings: "" }, cards);
         let up = tokio::time::timeout(UP_MAX, starting).await;
         up.with_context(|| format!("the nodes did not all find each other within {} s", UP_MAX.as_secs()))?
     }

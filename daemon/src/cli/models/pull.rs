@@ -26,10 +26,11 @@ Examples:
   daemon models pull ollama:llama3.2:1b
   daemon models pull ~/Downloads/my-model.gguf --sha256 277e7550…
 
-SOURCE is an id of `daemon models recommend`, a repository of the hub with or without a file, what Ollama
-has, or a file. Without a file the one is taken that this machine's memory holds, of about four bits a weight
-if there is one. What breaks off is taken up where it ended when asked again; what arrives is compared
-with the hash that the hub states. HF_TOKEN opens what is not public; HF_ENDPOINT or --mirror name another hub.")]
+SOURCE is an id of `daemon models recommend`, a repository of the hub with or without a file,
+what Ollama has, or a file. Without a file the one is taken that this machine's memory holds, of
+about four bits a weight if there is one. What breaks off is taken up where it ended when asked
+again; what arrives is compared with the hash that the hub states. HF_TOKEN opens what is not
+public; HF_ENDPOINT or --mirror name another hub.")]
 pub(in crate::cli) struct Pull {
     /// What to fetch
     #[arg(value_name = "SOURCE")]
