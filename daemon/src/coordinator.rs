@@ -51,6 +51,7 @@ pub use route::Candidate;
 use crate::embedding::Encoder;
 use crate::network::{Network, PeerInfo};
 use crate::store::{AuditRecord, Store};
+use futures::StreamExt as _;
 use polymath_swarm::aggregate;
 use polymath_swarm::capability::{Advert, Card};
 use polymath_swarm::plan::Plan;
@@ -386,24 +387,23 @@ impl Coordinator {
             Some(topic) if question.is_whole() => vec![topic.clone()],
             _ => plan.tasks().map(|t| route::without_placeholders(&t.text)).collect(),
         };
-        let embedding_started = Instant::now();
-        let queries = self.queries(texts).await?;
+        let (embedding_started, queries) = (Instant::now(), self.queries(texts).await?);
         let embed = embedding_started.elapsed();
         let routing_started = Instant::now();
         let mut tasks = Vec::with_capacity(queries.len());
-        // All at once: each may have to ask the DHT.
-        let ranked = futures::future::join_all(
-            queries.iter().map(|q| self.inner.router.rank(q, &limits.filter, limits.seed)),
-        )
-        .await;
+        // Many at once: each may have to ask the DHT.
+        let ranks: Vec<_> =
+            queries.iter().map(|q| self.inner.router.rank(q, &limits.filter, limits.seed)).collect();
+        let ranked: Vec<_> = futures::stream::iter(ranks).buffered(run::TOGETHER_MAX).collect().await;
         let route = routing_started.elapsed();
         for ((task, candidates), query) in plan.tasks().zip(ranked).zip(&queries) {
             let reading = self.inner.intents.read(&query.embedding).await;
             tasks.push(PlannedTask { task: task.clone(), reading, candidates, shown: None });
         }
         let veil = limits.filter.private.then(|| covered(question, &plan, &mut tasks));
-        let nobody = tasks.iter().all(|task| task.candidates.is_empty());
-        let no_expert = nobody.then(|| self.inner.router.why_nobody(&limits.filter));
+        let fitting = tasks.iter().any(|task| task.candidates.iter().any(Candidate::fits));
+        let first = tasks.first().filter(|_| !fitting).map(|task| &task.candidates[..]);
+        let no_expert = first.map(|nearest| self.inner.router.why_nobody(nearest, &limits.filter));
         Ok((plan, Planned { tasks, embed, plan: plan_time, route, veil, no_expert }))
     }
 

@@ -10,6 +10,7 @@ mod sandbox;
 use polymath::coordinator::{Event, Question, TaskStatus};
 use polymath::node::Node;
 use polymath_swarm::plan::intent::Intent;
+use polymath_swarm::score::Filter;
 use sandbox::{config, start};
 use std::path::Path;
 use std::process::Command;
@@ -41,6 +42,23 @@ async fn a_dependant_runs_as_soon_as_its_input_is_there() {
     assert!(text.contains("2985") || text.contains("2,985"), "{text}");
     assert!(text.to_lowercase().contains("ua"), "{text}");
     node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_says_why_nobody_could_answer_and_the_answer_the_same() {
+    let node = start(&["chemistry"], &[]).await;
+    let plan = async |question: &Question| node.node.coordinator().plan(question).await.unwrap().no_expert;
+    let gold = Question::new("What is the chemical symbol for gold?");
+    assert_eq!(plan(&gold).await, None);
+    let nobodys = Question::new("Write a SQL query that joins two tables");
+    let local = Filter { languages: vec!["fr".to_owned()], ..Filter::default() };
+    let none_speaks = Question { filter: local, ..gold };
+    for (question, expected) in [(nobodys, "the nearest are chemistry"), (none_speaks, "(languages)")] {
+        let planned = plan(&question).await.unwrap();
+        assert!(planned.contains(expected), "{planned}");
+        let asked = node.ask_with(question).await.err().unwrap().to_string();
+        assert!(asked.contains(expected), "{asked}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,7 +40,7 @@ impl Inner {
         }
         // A single expert fits all parts alike: nothing to embed them for.
         let mut plan = if self.router.has_choice() {
-            let fits = self.fits(doubts.spans()).await?;
+            let fits = self.fits(doubts.spans(), filter).await?;
             doubts.settle(&plan, &fits, Demands::default())
         } else {
             plan
@@ -75,7 +75,7 @@ impl Inner {
             };
             let Some(parts) = proposal::parts(text, &answer) else { return Ok(None) };
             let cut = proposal::apply(plan, id, &parts);
-            return Ok(if self.have_experts(&parts).await? { cut } else { None });
+            return Ok(if self.have_experts(&parts, filter).await? { cut } else { None });
         }
         Ok(None)
     }
@@ -83,20 +83,20 @@ impl Inner {
     /// Whether some expert fits each part: what nobody can do alone is not cut out of what somebody can. Where all
     /// parts are one expert's, as the whole was, nothing but the planner speaks for the cut; then the parts' form
     /// must bear it out too.
-    async fn have_experts(&self, parts: &[&str]) -> Result<bool, Error> {
-        let best: Vec<_> =
-            self.fits(parts.to_vec()).await?.into_iter().filter_map(|fits| fits.into_iter().next()).collect();
+    async fn have_experts(&self, parts: &[&str], filter: &Filter) -> Result<bool, Error> {
+        let fits = self.fits(parts.to_vec(), filter).await?;
+        let best: Vec<_> = fits.into_iter().filter_map(|fits| fits.into_iter().next()).collect();
         let fit = best.len() == parts.len() && best.iter().all(|(_, competence)| score::fits(*competence));
         let different = best.windows(2).any(|pair| pair[0].0 != pair[1].0);
         Ok(fit && (different || proposal::is_evident(parts)))
     }
 
     /// How well the known experts fit each text, by meaning alone.
-    async fn fits(&self, texts: Vec<&str>) -> Result<Vec<Vec<Fit<String>>>, Error> {
+    async fn fits(&self, texts: Vec<&str>, filter: &Filter) -> Result<Vec<Vec<Fit<String>>>, Error> {
         let texts = texts.into_iter().map(route::without_placeholders).collect();
         let queries: Vec<Query> =
             self.encoder.embed(texts).await?.into_iter().map(Query::by_meaning).collect();
-        Ok(self.router.fits(&queries))
+        Ok(self.router.fits(&queries, filter))
     }
 
     async fn propose(&self, planner: &Candidate, text: &str, attempt: usize) -> Result<String, TaskError> {

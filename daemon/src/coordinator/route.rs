@@ -146,10 +146,10 @@ impl Router {
         self.known.read().unwrap_or_else(PoisonError::into_inner).has_choice
     }
 
-    /// How well the known experts fit each text, best first, by their cards' ids: who runs one matters as little here
+    /// How well the known experts that may be asked fit each text, best first, by their cards' ids: who runs one matters as little here
     /// as whether it is busy, or how it did.
-    pub(super) fn fits(&self, queries: &[Query]) -> Vec<Vec<plan::Fit<String>>> {
-        queries.iter().map(|query| best_by_id(self.ranked(query, &Filter::default(), None))).collect()
+    pub(super) fn fits(&self, queries: &[Query], filter: &Filter) -> Vec<Vec<plan::Fit<String>>> {
+        queries.iter().map(|query| best_by_id(self.ranked(query, filter, None))).collect()
     }
 
     /// The experts with this card id that meet the conditions, wherever they run, the most available first.
@@ -206,9 +206,10 @@ impl Router {
         Some(format!("none of the {} experts known meets the conditions ({names})", unmet.len()))
     }
 
-    /// Why nobody at all may be asked, for people.
-    pub(super) fn why_nobody(&self, filter: &Filter) -> String {
-        self.conditions_unmet(filter).unwrap_or_else(|| nearest_cards(&[]))
+    /// Why none of these can be asked, for people.
+    pub(super) fn why_nobody(&self, candidates: &[Candidate], filter: &Filter) -> String {
+        let unmet = candidates.is_empty().then(|| self.conditions_unmet(filter)).flatten();
+        unmet.unwrap_or_else(|| nearest_cards(candidates))
     }
 
     /// Keeps the shelf in step with the directory until the node stops, so that questions find it sorted.

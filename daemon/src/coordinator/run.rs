@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 /// Experts one question may use at the most.
 const EXPERTS_MAX: u32 = 16;
 /// Tasks that run at once: what one asker gets of one expert's node.
-const TOGETHER_MAX: usize = 16;
+pub(super) const TOGETHER_MAX: usize = 16;
 /// Tokens a task may be asked to generate.
 const TOKENS_MAX: u32 = 32_768;
 /// Time a question may take: what the task protocol allows a task, half an hour.
@@ -280,9 +280,7 @@ impl Run<'_> {
         let fitting = peers_of_the_best(candidates);
         if fitting.is_empty() {
             result.status = TaskStatus::NoExpert;
-            let unmet =
-                candidates.is_empty().then(|| self.inner.router.conditions_unmet(&self.limits.filter));
-            result.detail = unmet.flatten().unwrap_or_else(|| super::route::nearest_cards(candidates));
+            result.detail = self.inner.router.why_nobody(candidates, &self.limits.filter);
             return;
         }
         // Where the right expert's node may not see this part, another one's may, but no other kind of expert guesses.
