@@ -186,6 +186,31 @@ mod tests {
     }
 
     #[test]
+    fn after_a_disk_that_failed_it_is_opened_anew_with_what_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let good = Outcomes { good: 2.0, bad: 0.5, claimed: 2.25 };
+        let store = Store::open(folder.path(), Sha256Hash([1; 32])).unwrap();
+        store.set_outcomes(expert(1), &[(7, good)]).unwrap();
+        for fault in [redb::Error::Io(std::io::ErrorKind::StorageFull.into()), redb::Error::PreviousIo] {
+            let failed = store.write(|_| -> Result<(), _> { Err(fault) });
+            assert!(matches!(failed, Err(Error::Failed(_))));
+            assert!(store.held.database.read().unwrap().is_none(), "it is closed");
+            std::thread::scope(|scope| {
+                for n in 2..6 {
+                    let store = &store;
+                    scope.spawn(move || store.set_outcomes(expert(n), &[(7, good)]).unwrap());
+                }
+            });
+            assert_eq!(store.outcomes().unwrap().len(), 5);
+        }
+        let other = store.read(|_| -> Result<(), _> { Err(redb::Error::TableDoesNotExist("x".into())) });
+        assert!(
+            other.is_err() && store.held.database.read().unwrap().is_some(),
+            "that says nothing of the disk"
+        );
+    }
+
+    #[test]
     fn outcomes_outlive_the_process_and_belong_to_their_space() {
         let folder = tempfile::tempdir().unwrap();
         let (space, other) = (Sha256Hash([1; 32]), Sha256Hash([2; 32]));
