@@ -223,8 +223,9 @@ fn start(cli: Cli) -> anyhow::Result<()> {
     let context = Context { globals: cli.globals, cancel: cancel.clone() };
     // At a terminal, Ctrl-C belongs to the chat: it ends an answer and not the program.
     let keyboard = !(matches!(cli.command, Command::Chat(_)) && chat::is_interactive());
+    let drains = matches!(cli.command, Command::Run(_) | Command::Demo(_));
     let outcome = runtime.block_on(async {
-        let signals = tokio::spawn(cancel_on_signals(cancel, keyboard));
+        let signals = tokio::spawn(cancel_on_signals(cancel, keyboard, drains));
         let outcome = dispatch(cli.command, context).await;
         signals.abort();
         outcome
@@ -267,14 +268,16 @@ async fn dispatch(command: Command, context: Context) -> anyhow::Result<()> {
     }
 }
 
-/// The first SIGINT (unless a chat has the keyboard), SIGTERM or SIGHUP cancels; then a SIGINT or SIGTERM ends the process at once. A SIGHUP
-/// does not: of a terminal that closes, both its shell and the kernel tell.
-async fn cancel_on_signals(cancel: CancellationToken, keyboard: bool) {
+/// The first SIGINT (unless a chat has the keyboard) or SIGTERM cancels; the second ends the process at once. So does a SIGHUP cancel what `drains`, and
+/// counts as neither: of a terminal that closes, its shell and the kernel tell, and a session's end sends a SIGTERM besides.
+async fn cancel_on_signals(cancel: CancellationToken, keyboard: bool, drains: bool) {
     // Taken even where it does not count: by default it would end the process.
     let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
     let (Ok(mut terminate), Ok(mut interrupt)) = signals else { return };
     // Once it is taken, it is ignored no more: what nohup has started would end with its terminal.
-    let mut hangup = if is_hangup_ignored() { None } else { signal(SignalKind::hangup()).ok() };
+    let is_taken = drains && !is_hangup_ignored();
+    let mut hangup = if is_taken { signal(SignalKind::hangup()).ok() } else { None };
+    let mut is_second = false;
     loop {
         tokio::select! {
             _ = interrupt.recv(), if keyboard => {}
@@ -284,9 +287,10 @@ async fn cancel_on_signals(cancel: CancellationToken, keyboard: bool) {
                 continue;
             }
         }
-        if cancel.is_cancelled() {
+        if is_second {
             std::process::exit(Exit::Interrupted.code());
         }
+        is_second = true;
         cancel.cancel();
     }
 }

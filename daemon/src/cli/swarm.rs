@@ -271,7 +271,11 @@ async fn start(swarms: &Swarms, name: &str, json: Json, context: &Context) -> an
     let runs = swarms.of(name)?.is_running;
     if !runs {
         terminal::note(&format!("starting your node in {name}"));
-        context.unless_cancelled(swarms.start(name)).await??;
+        let started = context.unless_cancelled(swarms.start(name)).await;
+        if started.is_err() {
+            terminal::note(&format!("it goes on starting: `daemon --swarm {name} stop` ends it"));
+        }
+        started??;
     }
     let state = if runs { "runs already" } else { "runs" };
     let words = format!(
