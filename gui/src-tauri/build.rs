@@ -1,7 +1,8 @@
 //! Names the commands of the program's own pages, so that each has a permission and no other page gets any.
 
 /// As `src/pages.rs` and `src/join.rs` have them.
-const COMMANDS: &[&str] = &["situation", "retry", "connect", "show_log", "offer", "accept", "start", "decline"];
+const COMMANDS: &[&str] =
+    &["situation", "retry", "connect", "show_log", "offer", "accept", "start", "decline"];
 
 fn main() {
     let manifest = tauri_build::AppManifest::new().commands(COMMANDS);
