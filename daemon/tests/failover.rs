@@ -83,8 +83,8 @@ async fn another_with_the_same_model_says_what_the_first_would_have_said() {
     assert!(differ.len() as u64 * 200 <= BREAKS, "{differ:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn who_is_late_gets_a_backup_and_the_first_to_speak_is_heard() {
+/// A seed, an expert that is late from now on, and an asker that knows how soon it used to begin.
+async fn tired() -> (Running, fakes::Fake, Running) {
     let encoder = fakes::encoder().await;
     let seed = sandbox::start(&[], &[]).await;
     let tires = fakes::start(Kind::Tires, &encoder, &seed.addresses()).await;
@@ -93,7 +93,13 @@ async fn who_is_late_gets_a_backup_and_the_first_to_speak_is_heard() {
     for number in 0..10 {
         asker.ask_with(question(number)).await.unwrap();
     }
-    // How soon it begins is known now, and another one comes.
+    (seed, tires, asker)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_late_gets_a_backup_and_the_first_to_speak_is_heard() {
+    let (seed, tires, asker) = tired().await;
+    // Another one comes.
     let other = sandbox::start(&["arithmetic"], &seed.addresses()).await;
     sandbox::until("both are known", async || asker.node.coordinator().experts().len() == 2).await;
     for number in 10..22 {
@@ -118,14 +124,7 @@ async fn who_is_late_gets_a_backup_and_the_first_to_speak_is_heard() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_loses_is_cancelled_while_the_winner_talks() {
-    let encoder = fakes::encoder().await;
-    let seed = sandbox::start(&[], &[]).await;
-    let tires = fakes::start(Kind::Tires, &encoder, &seed.addresses()).await;
-    let asker = asker(&seed.addresses()).await;
-    asker.knows(&["arithmetic"]).await;
-    for number in 0..10 {
-        asker.ask_with(question(number)).await.unwrap();
-    }
+    let (seed, tires, asker) = tired().await;
     let state = tempfile::tempdir().unwrap();
     let mut config = sandbox::config(&["arithmetic"], &seed.addresses(), state.path());
     config.experts[0].tokens_per_second = 20;

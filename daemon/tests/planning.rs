@@ -11,7 +11,7 @@ use polymath::coordinator::{Event, Question, TaskStatus};
 use polymath::node::Node;
 use polymath_swarm::plan::intent::Intent;
 use polymath_swarm::score::Filter;
-use sandbox::{config, start};
+use sandbox::{Running, config, start};
 use std::path::Path;
 use std::process::Command;
 
@@ -58,6 +58,27 @@ async fn a_plan_says_why_nobody_could_answer_and_the_answer_the_same() {
         assert!(planned.contains(expected), "{planned}");
         let asked = node.ask_with(question).await.err().unwrap().to_string();
         assert!(asked.contains(expected), "{asked}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_price_holds_without_other_conditions_and_a_refusal_reserves_nothing() {
+    let state = tempfile::tempdir().unwrap();
+    let mut settings = config(&["chemistry"], &[], state.path());
+    settings.experts[0].price_micro = 5;
+    let priced = Running { node: Node::start(settings).await.unwrap(), state };
+    let asker = start(&[], &priced.addresses()).await;
+    asker.knows(&["chemistry"]).await;
+    let gold = || Question::new("What is the chemical symbol for gold?");
+    let unmet = asker.ask_with(gold()).await.err().unwrap().to_string();
+    assert!(unmet.contains("(price_micro)"), "{unmet}");
+    // Its own costs nothing.
+    assert!(priced.ask_with(gold()).await.unwrap().answer.text.contains("Au"));
+    let willing = Filter { price_micro: Some(5), ..Filter::default() };
+    for _ in 0..3 {
+        let question = Question { filter: willing.clone(), ..gold() };
+        let refused = asker.ask_with(question).await.err().unwrap().to_string();
+        assert!(refused.contains("no_credit") && refused.contains("you owe 0 "), "{refused}");
     }
 }
 
