@@ -26,13 +26,14 @@ use measure::Spread;
 /// Heads of a suite's table.
 const HEADERS: [&str; 5] = ["WHAT", "P50", "P95", "P99", "UNIT"];
 /// What is run where no suite is named; `lsh` takes an hour where its vectors are not at hand.
-const ALL: [&str; 10] = [
+const ALL: [&str; 11] = [
     "embedding",
     "hashing",
     "serialisation",
     "cells",
     "signing",
     "routing",
+    "sampling",
     "swarm",
     "api",
     "parallel",
@@ -80,6 +81,8 @@ enum Suite {
     Signing(parts::Arguments),
     /// Choosing among ten thousand experts that are known
     Routing(parts::Arguments),
+    /// Drawing a token of a whole vocabulary, and noting it for audits
+    Sampling(parts::Arguments),
     /// What a node adds to its model's own time, and what it costs to have one
     Swarm(swarm::Arguments),
     /// What REST adds to a question's own time, how many it answers, how many streams it holds
@@ -121,6 +124,7 @@ impl Suite {
             Self::Cells(arguments) => parts::cells(arguments, context).await,
             Self::Signing(arguments) => parts::signing(arguments, context).await,
             Self::Routing(arguments) => parts::routing(arguments, context).await,
+            Self::Sampling(arguments) => Ok(parts::sampling(arguments)),
             Self::Swarm(arguments) => swarm::run(arguments, context).await,
             Self::Api(arguments) => api::run(arguments, context).await,
             Self::Parallel(arguments) => parallel::run(arguments, context).await,

@@ -12,8 +12,12 @@
 //!
 //! Nothing sorts a whole vocabulary: selection is linear, and only what is kept is sorted.
 
+mod vocabulary;
+
+pub use vocabulary::{log_sum_exp, logprob_of, top_logprobs_of};
+
 use sha2::{Digest, Sha256};
-use std::cmp::Ordering;
+use vocabulary::{clean, greedy, likeliest, logprob, maximum, sum_exp};
 
 /// Part of what is hashed, so that these random numbers are never those of another purpose.
 const LABEL: &[u8] = b"polymath/1/sampling\0";
@@ -21,9 +25,6 @@ const LABEL: &[u8] = b"polymath/1/sampling\0";
 /// How many of the likeliest tokens top-p looks at first: enough for nearly every draw of a trained model. It
 /// looks at four times as many until the mass is reached.
 const NUCLEUS_FIRST: usize = 256;
-
-/// How many likeliest tokens are found in one pass without a copy of the vocabulary.
-const FEW: usize = 32;
 
 /// Misfit of a drawn token from which on the edge of what is kept is looked at.
 const MISFIT_LOOKED_INTO: f64 = 0.05;
@@ -202,7 +203,7 @@ impl Sampler {
             kept = if cut {
                 nucleus(kept, s.top_p, None, &weight).0
             } else {
-                nucleus_of_all(logits, s.top_p, &weight)
+                nucleus_of_all(logits, s.top_p, sum_exp(logits, max, s.temperature), &weight)
             };
         }
         kept.sort_unstable_by_key(|&(id, _)| id);
@@ -218,88 +219,6 @@ pub fn uniform(seed: u64, index: u32) -> f64 {
     first.copy_from_slice(&hash.finalize()[..8]);
     // The 53 bits that a double holds exactly.
     (u64::from_le_bytes(first) >> 11) as f64 / (1_u64 << 53) as f64
-}
-
-/// The `k` likeliest tokens with their log-probabilities (natural logarithm), likeliest first.
-pub fn top_logprobs(logits: &[f32], k: usize) -> Vec<(u32, f32)> {
-    top_logprobs_of(logits, k, log_sum_exp(logits))
-}
-
-/// As [`top_logprobs`], of logits whose [`log_sum_exp`] is known: over a whole vocabulary that is most of the work.
-pub fn top_logprobs_of(logits: &[f32], k: usize, total: f64) -> Vec<(u32, f32)> {
-    likeliest(logits, k).into_iter().map(|(id, logit)| (id, logprob(logit, total))).collect()
-}
-
-/// The log-probability of one token (natural logarithm), the logits' [`log_sum_exp`] being known; minus infinity if there is no such token.
-pub fn logprob_of(logits: &[f32], id: u32, total: f64) -> f32 {
-    logits.get(id as usize).map_or(f32::NEG_INFINITY, |&logit| logprob(logit, total))
-}
-
-/// The logarithm of the sum of the exponentials, summed in double precision.
-pub fn log_sum_exp(logits: &[f32]) -> f64 {
-    let max = maximum(logits);
-    if max == f32::NEG_INFINITY {
-        return f64::NEG_INFINITY;
-    }
-    let sum: f64 = logits.iter().map(|&l| f64::from(clean(l) - max).exp()).sum();
-    f64::from(max) + sum.ln()
-}
-
-fn logprob(logit: f32, total: f64) -> f32 {
-    let logit = clean(logit);
-    if logit == f32::NEG_INFINITY { logit } else { (f64::from(logit) - total) as f32 }
-}
-
-/// NaN and plus infinity, which no sound model gives, become minus infinity: never drawn.
-fn clean(logit: f32) -> f32 {
-    if logit.is_finite() { logit } else { f32::NEG_INFINITY }
-}
-
-fn maximum(logits: &[f32]) -> f32 {
-    logits.iter().map(|&l| clean(l)).fold(f32::NEG_INFINITY, f32::max)
-}
-
-fn greedy(logits: &[f32]) -> usize {
-    let best = logits.iter().enumerate().fold((0, f32::NEG_INFINITY), |best, (id, &logit)| {
-        if clean(logit) > best.1 { (id, logit) } else { best }
-    });
-    best.0
-}
-
-/// Likeliest first; equal ones by id.
-fn by_logit(a: &(u32, f32), b: &(u32, f32)) -> Ordering {
-    b.1.total_cmp(&a.1).then(a.0.cmp(&b.0))
-}
-
-/// The `k` likeliest tokens, sorted: O(vocabulary + k log k).
-fn likeliest(logits: &[f32], k: usize) -> Vec<(u32, f32)> {
-    if k == 0 {
-        return Vec::new();
-    }
-    if k <= FEW {
-        return likeliest_few(logits, k);
-    }
-    let mut all: Vec<(u32, f32)> = (0..).zip(logits.iter().map(|&l| clean(l))).collect();
-    if k < all.len() {
-        all.select_nth_unstable_by(k - 1, by_logit);
-        all.truncate(k);
-    }
-    all.sort_unstable_by(by_logit);
-    all
-}
-
-/// The same for few: nearly every token is less likely than the least of those found so far, and costs one comparison.
-fn likeliest_few(logits: &[f32], k: usize) -> Vec<(u32, f32)> {
-    let mut found: Vec<(u32, f32)> = Vec::with_capacity(k + 1);
-    for one in (0..).zip(logits.iter().map(|&l| clean(l))) {
-        let is_full = found.len() == k;
-        if is_full && found.last().is_some_and(|least| by_logit(least, &one) != Ordering::Greater) {
-            continue;
-        }
-        found.insert(found.partition_point(|other| by_logit(other, &one) == Ordering::Less), one);
-        found.truncate(k);
-    }
-    found
 }
 
 /// Cuts `sorted` after the token with which the mass of `top_p` is reached; says whether it was reached.
@@ -323,8 +242,8 @@ fn nucleus(
     (sorted, false)
 }
 
-fn nucleus_of_all(logits: &[f32], top_p: f32, weight: &impl Fn(f32) -> f64) -> Vec<(u32, f32)> {
-    let total = logits.iter().map(|&l| weight(l)).sum();
+/// The nucleus of a whole vocabulary whose mass is `total`.
+fn nucleus_of_all(logits: &[f32], top_p: f32, total: f64, weight: &impl Fn(f32) -> f64) -> Vec<(u32, f32)> {
     let mut count = NUCLEUS_FIRST;
     loop {
         let (kept, reached) = nucleus(likeliest(logits, count), top_p, Some(total), weight);

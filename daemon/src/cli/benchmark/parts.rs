@@ -7,11 +7,12 @@ use std::time::Instant;
 use anyhow::Context as _;
 use clap::Args;
 use ed25519_dalek::SigningKey;
+use polymath_swarm::audit::TOP_MAX;
 use polymath_swarm::capability::{Card, Status};
 use polymath_swarm::cells::{Codebook, LOOKUPS_MAX};
 use polymath_swarm::embedding::{Embedding, Int8Vector};
 use polymath_swarm::identity::{Domain, Envelope, Sha256Hash};
-use polymath_swarm::sampling::Settings;
+use polymath_swarm::sampling::{Sampler, Settings, log_sum_exp, logprob_of, top_logprobs_of};
 use polymath_swarm::score::Shelf;
 use polymath_swarm::task::{Message, Offer};
 use polymath_wire::task::{Packet, Report as Frame, Request};
@@ -42,6 +43,8 @@ const QUESTION: &str = "What is the capital of Peru, and how many kilometres is 
 const BATCH: usize = 16;
 /// Bytes hashed at a time: a mebibyte, as of a model file.
 const HASHED_BYTES: usize = 1 << 20;
+/// Tokens of the sampling suite's vocabularies: a bundled expert's, and that of a model that people talk to (SmolLM2).
+const VOCABULARIES: [usize; 2] = [1_024, 49_152];
 /// Experts of the routing suite.
 const EXPERTS: usize = 10_000;
 /// Vectors of each: a description and eight exemplars.
@@ -194,6 +197,29 @@ pub(super) async fn routing(arguments: Arguments, context: &Context) -> anyhow::
         rows.report()
     });
     context.unless_cancelled(choosing).await?.context("the choice failed")
+}
+
+pub(super) fn sampling(arguments: Arguments) -> Report {
+    let mut random = StdRng::seed_from_u64(SEED);
+    // Sums of twelve: bell-shaped, with the spread that a trained model's logits have.
+    let mut logit = || (0..12).map(|_| random.random_range(-2.0..2.0f32)).sum::<f32>();
+    let [small, large] = VOCABULARIES.map(|tokens| (0..tokens).map(|_| logit()).collect::<Vec<f32>>());
+    let greedy = Sampler { settings: Settings::default(), seed: SEED };
+    let drawn = Settings { temperature: 0.8, top_p: 0.95, ..Settings::default() };
+    let nucleus = Sampler { settings: drawn, seed: SEED };
+    let noted = |logits: &[f32]| {
+        let total = log_sum_exp(logits);
+        (logprob_of(logits, 0, total), top_logprobs_of(logits, TOP_MAX, total))
+    };
+    let mut rows = Rows::default();
+    let n = arguments.iterations;
+    rows.time("drawing the likeliest of 1,024", n, |round| greedy.draw(&small, &[], round));
+    rows.time("drawing the likeliest of 49,152", n, |round| greedy.draw(&large, &[], round));
+    rows.time("drawing one of 1,024 at random, top-p 0.95", n, |round| nucleus.draw(&small, &[], round));
+    rows.time("drawing one of 49,152 at random, top-p 0.95", n, |round| nucleus.draw(&large, &[], round));
+    rows.time("noting one of 1,024 for audits", n, |_| noted(&small));
+    rows.time("noting one of 49,152 for audits", n, |_| noted(&large));
+    rows.report()
 }
 
 fn at(queries: &[Embedding], round: u32) -> &Embedding {
