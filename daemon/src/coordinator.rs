@@ -27,7 +27,6 @@ mod intents;
 mod ledger;
 mod opinions;
 mod owner;
-mod pace;
 mod planner;
 mod question;
 mod reputation;

@@ -8,7 +8,7 @@ mod sandbox;
 
 use polymath::catalog;
 use polymath::config::Config;
-use polymath::coordinator::{Question, TaskStatus};
+use polymath::coordinator::{Error, Question, TaskStatus};
 use polymath::node::Node;
 use polymath_sdk::{Ask, Model, PolymathClient};
 use sandbox::{Running, assets};
@@ -23,9 +23,18 @@ fn ensemble() -> Vec<PathBuf> {
 }
 
 async fn hosting(cards: Vec<PathBuf>, bootstrap: &[String]) -> Running {
+    hosting_with(cards, bootstrap, |_| {}).await
+}
+
+async fn hosting_with(
+    cards: Vec<PathBuf>,
+    bootstrap: &[String],
+    change: impl FnOnce(&mut Config),
+) -> Running {
     let state = tempfile::tempdir().unwrap();
     let mut config = Config::embedded(&assets(), cards, state.path());
     config.network.bootstrap = bootstrap.to_vec();
+    change(&mut config);
     let any = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
     (config.api.rest, config.api.grpc, config.api.ws) = (any, any, any);
     Running { node: Node::start(config).await.unwrap(), state }
@@ -84,6 +93,33 @@ async fn a_question_that_names_no_number_pays_for_one_expert() {
     let three = node.ask_with(asking(3, "What is 37 plus 48?")).await.unwrap();
     let spent = |asked: &sandbox::Asked| asked.answer.usage.completion_tokens;
     assert!(spent(&three) > 2 * spent(&one), "{} and {}", spent(&three), spent(&one));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opinion_that_comes_too_late_costs_nobody_the_answer() {
+    let quick = hosting(ensemble()[..2].to_vec(), &[]).await;
+    let limit = |config: &mut Config| config.experts[0].tokens_per_second = 1;
+    let _slow = hosting_with(ensemble()[2..].to_vec(), &quick.addresses(), limit).await;
+    sandbox::until("all are known", async || quick.node.coordinator().experts().len() == 3).await;
+    let mut judged = 0;
+    for a in 37..60 {
+        // Shorter than second opinions are waited for.
+        let question = Question { deadline_ms: Some(1_500), ..asking(3, &format!("What is {a} times 46?")) };
+        let asked = match quick.ask_with(question).await {
+            // The slow one was drawn to answer first.
+            Err(Error::Deadline { .. }) => continue,
+            asked => asked.unwrap(),
+        };
+        let consensus = asked.results[0].consensus.as_ref().unwrap();
+        let given: Vec<&str> = consensus.opinions.iter().map(|o| o.expert.advert.card.id.as_str()).collect();
+        assert_eq!(given.len(), 2, "{given:?}");
+        assert!(!given.contains(&SEEDS[2]));
+        judged += 1;
+        if judged == 3 {
+            return;
+        }
+    }
+    panic!("only {judged} questions were answered before their time was over");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -235,6 +235,10 @@ async fn a_model_is_fetched_served_and_there_again_after_a_restart() {
     assert_eq!(node.refused(Some(&node.key), Method::POST, "models", Some(wanted)).await.0, 409);
     let pulled = node.own(Method::GET, "pulls", None).await["data"][0].clone();
     assert!(pulled["served"] == "symbols" && pulled["card"].is_string(), "{pulled}");
+    let card = std::fs::read_to_string(pulled["card"].as_str().unwrap()).unwrap();
+    let other = json!({"pull": begun["id"], "id": "other", "description": "Something else"});
+    assert_eq!(node.refused(Some(&node.key), Method::POST, "models", Some(other)).await.0, 409);
+    assert_eq!(std::fs::read_to_string(pulled["card"].as_str().unwrap()).unwrap(), card, "it is overwritten");
     assert_eq!(node.own(Method::POST, "models/symbols/verify", None).await["ok"], true);
     node.own(Method::DELETE, &pull, None).await;
     assert_eq!(node.refused(Some(&node.key), Method::DELETE, &pull, None).await.0, 404);
@@ -266,6 +270,38 @@ async fn a_model_is_fetched_served_and_there_again_after_a_restart() {
     let refused =
         failing.refused(Some(&failing.key), Method::POST, "pulls", Some(json!({"source": "no such"})));
     assert_eq!(refused.await, (400, "invalid".to_owned()));
+}
+
+#[tokio::test]
+async fn one_model_is_compared_at_a_time_and_to_its_end() {
+    let home = tempfile::tempdir().unwrap();
+    let node = Owned::start(home.path()).await;
+    let model = home.path().join("geography/geography.gguf");
+    let aside = home.path().join("aside.gguf");
+    // A model that takes as long to read as we like: it is written by hand.
+    std::fs::rename(&model, &aside).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&model).status().unwrap().success());
+    let verify = || node.call(Some(&node.key), Method::POST, "models/geography/verify", None);
+    // Whoever asks first loses patience: the reading goes on.
+    let first = tokio::time::timeout(std::time::Duration::from_millis(300), verify()).await;
+    assert!(first.is_err(), "{first:?}");
+    // The next one is told to wait, unless it became the first, whose reading had not begun.
+    let told = until("the second is told to wait", async || {
+        tokio::time::timeout(std::time::Duration::from_millis(300), verify()).await.ok()
+    });
+    assert_eq!(told.await.0.as_u16(), 503);
+    std::io::copy(
+        &mut std::fs::File::open(&aside).unwrap(),
+        &mut std::fs::File::options().write(true).open(&model).unwrap(),
+    )
+    .unwrap();
+    std::fs::remove_file(&model).unwrap();
+    std::fs::rename(&aside, &model).unwrap();
+    let verified = until("the first has been read", async || {
+        let (status, body) = verify().await;
+        (status.as_u16() != 503).then_some(body)
+    });
+    assert_eq!(verified.await["ok"], true);
 }
 
 #[tokio::test]

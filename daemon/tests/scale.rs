@@ -1,5 +1,5 @@
 //! Many real nodes on one machine, half of them experts: how long they take to join, to be found and to be forgotten, and what each costs.
-//! Two dozen in the ordinary run; `scripts/test --soak` takes seventy-two (`POLYMATH_SOAK_NODES`).
+//! Two dozen in the ordinary run; `scripts/test --soak` takes a hundred (`POLYMATH_SOAK_NODES`).
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -30,6 +30,8 @@ const SETTINGS: &str = "[audit]\nrate = 0.0\n";
 const WAVE: usize = 8;
 /// Far beyond what anything takes here, so that only a hang fails; what it takes is printed.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// How long nobody asks anything before it is measured what it costs to be there, and meanwhile.
+const QUIET: Duration = Duration::from_secs(10);
 const NEWCOMERS: usize = 12;
 /// Of each, the expert, a question that it answers, and the answer.
 const QUESTIONS: [(&str, &str, &str); 4] = [
@@ -62,9 +64,29 @@ fn proportional_kib(process: &Process) -> u64 {
     line.trim().trim_end_matches("kB").trim().parse().unwrap()
 }
 
+/// Processor time that a process has taken, in clock ticks of which a second has a hundred (`getconf CLK_TCK`).
+fn ticks(process: &Process) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.id())).unwrap();
+    let after_name = stat.rsplit(')').next().unwrap();
+    let fields: Vec<&str> = after_name.split_whitespace().collect();
+    // User and system time are the 14th and 15th field, the name being the second (proc_pid_stat(5)).
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
+
 fn median(mut values: Vec<u64>) -> u64 {
     values.sort_unstable();
     values[values.len() / 2]
+}
+
+/// What a node takes of a core while nobody asks anything, in per cent (median).
+async fn quiet(members: &[Member]) -> f64 {
+    tokio::time::sleep(QUIET).await;
+    let before: Vec<u64> = members.iter().map(|member| ticks(&member.process)).collect();
+    let began = Instant::now();
+    tokio::time::sleep(QUIET).await;
+    let taken = members.iter().zip(before).map(|(member, before)| ticks(&member.process) - before).collect();
+    // A tick is a hundredth of a second.
+    median(taken) as f64 / began.elapsed().as_secs_f64()
 }
 
 struct Member {
@@ -198,6 +220,9 @@ async fn many_nodes_join_find_answer_and_forget() {
         memory(false)
     );
 
+    if std::env::var_os("POLYMATH_SOAK_NODES").is_some() {
+        println!("a node that nobody asks: {:.2}% of a core (median)", quiet(&members).await);
+    }
     let encoder = fakes::encoder().await;
     let mut lookups = Vec::new();
     for number in 0..NEWCOMERS {

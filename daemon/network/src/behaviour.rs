@@ -5,14 +5,14 @@
 
 use super::store::{ProviderStore, RECORD_LIFETIME};
 use super::{Config, Error, Identity};
-use super::{audit, exchange, origins, peers, receipts, streams, transport};
+use super::{audit, exchange, origins, peers, pings, receipts, streams, transport};
 use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::gossipsub::{self, IdentTopic, MessageAuthenticity, MessageId, ValidationMode};
 use libp2p::identity::Keypair;
 use libp2p::kad::{self, store::RecordStore as _};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::{StreamProtocol, Swarm, SwarmBuilder, identify, mdns, ping, quic, tcp};
+use libp2p::{StreamProtocol, Swarm, SwarmBuilder, identify, mdns, quic, tcp};
 use libp2p::{allow_block_list, autonat, dcutr, relay, upnp};
 use polymath_swarm::embedding::SpaceId;
 use polymath_swarm::identity::Sha256Hash;
@@ -24,10 +24,10 @@ use std::time::Duration;
 /// First part of every provider key and of the Kademlia protocol's name.
 pub(super) const KAD_PROTOCOL: &str = "/polymath/kad/1";
 
-/// A dead QUIC peer is noticed after this; with one redial (below) it is gone from the directory within ten
-/// seconds of dying.
-const QUIC_IDLE_MAX: Duration = Duration::from_secs(6);
-/// Two keep-alives may be lost before the connection is given up.
+/// A QUIC peer of whom nothing is heard for so long is given up. A keep-alive starts the time anew once (RFC 9000, 10.1), so that the dead are noticed after seven
+/// seconds at the latest, and dialled again for one and a half (`PROBE_MAX`): within ten they are gone from the directory.
+const QUIC_IDLE_MAX: Duration = Duration::from_secs(5);
+/// Two keep-alives may be lost before that.
 const QUIC_KEEP_ALIVE: Duration = Duration::from_secs(2);
 /// Handshake over a bad link, three round trips and a retransmission.
 const QUIC_HANDSHAKE_MAX: Duration = Duration::from_secs(3);
@@ -36,8 +36,6 @@ pub(super) const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that nobody uses is closed after this, where so many are connected that others need its place; until then it stays
 /// ([`streams`]).
 pub(super) const IDLE_MAX: Duration = Duration::from_secs(10);
-/// Feeds the round-trip times shown for peers, and notices whoever is frozen or cut off: see `on_ping`.
-const PING_INTERVAL: Duration = Duration::from_secs(2);
 /// Two connections of a peer cover both sides dialling at once; a third is waste.
 const CONNECTIONS_PER_PEER_MAX: u32 = 3;
 /// Handshakes in flight each way: what a joining node needs, and little for a flood to hold.
@@ -91,7 +89,7 @@ pub(super) struct Behaviour {
     pub(super) tasks: streams::Behaviour,
     pub(super) gossip: Gossip,
     pub(super) identify: identify::Behaviour,
-    pub(super) ping: ping::Behaviour,
+    pub(super) pings: pings::Behaviour,
     pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
     /// Connections by way of relays.
     pub(super) circuits: relay::client::Behaviour,
@@ -193,7 +191,6 @@ fn behaviour(
         .with_agent_version(agent)
         .with_cache_size(IDENTIFY_CACHE)
         .with_push_listen_addr_updates(true);
-    let ping = ping::Config::new().with_interval(PING_INTERVAL).with_timeout(PING_INTERVAL);
     Ok(Behaviour {
         shut_out: allow_block_list::Behaviour::default(),
         origins: origins::Behaviour::default(),
@@ -204,7 +201,7 @@ fn behaviour(
         tasks,
         gossip: gossip(names)?,
         identify: identify::Behaviour::new(identify),
-        ping: ping::Behaviour::new(ping),
+        pings: pings::Behaviour::default(),
         mdns: mdns(config, keypair),
         circuits,
         relay: Toggle::from(

@@ -52,7 +52,6 @@ use polymath_swarm::cells::Codebook;
 use polymath_swarm::embedding::SpaceId;
 use polymath_swarm::identity::PeerKey;
 use polymath_swarm::trust::{Book, Offence};
-use std::collections::HashSet;
 use std::io;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
@@ -98,7 +97,7 @@ pub(super) struct EventLoop {
     services: Services,
     lookups: Lookups,
     routing: discovery::Routing,
-    probing: HashSet<PeerId>,
+    probing: connections::Probes,
     suspects: connections::Suspects,
     bans: Bans,
     /// What is seen on task streams, which are served elsewhere.
@@ -135,7 +134,7 @@ impl EventLoop {
             services,
             lookups: Lookups::default(),
             routing: discovery::Routing::default(),
-            probing: HashSet::new(),
+            probing: connections::Probes::default(),
             suspects: connections::Suspects::default(),
             bans: Bans::new(counts, Instant::now()),
             offences,
@@ -236,7 +235,7 @@ impl EventLoop {
             BehaviourEvent::Receipts(event) => self.on_receipts(event),
             BehaviourEvent::Gossip(event) => self.on_gossip(event),
             BehaviourEvent::Identify(event) => self.on_identify(event),
-            BehaviourEvent::Ping(event) => self.on_ping(event),
+            BehaviourEvent::Pings(event) => self.on_ping(event),
             BehaviourEvent::Mdns(event) => self.on_mdns(event),
             BehaviourEvent::Kad(event) => self.on_kad(event),
             BehaviourEvent::Circuits(event) => self.on_circuit(event),
@@ -260,6 +259,7 @@ impl EventLoop {
         self.publish_due(now);
         self.repeat_words(now);
         self.end_lookups(now);
+        self.end_probes(now);
         if now.duration_since(self.swept) >= SWEEP_INTERVAL {
             self.swept = now;
             self.directory.write(|table| (table.sweep(clock::now()), ()));

@@ -31,6 +31,7 @@ mod gate;
 mod identity;
 mod origins;
 mod peers;
+mod pings;
 mod reach;
 pub mod receipts;
 mod rules;

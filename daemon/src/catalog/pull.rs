@@ -58,6 +58,20 @@ pub enum Error {
         /// As it was written.
         path: PathBuf,
     },
+    /// The hub has nothing of that name.
+    #[error("{url}: is not there: is the name right?")]
+    Missing {
+        /// What was asked.
+        url: String,
+    },
+    /// The hub gives it to others only.
+    #[error(
+        "{url}: is not public: accept its terms on its page and set HF_TOKEN to a token of yours that may read it"
+    )]
+    NotPublic {
+        /// What was asked.
+        url: String,
+    },
     /// The hub does not answer, or not as it should.
     #[error("{url}: {reason}")]
     Hub {
@@ -73,6 +87,14 @@ pub enum Error {
         repo: String,
         /// What it has.
         reason: String,
+    },
+    /// None of a repository's files fits into this machine's memory.
+    #[error("the smallest file of {repo} has {bytes} bytes, which is more than this machine's memory holds")]
+    TooLarge {
+        /// The repository.
+        repo: String,
+        /// The smallest file's size.
+        bytes: u64,
     },
     /// Ollama's store does not hold it.
     #[error("Ollama has no model {name}:{tag} in {}; fetch it with `ollama pull {name}:{tag}`, or set OLLAMA_MODELS", store.display())]

@@ -6,6 +6,7 @@ use polymath_swarm::sanitise::SanitiseError;
 
 use super::terminal;
 use crate::api::access::store;
+use crate::catalog::pull;
 use crate::{api, catalog, config, node, owner, telemetry};
 
 /// The table as `--help` shows it.
@@ -99,6 +100,9 @@ impl Exit {
         if let Some(error) = cause.downcast_ref() {
             return Self::of_owner(error);
         }
+        if let Some(error) = cause.downcast_ref() {
+            return Self::of_pull(error);
+        }
         if let Some(error) = cause.downcast_ref::<api::client::Error>() {
             return Some(Self::of_code(error.code()));
         }
@@ -128,8 +132,22 @@ impl Exit {
             | owner::Error::Config(config::Error::Swarm { .. }) => Some(Self::Usage),
             owner::Error::Config(_) => Some(Self::Settings),
             owner::Error::Catalog(error) => Self::of_catalog(error),
+            owner::Error::Pull(error) => Self::of_pull(error),
             _ => None,
         }
+    }
+
+    /// A model that is nowhere, or not under that name, is the command line's fault too.
+    fn of_pull(error: &pull::Error) -> Option<Self> {
+        let is_unknown = matches!(
+            error,
+            pull::Error::Source(_)
+                | pull::Error::NotHere { .. }
+                | pull::Error::NoFile { .. }
+                | pull::Error::NotStored { .. }
+                | pull::Error::Missing { .. }
+        );
+        is_unknown.then_some(Self::Usage)
     }
 
     /// The settings name cards and models, so that what is wrong with these is wrong with them; not so a file that has changed, or a disk
@@ -252,6 +270,13 @@ mod tests {
             (anyhow!(owner::Error::Unknown("x".into())), Exit::Usage),
             (anyhow!(owner::Error::Invalid { field: "invitation", reason: "x".into() }), Exit::Usage),
             (anyhow!(owner::Error::Conflict("x".into())), Exit::Failed),
+            (anyhow!(pull::Error::Source("x".into())), Exit::Usage),
+            (anyhow!(owner::Error::Pull(pull::Error::NotHere { path: "x".into() })), Exit::Usage),
+            (anyhow!(pull::Error::Missing { url: "x".into() }), Exit::Usage),
+            (anyhow!(pull::Error::NoFile { repo: "x".into(), reason: "none".into() }), Exit::Usage),
+            (anyhow!(pull::Error::NotPublic { url: "x".into() }), Exit::Failed),
+            (anyhow!(pull::Error::TooLarge { repo: "x".into(), bytes: 1 }), Exit::Failed),
+            (anyhow!(pull::Error::Hub { url: "x".into(), reason: "is silent".into() }), Exit::Failed),
         ];
         for (error, exit) in cases {
             assert_eq!(Exit::of(&error), exit, "{error:?}");

@@ -3,7 +3,7 @@
 
 mod openings;
 
-use super::{Ledger, audits, pace};
+use super::{Ledger, audits};
 use crate::inference::{self, Backend, Worker};
 use crate::network::task::{Delivery, Job, Loading, Service};
 use crate::network::{audit, receipts};
@@ -270,10 +270,11 @@ async fn request_of(
 }
 
 fn events_of(generation: inference::Generation) -> BoxStream<'static, Result<TaskEvent, TaskError>> {
-    pace::paced(Box::pin(futures::stream::unfold(generation, |mut generation| async move {
+    futures::stream::unfold(generation, |mut generation| async move {
         let event = generation.next().await?;
         Some((event.map_err(to_task_error), generation))
-    })))
+    })
+    .boxed()
 }
 
 fn to_task_error(error: inference::Error) -> TaskError {

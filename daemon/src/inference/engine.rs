@@ -126,6 +126,9 @@ impl<'m> Engine<'m> {
             self.fill_slots();
             self.publish();
             let wanted = self.assemble();
+            // Whoever reads a prompt keeps the others waiting, and with nothing to do this thread sleeps: nobody is to wait for a word that has been drawn.
+            let is_quick = !wanted.is_empty() && self.batch.n_tokens() as usize <= self.slots.len();
+            self.tell(!is_quick);
             if self.batch.n_tokens() > 0 {
                 self.step(&wanted);
             } else {
@@ -280,6 +283,12 @@ impl<'m> Engine<'m> {
                 task.fail(Error::Failed(reason.to_owned()));
             }
         }
+    }
+
+    /// Tells readers what is kept for them, if its time has come or `at_once`.
+    fn tell(&mut self, at_once: bool) {
+        let now = Instant::now();
+        self.slots.iter_mut().filter_map(|slot| slot.task.as_mut()).for_each(|task| task.tell(now, at_once));
     }
 
     fn sleep(&self) {

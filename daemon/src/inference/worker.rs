@@ -20,7 +20,7 @@ use std::thread::{self, JoinHandle};
 use tokio::sync::{OnceCell, Semaphore, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 
-pub(super) use events::Events;
+pub(super) use events::{Events, Piece};
 pub(super) use gauges::{Gauges, RETRY_MS_MIN};
 pub(super) use seats::Seat;
 use seats::Seats;

@@ -8,13 +8,15 @@ use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{ConnectionError, ConnectionId, DialError};
 use libp2p::{Multiaddr, PeerId, ping};
 use lru::LruCache;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::error::Error;
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 /// Peers being probed at once; the rest are left to the silence of their statuses.
 const PROBES_MAX: usize = 64;
+/// How long the dial that decides about a peer's experts may take: several round trips across the world. Whoever is reached later tells again what he has.
+const PROBE_MAX: Duration = Duration::from_millis(1_500);
 /// Peers that have closed their connection and wait to be dialled, one a second; of more, the latest.
 const SUSPECTS_MAX: usize = 64;
 /// Those that were dialled for it.
@@ -52,6 +54,31 @@ impl Suspects {
         let peer = self.waiting.pop_front()?;
         self.tried.put(peer, now);
         Some(peer)
+    }
+}
+
+/// Peers with experts whose connection is gone and that are dialled once more, and since when.
+#[derive(Debug, Default)]
+pub(super) struct Probes(HashMap<PeerId, Instant>);
+
+impl Probes {
+    /// Whether no further peer may be probed.
+    fn is_full(&self) -> bool {
+        self.0.len() >= PROBES_MAX
+    }
+
+    fn begin(&mut self, peer: PeerId, now: Instant) {
+        self.0.entry(peer).or_insert(now);
+    }
+
+    /// Whether it was probed; it is no longer.
+    fn end(&mut self, peer: &PeerId) -> bool {
+        self.0.remove(peer).is_some()
+    }
+
+    /// Those whom the dial has not reached in time; they are probed no longer.
+    fn overdue(&mut self, now: Instant) -> Vec<PeerId> {
+        self.0.extract_if(|_, since| now.duration_since(*since) >= PROBE_MAX).map(|(peer, _)| peer).collect()
     }
 }
 
@@ -93,7 +120,7 @@ impl EventLoop {
         if let Some(seed) = self.bootstrap.connected(peer, connection) {
             tracing::info!(address = %seed, %peer, "a bootstrap node is reached after all");
         }
-        self.probing.remove(&peer);
+        self.probing.end(&peer);
         self.fetches.reachable(peer);
     }
 
@@ -138,10 +165,14 @@ impl EventLoop {
             error,
             DialError::Denied { .. } | DialError::DialPeerConditionFalse(_) | DialError::Aborted
         );
-        let Some(peer) = peer.filter(|peer| !ours && !self.peers.contains(peer)) else { return };
+        let Some(peer) = peer.filter(|peer| !self.peers.contains(peer)) else { return };
+        let was_probed = self.probing.end(&peer);
+        if ours {
+            return;
+        }
         // Walks would wait for it again and again.
         self.swarm.behaviour_mut().kad.remove_peer(&peer);
-        if self.probing.remove(&peer) {
+        if was_probed {
             self.bury(peer);
         } else {
             self.probe(peer);
@@ -149,7 +180,7 @@ impl EventLoop {
     }
 
     /// libp2p tells of a failure when two pings in a row have failed: one is lost on a loaded machine, two are a dead peer.
-    /// Two seconds to the first, two until it has failed, and as much for the second: it is gone within eight of dying.
+    /// Two seconds to the first, two until it has failed, and as much for the second: over TCP and relays it is gone within eight of dying.
     pub(super) fn on_ping(&mut self, ping::Event { peer, connection, result }: ping::Event) {
         match result {
             Ok(rtt) => self.peers.pinged(peer, rtt),
@@ -179,7 +210,7 @@ impl EventLoop {
     /// A peer with experts in the directory is gone: one redial decides whether they go too.
     fn probe(&mut self, peer: PeerId) {
         let Some(key) = key_of(&peer) else { return };
-        if !self.directory.read(|table| table.knows(key)) || self.probing.len() >= PROBES_MAX {
+        if !self.directory.read(|table| table.knows(key)) || self.probing.is_full() {
             return;
         }
         let told = self.directory.read(|table| table.addresses_of(key));
@@ -187,12 +218,20 @@ impl EventLoop {
         let addresses = self.locality.worth_dialling(told, None);
         let dial = DialOpts::peer_id(peer).addresses(addresses).extend_addresses_through_behaviour().build();
         match self.swarm.dial(dial) {
-            Ok(()) => {
-                self.probing.insert(peer);
-            }
+            Ok(()) => self.probing.begin(peer, Instant::now()),
             // Connected again or being dialled already: that dial decides.
             Err(DialError::DialPeerConditionFalse(_) | DialError::Denied { .. }) => {}
             Err(_) => self.bury(peer),
+        }
+    }
+
+    /// Drops the experts of those whom a dial has not reached in time.
+    pub(super) fn end_probes(&mut self, now: Instant) {
+        for peer in self.probing.overdue(now) {
+            // The connection may stand, and this thread have been too busy to hear of it.
+            if !self.swarm.is_connected(&peer) {
+                self.bury(peer);
+            }
         }
     }
 
@@ -253,6 +292,22 @@ mod tests {
         let transport = DialError::Transport(vec![(address, TransportError::Other(refused))]);
         assert_eq!(reason(&transport), text);
         assert!(!reason(&DialError::NoAddresses).contains('\n'));
+    }
+
+    #[test]
+    fn a_probe_ends_by_itself() {
+        let (mut probes, now) = (Probes::default(), Instant::now());
+        let [reached, lost] = [PeerId::random(), PeerId::random()];
+        probes.begin(reached, now);
+        probes.begin(lost, now);
+        // It is dialled again: that changes nothing.
+        probes.begin(lost, now + PROBE_MAX / 2);
+        assert!(probes.end(&reached) && !probes.end(&reached));
+        assert_eq!(probes.overdue(now + PROBE_MAX / 2), []);
+        assert_eq!(probes.overdue(now + PROBE_MAX), [lost]);
+        assert_eq!(probes.overdue(now + PROBE_MAX * 2), []);
+        (0..PROBES_MAX).for_each(|_| probes.begin(PeerId::random(), now));
+        assert!(probes.is_full());
     }
 
     #[test]

@@ -110,28 +110,28 @@ impl Hub {
         if from > 0 {
             request = request.header(RANGE, format!("bytes={from}-"));
         }
-        request.send().await.map_err(|error| refused(url, deepest(&error)))
+        request.send().await.map_err(|error| failed(url, deepest(&error)))
     }
 
     /// What a repository holds at a revision (`main`, a tag, a commit).
     ///
     /// # Errors
-    /// [`Error::Hub`]: it is not there, not public, or the hub does not answer.
+    /// [`Error::Missing`], [`Error::NotPublic`]; [`Error::Hub`]: the hub does not answer as it should.
     pub async fn about(&self, repo: &str, revision: &str) -> Result<About, Error> {
         let url = format!("{}/api/models/{repo}/revision/{revision}?blobs=true", self.endpoint);
         let response = checked(&url, self.get(&url, 0).await?)?;
         let mut bytes = Vec::new();
         let mut chunks = response.bytes_stream();
         while let Some(chunk) = chunks.next().await {
-            bytes.extend_from_slice(&chunk.map_err(|error| refused(&url, deepest(&error)))?);
+            bytes.extend_from_slice(&chunk.map_err(|error| failed(&url, deepest(&error)))?);
             if bytes.len() > ABOUT_BYTES_MAX {
-                return Err(refused(&url, "says more than a repository can have to say"));
+                return Err(failed(&url, "says more than a repository can have to say"));
             }
         }
         let model: Model = serde_json::from_slice(&bytes)
-            .map_err(|error| refused(&url, format!("does not answer as the hub does: {error}")))?;
+            .map_err(|error| failed(&url, format!("does not answer as the hub does: {error}")))?;
         if model.sha.len() > 64 || !model.sha.chars().all(|c| c.is_ascii_hexdigit()) {
-            return Err(refused(&url, "names no commit"));
+            return Err(failed(&url, "names no commit"));
         }
         let licence = model.card.and_then(|card| card.license).and_then(|licence| match licence {
             serde_json::Value::String(one) => Some(one),
@@ -151,7 +151,7 @@ impl Hub {
     /// Fetches a file into `folder`, from where an earlier attempt ended.
     ///
     /// # Errors
-    /// [`Error::Hub`] if it does not come, [`Error::Mismatch`] if it is another, [`Error::NoRoom`], [`Error::Io`].
+    /// [`Error::Missing`], [`Error::NotPublic`] or [`Error::Hub`] if it does not come, [`Error::Mismatch`] if it is another, [`Error::NoRoom`], [`Error::Io`].
     pub async fn fetch(
         &self,
         about: &About,
@@ -176,7 +176,8 @@ impl Hub {
         // Of more than was said the hash tells that it is something else.
         while length(&place.part) < file.bytes {
             let outcome = self.go_on(&url, &place.part, file.bytes, progress).await;
-            if let Err(error @ Error::Io { .. }) = outcome {
+            if let Err(error @ (Error::Io { .. } | Error::Missing { .. } | Error::NotPublic { .. })) = outcome
+            {
                 return Err(error);
             }
             if length(&place.part) > farthest {
@@ -186,7 +187,7 @@ impl Hub {
                 if attempt >= ATTEMPTS_MAX {
                     return Err(outcome
                         .err()
-                        .unwrap_or_else(|| refused(&url, "gives nothing more of the file")));
+                        .unwrap_or_else(|| failed(&url, "gives nothing more of the file")));
                 }
             }
             if let Err(error) = outcome {
@@ -212,10 +213,10 @@ impl Hub {
         let mut there = if goes_on { from } else { 0 };
         let mut chunks = response.bytes_stream();
         while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|error| refused(url, deepest(&error)))?;
+            let chunk = chunk.map_err(|error| failed(url, deepest(&error)))?;
             there += chunk.len() as u64;
             if there > bytes {
-                return Err(refused(url, format!("sends more than the {bytes} bytes that it has said")));
+                return Err(failed(url, format!("sends more than the {bytes} bytes that it has said")));
             }
             file.write_all(&chunk).map_err(Error::io(part))?;
             progress(there, bytes);
@@ -228,7 +229,7 @@ impl About {
     /// The file of this name; without one that which suits a machine with so much memory free.
     ///
     /// # Errors
-    /// [`Error::NoFile`] says what there is.
+    /// [`Error::NoFile`] says what there is; [`Error::TooLarge`].
     pub fn choose(&self, name: Option<&str>, memory: Option<u64>) -> Result<&GgufFile, Error> {
         let names = || self.files.iter().map(|file| file.name.as_str()).collect::<Vec<_>>().join(", ");
         let none = |reason: String| Error::NoFile { repo: self.repo.clone(), reason };
@@ -246,8 +247,8 @@ impl About {
             PREFERRED.iter().position(|kind| name.contains(kind)).unwrap_or(PREFERRED.len())
         };
         self.files.iter().filter(fits).min_by_key(preference).ok_or_else(|| {
-            let least = self.files.iter().map(|file| file.bytes).min().unwrap_or_default();
-            none(format!("the smallest has {least} bytes, which is more than this machine's memory holds"))
+            let bytes = self.files.iter().map(|file| file.bytes).min().unwrap_or_default();
+            Error::TooLarge { repo: self.repo.clone(), bytes }
         })
     }
 }
@@ -263,7 +264,7 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     let ended = tokio::task::spawn_blocking(work).await;
-    ended.unwrap_or_else(|error| Err(refused("the file", error.to_string())))
+    ended.unwrap_or_else(|error| Err(failed("the file", error.to_string())))
 }
 
 fn length(path: &Path) -> u64 {
@@ -278,16 +279,13 @@ fn starts_at(response: &Response, from: u64) -> bool {
 fn checked(url: &str, response: Response) -> Result<Response, Error> {
     match response.status() {
         status if status.is_success() => Ok(response),
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(refused(
-            url,
-            "is not public: accept its terms on its page and set HF_TOKEN to a token of yours that may read it",
-        )),
-        StatusCode::NOT_FOUND => Err(refused(url, "is not there: is the name right?")),
-        status => Err(refused(url, format!("answers {status}"))),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Error::NotPublic { url: url.to_owned() }),
+        StatusCode::NOT_FOUND | StatusCode::GONE => Err(Error::Missing { url: url.to_owned() }),
+        status => Err(failed(url, format!("answers {status}"))),
     }
 }
 
-fn refused(url: &str, reason: impl Into<String>) -> Error {
+fn failed(url: &str, reason: impl Into<String>) -> Error {
     Error::Hub { url: url.to_owned(), reason: reason.into() }
 }
 

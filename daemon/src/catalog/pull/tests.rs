@@ -65,8 +65,15 @@ impl FakeHub {
     }
 }
 
-async fn resolve(State(hub): State<FakeHub>, headers: HeaderMap) -> Response {
+async fn resolve(
+    State(hub): State<FakeHub>,
+    Named((_, name, _, _)): Named<(String, String, String, String)>,
+    headers: HeaderMap,
+) -> Response {
     hub.asked.fetch_add(1, Ordering::SeqCst);
+    if name == "vanished" {
+        return StatusCode::NOT_FOUND.into_response();
+    }
     let range = headers.get("range").and_then(|range| range.to_str().ok());
     let from = range.and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse::<usize>().ok());
     let from = from.filter(|_| hub.knows_ranges).unwrap_or(0);
@@ -203,11 +210,23 @@ async fn what_is_not_what_it_should_be_is_not_kept() {
 }
 
 #[tokio::test]
+async fn what_is_gone_is_asked_for_once() {
+    let fake = FakeHub::new(0, true);
+    let asked = Arc::clone(&fake.asked);
+    let hub = fake.start().await;
+    let about = hub.about("owner/vanished", "main").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let gone = hub.fetch(&about, &about.files[1], folder.path(), &silent).await.unwrap_err();
+    assert!(matches!(gone, Error::Missing { .. }), "{gone}");
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
 async fn the_file_suits_the_machine() {
     let hub = FakeHub::new(0, true).start().await;
     let about = hub.about("owner/name", "main").await.unwrap();
     assert_eq!(about.choose(None, Some(1 << 20)).unwrap().name, "model-q4_k_m.gguf");
-    assert!(matches!(about.choose(None, Some(1_000)), Err(Error::NoFile { .. })));
+    assert!(matches!(about.choose(None, Some(1_000)), Err(Error::TooLarge { .. })));
     let named = about.choose(Some("other.gguf"), None).unwrap_err().to_string();
     assert!(named.contains("model-q8_0.gguf"), "{named}");
     let huge = GgufFile { bytes: u64::MAX / 2, ..about.files[0].clone() };

@@ -231,7 +231,7 @@ pub(in crate::cli) fn plan_text(style: Style, tasks: &[Task]) -> String {
             out.push_str(&format!("{}{}\n", line.below(), factors(style, candidate)));
         }
         if task.candidates.is_empty() {
-            out.push_str(&format!("{}{}\n", line.below(), style.bad("no expert known")));
+            out.push_str(&format!("{}{}\n", line.below(), style.bad("nobody to ask")));
         }
     }
     out

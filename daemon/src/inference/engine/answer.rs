@@ -3,7 +3,7 @@
 use super::pace::Pace;
 use super::slot::{Bounds, Row};
 use crate::inference::text::TextStream;
-use crate::inference::worker::{Events, Gauges};
+use crate::inference::worker::{Events, Gauges, Piece};
 use crate::inference::{Error, Grammar, Request};
 use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::vocab::LlamaVocab;
@@ -92,6 +92,11 @@ impl Answer {
         self.events.is_full()
     }
 
+    /// Tells the reader what is kept for him, if its time has come or `at_once`.
+    pub(super) fn tell(&mut self, now: Instant, at_once: bool) {
+        self.events.tell(now, at_once);
+    }
+
     /// When the next token may be drawn, if that is later than `now`.
     pub(super) fn due_after(&self, now: Instant) -> Option<Instant> {
         self.pace.due_after(now)
@@ -144,14 +149,15 @@ impl Answer {
             return false;
         };
         self.drawing += took;
-        self.pace.drawn(Instant::now());
+        let now = Instant::now();
+        self.pace.drawn(now);
         if vocab.is_eog(token) {
             if let Some(notes) = &mut self.notes {
                 notes.note_end(reported(logits, draw.id, draw.log_sum_exp));
             }
             let text = self.text.finish();
             if !text.is_empty() {
-                self.events.send(TaskEvent::Tokens { sequence, ids: Vec::new(), text, logprobs: Vec::new() });
+                self.events.say(sequence, Piece { id: None, text, logprobs: None }, now);
             }
             self.complete(FinishReason::Stop, gauges);
             return false;
@@ -184,9 +190,8 @@ impl Answer {
         if finish == Some(FinishReason::Length) {
             text.push_str(&self.text.finish());
         }
-        let logprobs =
-            if self.top_logprobs == 0 { Vec::new() } else { vec![self.logprobs(logits, draw, piece, vocab)] };
-        self.events.send(TaskEvent::Tokens { sequence, ids: vec![draw.id], text, logprobs });
+        let logprobs = (self.top_logprobs > 0).then(|| self.logprobs(logits, draw, piece, vocab));
+        self.events.say(sequence, Piece { id: Some(draw.id), text, logprobs }, now);
         if let Some(reason) = finish {
             self.complete(reason, gauges);
         }

@@ -122,6 +122,13 @@ impl Task {
         matches!(&self.job, Job::Answer(answer) if answer.is_paused() || answer.due_after(now).is_some())
     }
 
+    /// Tells its reader what is kept for him, if its time has come or `at_once`.
+    pub(super) fn tell(&mut self, now: StdInstant, at_once: bool) {
+        if let Job::Answer(answer) = &mut self.job {
+            answer.tell(now, at_once);
+        }
+    }
+
     /// When its next token is due, if that is what it waits for.
     pub(super) fn due_after(&self, now: StdInstant) -> Option<StdInstant> {
         match &self.job {
