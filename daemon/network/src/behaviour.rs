@@ -36,8 +36,8 @@ pub(super) const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that nobody uses is closed after this, where so many are connected that others need its place; until then it stays
 /// ([`streams`]).
 pub(super) const IDLE_MAX: Duration = Duration::from_secs(10);
-/// Two connections of a peer cover both sides dialling at once; a third is waste.
-const CONNECTIONS_PER_PEER_MAX: u32 = 3;
+/// Both sides may dial at once; through relays twice more where no hole was punched ([`reach`](super::reach)), and the direct one that comes of it.
+const CONNECTIONS_PER_PEER_MAX: u32 = 4;
 /// Handshakes in flight each way: what a joining node needs, and little for a flood to hold.
 const PENDING_MAX: u32 = 64;
 /// Streams that may negotiate at once on a connection; a question opens at most sixteen tasks at once.

@@ -255,6 +255,7 @@ impl EventLoop {
         self.dial_seeds(now);
         self.tend_relays(now);
         self.try_again(now);
+        self.punch_again(now);
         self.tend_routing(now);
         self.publish_due(now);
         self.repeat_words(now);

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 /// Bytes of an agent's name that are kept: it is shown to people, and a stranger chose it.
 const AGENT_BYTES_MAX: usize = 64;
+/// Relayed connections of a peer with which there is room for another, and for the direct one that is to come of it.
+const RELAYED_MAX: usize = 2;
 
 /// A connected peer.
 #[derive(Clone, Debug, PartialEq)]
@@ -136,6 +138,19 @@ impl Peers {
     pub(super) fn remotes(&self, peer: PeerId) -> impl Iterator<Item = &Multiaddr> {
         let connections = self.connected.get(&peer).into_iter().flat_map(|peer| peer.connections.values());
         connections.map(|connection| &connection.remote)
+    }
+
+    /// At which relays another connection to a peer could begin whose few connections all lead through one; none for anybody else.
+    pub(super) fn circuits_of_relayed(&self, peer: PeerId) -> Vec<Multiaddr> {
+        let peer = self
+            .connected
+            .get(&peer)
+            .filter(|peer| peer.is_relayed() && peer.connections.len() <= RELAYED_MAX);
+        peer.into_iter()
+            .flat_map(|peer| &peer.addresses)
+            .filter(|address| is_circuit(address))
+            .cloned()
+            .collect()
     }
 
     /// Takes the round trip of a ping.

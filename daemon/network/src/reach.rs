@@ -8,8 +8,10 @@ use libp2p::Multiaddr;
 use libp2p::PeerId;
 use libp2p::core::transport::ListenerId;
 use libp2p::multiaddr::Protocol;
+use lru::LruCache;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use super::Error;
@@ -23,6 +25,12 @@ const PAUSE_MIN: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// Addresses from outside that are remembered: those of two routers with both transports and IP versions.
 const TRIED_MAX: usize = 16;
+
+/// Times that a hole is tried once more where none was punched, the pause before the first, and before each further one twice as long.
+const PUNCHED_AGAIN_MAX: u32 = 2;
+const PUNCH_PAUSE: Duration = Duration::from_secs(5);
+/// Peers of whom it is remembered.
+const UNPUNCHED_MAX: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
 
 /// How long after an address was first to be tried it is tried once more.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(15);
@@ -136,6 +144,22 @@ pub struct NetworkInfo {
     pub blocked: Vec<String>,
 }
 
+/// Peers to whom no hole was punched: what libp2p tries three times in a row may succeed a little later.
+#[derive(Debug)]
+struct Unpunched(LruCache<PeerId, Again>);
+
+#[derive(Debug, Default)]
+struct Again {
+    failures: u32,
+    due: Option<Instant>,
+}
+
+impl Default for Unpunched {
+    fn default() -> Self {
+        Self(LruCache::new(UNPUNCHED_MAX))
+    }
+}
+
 /// All of it.
 #[derive(Debug, Default)]
 pub(super) struct Reach {
@@ -146,6 +170,7 @@ pub(super) struct Reach {
     pub(super) relays: Vec<Relay>,
     /// Relayed connections that became direct ones, and those that did not.
     pub(super) punched: (u64, u64),
+    unpunched: Unpunched,
 }
 
 impl Reach {
@@ -208,6 +233,30 @@ impl Reach {
         for relay in self.relays.iter_mut().filter(|relay| relay.peer == peer) {
             (relay.holds, relay.pause) = (true, PAUSE_MIN);
         }
+    }
+
+    /// A hole was punched to a peer, or not.
+    pub(super) fn punched_to(&mut self, peer: PeerId, done: bool, now: Instant) {
+        if done {
+            self.punched.0 += 1;
+            self.unpunched.0.pop(&peer);
+            return;
+        }
+        self.punched.1 += 1;
+        let again = self.unpunched.0.get_or_insert_mut(peer, Again::default);
+        again.due =
+            (again.failures < PUNCHED_AGAIN_MAX).then(|| now + PUNCH_PAUSE * 2u32.pow(again.failures));
+        again.failures = again.failures.saturating_add(1);
+    }
+
+    /// To whom it is to be tried once more now.
+    pub(super) fn unpunched_due(&mut self, now: Instant) -> Vec<PeerId> {
+        let due = self.unpunched.0.iter_mut().filter(|(_, again)| again.due.is_some_and(|due| due <= now));
+        due.map(|(peer, again)| {
+            again.due = None;
+            *peer
+        })
+        .collect()
     }
 
     /// An address is to be tried.
@@ -280,6 +329,25 @@ mod tests {
             reach.tried(&format!("/ip4/9.9.9.9/tcp/{port}").parse().unwrap(), port == 5);
         }
         assert!(reach.tried.len() <= TRIED_MAX && reach.confirmed().count() == 1);
+    }
+
+    #[test]
+    fn a_hole_that_was_not_punched_is_tried_twice_more() {
+        let (mut reach, now) = (Reach::default(), Instant::now());
+        let [peer, other] = [PeerId::random(), PeerId::random()];
+        reach.punched_to(peer, false, now);
+        reach.punched_to(other, false, now);
+        reach.punched_to(other, true, now);
+        assert_eq!(reach.unpunched_due(now), []);
+        assert_eq!(reach.unpunched_due(now + PUNCH_PAUSE), [peer]);
+        assert_eq!(reach.unpunched_due(now + PUNCH_PAUSE), [], "one dial at a time");
+        let later = now + PUNCH_PAUSE;
+        reach.punched_to(peer, false, later);
+        assert_eq!(reach.unpunched_due(later + PUNCH_PAUSE), []);
+        assert_eq!(reach.unpunched_due(later + PUNCH_PAUSE * 2), [peer]);
+        reach.punched_to(peer, false, later);
+        assert_eq!(reach.unpunched_due(later + PUNCH_PAUSE * 100), []);
+        assert_eq!(reach.punched, (1, 4));
     }
 
     #[test]

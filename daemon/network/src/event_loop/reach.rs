@@ -6,6 +6,7 @@ use crate::reach::{Router, without_peer};
 use crate::{NetworkInfo, RelayInfo};
 use libp2p::core::transport::ListenerId;
 use libp2p::swarm::behaviour::NewExternalAddrCandidate;
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{FromSwarm, NetworkBehaviour as _};
 use libp2p::{Multiaddr, autonat, dcutr, relay, upnp};
 use std::time::Instant;
@@ -110,13 +111,22 @@ impl EventLoop {
     pub(super) fn on_punched(&mut self, event: &dcutr::Event) {
         let dcutr::Event { remote_peer_id: peer, result } = event;
         match result {
-            Ok(_) => {
-                tracing::info!(%peer, "a direct connection replaces the relayed one");
-                self.reach.punched.0 += 1;
+            Ok(_) => tracing::info!(%peer, "a direct connection replaces the relayed one"),
+            Err(error) => tracing::info!(%peer, %error, "no direct connection; the relayed one stays"),
+        }
+        self.reach.punched_to(*peer, result.is_ok(), Instant::now());
+    }
+
+    /// Connects to them through their relays once more, which is what has a hole punched.
+    pub(super) fn punch_again(&mut self, now: Instant) {
+        for peer in self.reach.unpunched_due(now) {
+            let circuits = self.peers.circuits_of_relayed(peer);
+            if circuits.is_empty() {
+                continue;
             }
-            Err(error) => {
-                tracing::info!(%peer, %error, "no direct connection; the relayed one stays");
-                self.reach.punched.1 += 1;
+            let dial = DialOpts::peer_id(peer).condition(PeerCondition::Always).addresses(circuits).build();
+            if let Err(error) = self.swarm.dial(dial) {
+                tracing::debug!(%peer, %error, "not dialled");
             }
         }
     }
