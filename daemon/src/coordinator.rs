@@ -386,7 +386,8 @@ impl Coordinator {
             Some(topic) if question.is_whole() => vec![topic.clone()],
             _ => plan.tasks().map(|t| route::without_placeholders(&t.text)).collect(),
         };
-        let (embedding_started, queries) = (Instant::now(), self.queries(texts).await?);
+        let embedding_started = Instant::now();
+        let queries = self.queries(texts).await?;
         let embed = embedding_started.elapsed();
         let routing_started = Instant::now();
         let mut tasks = Vec::with_capacity(queries.len());

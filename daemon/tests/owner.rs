@@ -283,11 +283,11 @@ async fn one_model_is_compared_at_a_time_and_to_its_end() {
     assert!(std::process::Command::new("mkfifo").arg(&model).status().unwrap().success());
     let verify = || node.call(Some(&node.key), Method::POST, "models/geography/verify", None);
     // Whoever asks first loses patience: the reading goes on.
-    let first = tokio::time::timeout(std::time::Duration::from_millis(300), verify()).await;
+    let first = tokio::time::timeout(Duration::from_millis(300), verify()).await;
     assert!(first.is_err(), "{first:?}");
     // The next one is told to wait, unless it became the first, whose reading had not begun.
     let told = until("the second is told to wait", async || {
-        tokio::time::timeout(std::time::Duration::from_millis(300), verify()).await.ok()
+        tokio::time::timeout(Duration::from_millis(300), verify()).await.ok()
     });
     assert_eq!(told.await.0.as_u16(), 503);
     std::io::copy(
