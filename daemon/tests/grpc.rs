@@ -19,7 +19,20 @@ use tonic_health::pb::health_client::HealthClient;
 
 /// A node with the chemistry expert, one task at a time, that serves gRPC, and a channel to it.
 async fn served() -> (Running, Channel) {
-    let running = sandbox::served_with(&["chemistry"], |config| config.experts[0].slots = 1).await;
+    served_at(0).await
+}
+
+/// The same with an expert so slow that an endless answer is not over before the test has seen its beginning.
+async fn served_slowly() -> (Running, Channel) {
+    served_at(50).await
+}
+
+async fn served_at(tokens_per_second: u32) -> (Running, Channel) {
+    let running = sandbox::served_with(&["chemistry"], |config| {
+        config.experts[0].slots = 1;
+        config.experts[0].tokens_per_second = tokens_per_second;
+    })
+    .await;
     let address = running.grpc();
     let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
     running.knows(&["chemistry"]).await;
@@ -118,7 +131,7 @@ async fn every_call_has_an_id() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deadline_reaches_the_question() {
-    let (running, channel) = served().await;
+    let (running, channel) = served_slowly().await;
     let mut client = NodeClient::new(channel);
     let drain = async |mut stream: tonic::Streaming<v1::ChatEvent>| loop {
         match stream.message().await {
@@ -148,7 +161,7 @@ async fn a_deadline_reaches_the_question() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn leaving_streams_frees_the_slot_and_the_queue() {
-    let (running, channel) = served().await;
+    let (running, channel) = served_slowly().await;
     let mut client = NodeClient::new(channel);
     let mut first = client.chat(endless()).await.unwrap().into_inner();
     // The others wait for the one slot there is.

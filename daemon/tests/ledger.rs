@@ -158,9 +158,7 @@ async fn no_acknowledged_receipt_is_lost_and_none_counts_twice() {
         std::fs::create_dir(state).unwrap();
         std::fs::write(state.join("settings.toml"), "[audit]\nrate = 0.0\n").unwrap();
     }
-    let ports =
-        [(); 2].map(|()| std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port());
-    let addresses = ports.map(|port| format!("/ip4/127.0.0.1/udp/{port}/quic-v1"));
+    let addresses = [(); 2].map(|()| format!("/ip4/127.0.0.1/udp/{}/quic-v1", sandbox::free_port()));
     let start = |which: usize| {
         let expert = (which == 1).then_some("numerals");
         Process::start(&states[which], expert, (&addresses[which], &addresses[1 - which]))

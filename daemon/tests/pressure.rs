@@ -75,7 +75,12 @@ fn rand_id(number: usize) -> [u8; 16] {
 /// What became of an offer.
 enum End {
     Done,
-    Busy { after: Duration, retry_ms: u32 },
+    /// The expert could not be reached, or not any more.
+    Lost,
+    Busy {
+        after: Duration,
+        retry_ms: u32,
+    },
 }
 
 async fn offered(network: &Network, advert: &Advert, number: usize) -> End {
@@ -85,12 +90,14 @@ async fn offered(network: &Network, advert: &Advert, number: usize) -> End {
         Err(TaskError::Busy { retry_after_ms }) => {
             return End::Busy { after: began.elapsed(), retry_ms: retry_after_ms };
         }
+        Err(TaskError::Unreachable(_)) => return End::Lost,
         Err(error) => panic!("neither taken nor turned away: {error}"),
     };
     loop {
         match task.next().await {
             Some(Ok(TaskEvent::Done { .. })) => return End::Done,
             Some(Ok(_)) => {}
+            Some(Err(TaskError::Unreachable(_))) => return End::Lost,
             Some(Err(error)) => panic!("accepted, and not done: {error}"),
             None => panic!("accepted, and nothing more was heard"),
         }
@@ -120,7 +127,7 @@ async fn ten_times_its_capacity_is_turned_away_at_once_and_shared_out() {
         sandbox::until("the expert is known", async || !directory.is_empty()).await;
         adverts.push(directory.adverts().remove(0));
     }
-    let (mut waits, mut resident, mut done, mut least) = (Vec::new(), Vec::new(), 0, usize::MAX);
+    let (mut waits, mut resident, mut done, mut lost, mut least) = (Vec::new(), Vec::new(), 0, 0, usize::MAX);
     for round in 0..ROUNDS {
         let mut ends = FuturesUnordered::new();
         for each in 0..EACH {
@@ -133,6 +140,7 @@ async fn ten_times_its_capacity_is_turned_away_at_once_and_shared_out() {
         while let Some((at, end)) = ends.next().await {
             match end {
                 End::Done => served[at] += 1,
+                End::Lost => lost += 1,
                 End::Busy { after, retry_ms } => {
                     assert!(retry_ms > 0);
                     waits.push(after);
@@ -149,13 +157,15 @@ async fn ten_times_its_capacity_is_turned_away_at_once_and_shared_out() {
     waits.sort();
     let at = |share: f64| waits[((waits.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
     println!(
-        "{} offers: {done} accepted and all of them done, {} told busy after {:.1} ms (p50), {:.1} ms (p99); of {ASKERS} askers {least} were served in the worst round; \
+        "{} offers: {done} accepted and done, {lost} lost, {} told busy after {:.1} ms (p50), {:.1} ms (p99); of {ASKERS} askers {least} were served in the worst round; \
          memory after each round {resident:?} KiB",
         ASKERS * EACH * ROUNDS,
         waits.len(),
         at(0.5),
         at(0.99),
     );
+    // On a machine that stands still for a second a task is taken for lost, but no more than a few.
+    assert!(lost * 20 <= ASKERS * EACH * ROUNDS, "{lost} were lost");
     assert!(least >= 5, "a few askers took all the places");
     let (first, last) = (resident[0], resident[ROUNDS - 1]);
     assert!(last < first + 32 * 1024, "it grows: {resident:?}");

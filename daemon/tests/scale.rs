@@ -19,6 +19,7 @@ use polymath::network::{Identity, Network};
 use polymath_sdk::wire;
 use polymath_swarm::cells::{LOOKUPS_FURTHER, LOOKUPS_MAX};
 use process::{Process, Start};
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -33,6 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// How long nobody asks anything before it is measured what it costs to be there, and meanwhile.
 const QUIET: Duration = Duration::from_secs(10);
 const NEWCOMERS: usize = 12;
+/// Lookups of one newcomer: each is over after three seconds, which a busy machine may take for other things.
+const LOOKUPS: usize = 3;
 /// Of each, the expert, a question that it answers, and the answer.
 const QUESTIONS: [(&str, &str, &str); 4] = [
     ("arithmetic", "What is 17 times 4?", "68"),
@@ -128,12 +131,12 @@ async fn grow(folder: &Path, hub: &str, nodes: usize) -> (Vec<Member>, Vec<Durat
     (members, joined)
 }
 
-/// A node that has just come, and how long it takes to find who answers this; `None` if it finds nobody.
+/// A node that has just come, how long it takes to find who answers this, and how often it had to look; `None` if it finds nobody.
 async fn newcomer(
     encoder: &Encoder,
     hub: &str,
     (expert, question, _): (&str, &str, &str),
-) -> Option<Duration> {
+) -> Option<(Duration, usize)> {
     let state = tempfile::tempdir().unwrap();
     let mut config = sandbox::config(&[], &[hub.to_owned()], state.path()).network;
     config.namespace = "processes".to_owned();
@@ -159,17 +162,21 @@ async fn newcomer(
         began.elapsed()
     };
     // As a question does: the nearest cells, and if that finds nobody, further ones.
+    let looks = Cell::new(0);
     let looking = async {
-        network.find(cells[..LOOKUPS_MAX].to_vec()).await.unwrap();
-        let further = cells[LOOKUPS_MAX..].chunks(LOOKUPS_MAX).map(|cells| network.find(cells.to_vec()));
-        futures::future::join_all(further).await;
+        while looks.get() < LOOKUPS && !is_found() {
+            looks.set(looks.get() + 1);
+            network.find(cells[..LOOKUPS_MAX].to_vec()).await.unwrap();
+            let further = cells[LOOKUPS_MAX..].chunks(LOOKUPS_MAX).map(|cells| network.find(cells.to_vec()));
+            futures::future::join_all(further).await;
+        }
     };
     let took = tokio::select! {
         took = found => Some(took),
         () = looking => is_found().then(|| began.elapsed()),
     };
     network.shutdown().await;
-    took
+    took.map(|took| (took, looks.get()))
 }
 
 async fn ask(asker: &Process, question: &str) -> String {
@@ -224,12 +231,17 @@ async fn many_nodes_join_find_answer_and_forget() {
         println!("a node that nobody asks: {:.2}% of a core (median)", quiet(&members).await);
     }
     let encoder = fakes::encoder().await;
-    let mut lookups = Vec::new();
+    let (mut lookups, mut again) = (Vec::new(), 0);
     for number in 0..NEWCOMERS {
-        lookups.extend(newcomer(&encoder, &address, QUESTIONS[number % QUESTIONS.len()]).await);
+        let found = newcomer(&encoder, &address, QUESTIONS[number % QUESTIONS.len()]).await;
+        let (took, looks) = found.expect("a newcomer found nobody");
+        lookups.push(took);
+        again += usize::from(looks > 1);
     }
-    assert_eq!(lookups.len(), NEWCOMERS, "a newcomer found nobody");
-    println!("lookups of {NEWCOMERS} newcomers, all found their expert: {}", Times(lookups));
+    println!(
+        "lookups of {NEWCOMERS} newcomers, all found their expert, {again} by more than one: {}",
+        Times(lookups)
+    );
 
     let mut answers = Vec::new();
     for (number, asker) in members.iter().filter(|member| member.expert.is_none()).enumerate() {

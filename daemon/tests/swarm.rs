@@ -126,7 +126,8 @@ async fn a_question_that_is_dropped_is_cancelled() {
     drop(coordinator.ask(Question::new(prompt)));
     let started = Instant::now();
     node.node.shutdown().await;
-    assert!(started.elapsed() < Duration::from_secs(5), "nothing held the node up");
+    // What does not end by itself is given up after ten.
+    assert!(started.elapsed() < Duration::from_secs(9), "nothing held the node up");
 }
 
 #[tokio::test(flavor = "multi_thread")]

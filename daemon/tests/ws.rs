@@ -24,7 +24,20 @@ const ENDLESS: &str = "start: /[a-z ]+[0-9]/";
 
 /// A node with the chemistry expert, one task at a time, that serves WebSocket.
 async fn served() -> (Running, SocketAddr) {
-    let running = sandbox::served_with(&["chemistry"], |config| config.experts[0].slots = 1).await;
+    served_at(0).await
+}
+
+/// The same with an expert so slow that an endless answer is not over before the test has seen its beginning.
+async fn served_slowly() -> (Running, SocketAddr) {
+    served_at(50).await
+}
+
+async fn served_at(tokens_per_second: u32) -> (Running, SocketAddr) {
+    let running = sandbox::served_with(&["chemistry"], |config| {
+        config.experts[0].slots = 1;
+        config.experts[0].tokens_per_second = tokens_per_second;
+    })
+    .await;
     let address = running.ws();
     running.knows(&["chemistry"]).await;
     (running, address)
@@ -143,7 +156,7 @@ async fn two_chats_at_once_each_with_its_plan_its_text_and_its_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_chat_says_so_and_frees_the_expert() {
-    let (running, address) = served().await;
+    let (running, address) = served_slowly().await;
     let mut socket = connect(address, &[]).await.unwrap();
     let endless = |id: &str| {
         json!({ "type": "chat", "id": id, "prompt": "What is gold?", "model": "expert:chemistry",
@@ -187,7 +200,7 @@ async fn a_cancelled_chat_says_so_and_frees_the_expert() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_connection_is_resumed_without_loss_or_repetition() {
-    let (running, address) = served().await;
+    let (running, address) = served_slowly().await;
     let mut first = connect(address, &[]).await.unwrap();
     first
         .say(json!({ "type": "chat", "id": "a", "prompt": "What is gold?", "model": "expert:chemistry",
@@ -235,7 +248,7 @@ async fn a_dropped_connection_is_resumed_without_loss_or_repetition() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_goodbye_ends_what_runs() {
-    let (running, address) = served().await;
+    let (running, address) = served_slowly().await;
     let mut socket = connect(address, &[]).await.unwrap();
     for id in ["0", "1", "2", "3", "4", "5", "6", "7"] {
         let options = json!({ "grammar": ENDLESS, "max_tokens": 10_000 });

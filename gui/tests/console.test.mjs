@@ -13,7 +13,8 @@ const ANSWER = { timeout: 180_000 };
 const SOON_MS = 120_000;
 const PAINT_MS_MAX = 1_000;
 /** First visits of which the quickest counts: the others say how busy the machine was. */
-const PAINTS_MAX = 5;
+const PAINTS_MAX = 20;
+const BETWEEN_PAINTS_MS = 1_000;
 const VIEWS = [
   'swarm', 'swarm/experts', 'swarm/peers', 'swarm/network', 'models', 'trust', 'trust/reputation', 'trust/ledger', 'settings', 'settings/log',
 ];
@@ -75,6 +76,7 @@ test('from the first page to the first answer, with the plan beside it', async (
 test('the first page is there in a second', async () => {
   const paints = [];
   while (paints.length < PAINTS_MAX && !paints.some((ms) => ms < PAINT_MS_MAX)) {
+    if (paints.length > 0) await pause(BETWEEN_PAINTS_MS);
     await visit(SCREENS.desktop, async (page) => {
       await page.getByText('9 experts can be asked').waitFor();
       paints.push(await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0].startTime));
@@ -86,9 +88,9 @@ test('the first page is there in a second', async () => {
 
 test('an answer can be stopped and asked for again', async () => {
   await visit(SCREENS.desktop, async (page) => {
-    await page.locator('option', { hasText: 'Only dictionary' }).waitFor({ state: 'attached' });
-    await page.getByLabel('Who answers').selectOption('expert:dictionary');
-    await ask(page, 'What is the opposite of big?');
+    await page.locator('option', { hasText: 'Only numerals' }).waitFor({ state: 'attached' });
+    await page.getByLabel('Who answers').selectOption('expert:numerals');
+    await ask(page, 'What is 107 in binary?');
     await page.getByRole('button', { name: 'Stop' }).click();
     await page.getByText('Stopped.').waitFor();
     await page.getByLabel('Who answers').selectOption('swarm');
@@ -297,9 +299,9 @@ test('hostile answers stay text', async () => {
 test('whoever wants less motion gets none', async () => {
   await visit({ ...SCREENS.desktop, reducedMotion: 'reduce' }, async (page) => {
     await page.getByText('9 experts can be asked').waitFor();
-    await page.locator('option', { hasText: 'Only dictionary' }).waitFor({ state: 'attached' });
-    await page.getByLabel('Who answers').selectOption('expert:dictionary');
-    await ask(page, 'What is the opposite of big?');
+    await page.locator('option', { hasText: 'Only numerals' }).waitFor({ state: 'attached' });
+    await page.getByLabel('Who answers').selectOption('expert:numerals');
+    await ask(page, 'What is 107 in binary?');
     await page.getByRole('button', { name: 'Stop' }).waitFor();
     const moving = await page.evaluate(() =>
       document.getAnimations().filter((one) => Number(one.effect.getComputedTiming().activeDuration) > 10).length,

@@ -115,8 +115,9 @@ test('a private swarm is made, started, and joined on another machine; both see 
     await family.getByRole('img', { name: 'QR code of the invitation to family' }).waitFor();
     await audit(page, 'invitation');
     await picture(page, 'invitation');
-    await family.getByRole('button', { name: 'Copy the invitation' }).click();
-    await family.getByText('Copied').waitFor({ state: 'attached' });
+    // It is said for a moment only.
+    const said = family.getByText('Copied').waitFor({ state: 'attached' });
+    await Promise.all([said, family.getByRole('button', { name: 'Copy the invitation' }).click()]);
     invitation = await page.evaluate(() => navigator.clipboard.readText());
     assert.match(invitation, /^polymath1:[1-9A-HJ-NP-Za-km-z]+$/);
     await family.getByRole('button', { name: 'Hide' }).click();

@@ -16,8 +16,8 @@ const UP_MS = 600_000;
 const POLL_MS = 200;
 /** The node whose console is looked at. */
 const FIRST = 'geography';
-/** An expert that takes its time, so that there is something to stop. */
-const SLOW = 'dictionary';
+/** An expert that takes its time and writes much before its answer, so that there is something to stop: some twenty seconds of it. */
+const SLOW = 'numerals';
 
 export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -145,7 +145,7 @@ export async function startSwarm() {
     const others = readdirSync(join(swarm.assets, 'models/experts')).filter((name) => name !== FIRST);
     for (const name of others) {
       const card = join(swarm.assets, 'models/experts', name);
-      const settings = name === SLOW ? `[[expert]]\ncard = "${card}"\ntokens_per_second = 2\n` : '';
+      const settings = name === SLOW ? `[[expert]]\ncard = "${card}"\ntokens_per_second = 3\n` : '';
       swarm.node(name, { settings, expert: name === SLOW ? null : name, more: ['--rest', 'off'] });
     }
     await until('every expert is known', UP_MS, async () => {

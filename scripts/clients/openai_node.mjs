@@ -81,7 +81,9 @@ const steps = {
     const bad = await client.chat.completions.create({ model, messages, temperature: 9 }).catch((error) => error);
     assert.ok(bad instanceof OpenAI.BadRequestError);
     assert.equal(bad.param, "temperature");
-    const late = await client.chat.completions.create({ model, messages }, { timeout: 1 }).catch((error) => error);
+    // A token every 200 ms.
+    const slow = { model: "expert:arithmetic", messages: [{ role: "user", content: "What is 17 plus 25?" }] };
+    const late = await client.chat.completions.create(slow, { timeout: 50 }).catch((error) => error);
     assert.ok(late instanceof OpenAI.APIConnectionTimeoutError, String(late));
   },
   async abort() {

@@ -15,6 +15,8 @@ from pydantic import BaseModel
 URL = sys.argv[1]
 MODEL = "expert:chemistry"
 QUESTION = [{"role": "user", "content": "What is the chemical symbol for gold?"}]
+SLOW = "expert:arithmetic"  # a token every 200 ms
+SUM = [{"role": "user", "content": "What is 17 plus 25?"}]
 COMPOUND = [{"role": "user", "content": "What is the chemical symbol for iron? What is 17 plus 25?"}]
 WEATHER = {
     "type": "function",
@@ -187,8 +189,7 @@ def errors():
     error = fails(openai.InternalServerError, model="swarm", messages=nobody)
     assert error.status_code == 503 and error.code == "no_expert" and error.request_id, error
     try:
-        slow = {"n": 8, "max_tokens": 400, "temperature": 2, "top_p": 1}  # far longer than the time-out
-        client.with_options(timeout=0.002).chat.completions.create(model=MODEL, messages=QUESTION, **slow)
+        client.with_options(timeout=0.05).chat.completions.create(model=SLOW, messages=SUM)
         raise AssertionError("no time-out")
     except openai.APITimeoutError:
         pass

@@ -152,6 +152,22 @@ pub(super) fn config(bootstrap: &[&str]) -> Config {
     }
 }
 
+/// A port of loopback for QUIC where nobody listens: below those that the system gives to whoever asks for any, lest another test gets it
+/// before it is used, and for each process elsewhere.
+pub(super) fn free_port() -> u16 {
+    /// From here on: the system's begin at 32768 (`ip_local_port_range`).
+    const FIRST: u16 = 20_000;
+    const PORTS: u16 = 12_000;
+    static TRIED: AtomicUsize = AtomicUsize::new(0);
+    let own = usize::try_from(std::process::id()).unwrap();
+    let mut ports = (0..PORTS).map(|_| {
+        let number = 37 * own + TRIED.fetch_add(1, Ordering::Relaxed);
+        FIRST + u16::try_from(number % usize::from(PORTS)).unwrap()
+    });
+    let is_free = |port: &u16| std::net::UdpSocket::bind(("127.0.0.1", *port)).is_ok();
+    ports.find(is_free).expect("a port that is free")
+}
+
 impl Node {
     pub(super) async fn start(bootstrap: &[&str]) -> Self {
         Self::start_with(config(bootstrap), Identity::ephemeral(), FakeClaims::new(true)).await

@@ -26,8 +26,10 @@ impl Drop for Process {
 /// How a node is started.
 #[derive(Clone, Copy)]
 pub(crate) struct Start<'a> {
-    /// A bundled expert that it hosts, at 40 tokens a second.
+    /// A bundled expert that it hosts.
     pub(crate) expert: Option<&'a str>,
+    /// Tokens a second of that.
+    pub(crate) pace: u32,
     /// A node to start from.
     pub(crate) bootstrap: Option<&'a str>,
     /// Where to listen.
@@ -42,6 +44,7 @@ impl Default for Start<'_> {
     fn default() -> Self {
         Self {
             expert: None,
+            pace: 40,
             bootstrap: None,
             listen: "/ip4/127.0.0.1/udp/0/quic-v1",
             settings: "",
@@ -59,7 +62,7 @@ impl Process {
         let experts = models.join("experts");
         let hosted = start.expert.map(|expert| {
             let card = experts.join(expert).join("card.toml");
-            format!("[[expert]]\ncard = {card:?}\ntokens_per_second = 40\n")
+            format!("[[expert]]\ncard = {card:?}\ntokens_per_second = {}\n", start.pace)
         });
         let settings = format!("{}\n{}", start.settings, hosted.unwrap_or_default());
         std::fs::write(state.join("settings.toml"), settings).unwrap();

@@ -4,13 +4,33 @@ use polymath::catalog;
 use polymath::config::{Assets, Config};
 use polymath::coordinator::{Answer, Error, Event, Planned, Question, TaskResult};
 use polymath::node::Node;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long anything may take here: far beyond what it takes, so that only a hang fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A port of loopback where nobody listens, over TCP or UDP: below those that the system gives to whoever asks for any, lest somebody else
+/// gets it before it is used, and for each process elsewhere.
+pub(crate) fn free_port() -> u16 {
+    /// From here on: the system's begin at 32768 (`ip_local_port_range`).
+    const FIRST: u16 = 20_000;
+    const PORTS: u16 = 12_000;
+    static TRIED: AtomicUsize = AtomicUsize::new(0);
+    let own = usize::try_from(std::process::id()).unwrap();
+    let mut ports = (0..PORTS).map(|_| {
+        let number = 37 * own + TRIED.fetch_add(1, Ordering::Relaxed);
+        FIRST + u16::try_from(number % usize::from(PORTS)).unwrap()
+    });
+    let is_free = |port: &u16| {
+        let at = ("127.0.0.1", *port);
+        TcpListener::bind(at).is_ok() && UdpSocket::bind(at).is_ok()
+    };
+    ports.find(is_free).expect("a port that is free")
+}
 
 /// A node and its state folder.
 pub(crate) struct Running {

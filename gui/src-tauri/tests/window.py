@@ -60,7 +60,7 @@ Promise.all(commands.map(refused)).then((all) => {
     () => (location.href = 'https://example.org/'),
     () => file.click(),
   ];
-  steps.forEach((step, at) => setTimeout(step, 300 * at));
+  steps.forEach((step, at) => setTimeout(step, 3_000 * at));
 });
 </script>"""
 

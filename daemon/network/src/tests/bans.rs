@@ -28,7 +28,7 @@ async fn who_forges_again_and_again_is_shut_out_and_nobody_else_notices() {
     honest.announce("b", 2).await;
     node.sees(&["a", "b"]).await;
     let liar = Liar::start(&node.address, AdvertResponse::default()).await;
-    liar.until("the topic", |heard| heard.subscribers == 1).await;
+    liar.until("the topic", |heard| heard.subscribers >= 1).await;
     // In honest's name, and as if from somebody who does not exist.
     let mut sent = 0;
     while is_connected(&node, liar.identity.peer()).await {
@@ -123,7 +123,7 @@ async fn ten_thousand_invented_experts_do_not_keep_an_honest_one_out() {
     let node = Node::start(&[]).await;
     node.announce("a", 1).await;
     let liar = Liar::start(&node.address, AdvertResponse::default()).await;
-    liar.until("the topic", |heard| heard.subscribers == 1).await;
+    liar.until("the topic", |heard| heard.subscribers >= 1).await;
     let began = Instant::now();
     for number in 0u32..10_000 {
         // Each well signed, by somebody new, at an address where nobody is.

@@ -73,18 +73,21 @@ async fn a_card_whose_embeddings_are_not_its_texts_is_refused() {
     let claims = FakeClaims::new(false);
     let node = Node::start_with(config(&[]), Identity::ephemeral(), claims.clone()).await;
     let liar = Liar::start(&node.address, AdvertResponse::default()).await;
-    liar.until("the first question", |heard| heard.asked == 1 && heard.subscribers == 1).await;
+    liar.until("the first question", |heard| heard.asked >= 1 && heard.subscribers >= 1).await;
+    // Of several questions that come at once only the last may be seen, so it is counted from here on.
+    let asked = liar.heard.borrow().asked;
     let advert = liar.advert(&card("average-of-all", 3));
     liar.order(Order::Answer(AdvertResponse { adverts: vec![advert.clone()] })).await;
     liar.order(Order::Gossip(gossip(&advert.status))).await;
-    liar.until("the second question", |heard| heard.asked == 2).await;
+    liar.until("the second question", |heard| heard.asked > asked).await;
+    let asked = liar.heard.borrow().asked;
     // A second card shows that the first has been judged, and that the verdict is remembered.
     let again = liar.sealed_status(&fresh(advert.card.payload_hash()));
     let second = liar.advert(&card("another", 4));
     let both = vec![SignedAdvert { status: again, ..advert }, second.clone()];
     liar.order(Order::Answer(AdvertResponse { adverts: both })).await;
     liar.order(Order::Gossip(gossip(&second.status))).await;
-    liar.until("the third question", |heard| heard.asked == 3).await;
+    liar.until("the third question", |heard| heard.asked > asked).await;
     crate::fixtures::eventually("both claims to be checked", || async {
         claims.asked.load(Ordering::Relaxed) == 2
     })
@@ -98,7 +101,7 @@ async fn gossip_is_forwarded_only_if_it_may_be_believed() {
     let witness = Liar::start(&node.address, AdvertResponse::default()).await;
     let liar = Liar::start(&node.address, AdvertResponse::default()).await;
     for peer in [&witness, &liar] {
-        peer.until("the topic", |heard| heard.subscribers == 1).await;
+        peer.until("the topic", |heard| heard.subscribers >= 1).await;
     }
     let advert = liar.advert(&card("a", 3));
     let hash = advert.card.payload_hash();
@@ -153,8 +156,14 @@ async fn experts_are_found_by_their_cells() {
     let elsewhere = asker.network.find(vec![cell(9)]).await.unwrap();
     assert_eq!((elsewhere, asker.experts().len()), (0, 0));
     let cells = codebook().nearest(&vector(3), 8);
-    assert_eq!(asker.network.find(cells).await.unwrap(), 1);
+    // A lookup is over after three seconds, which a busy machine may take for other things: then the next one finds it.
+    let (mut lookups, mut brought) = (0, 0);
+    while asker.experts().is_empty() && lookups < 10 {
+        brought += asker.network.find(cells.clone()).await.unwrap();
+        lookups += 1;
+    }
     assert_eq!(asker.experts(), ["hidden"]);
+    assert!(brought == 1 || brought == 0 && lookups > 1, "{brought} were counted, after {lookups} lookups");
     assert!(seed.experts().is_empty(), "nothing came by gossip");
 }
 

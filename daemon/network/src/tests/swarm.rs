@@ -1,6 +1,6 @@
 //! Nodes that behave: they find each other, notice changes, and say goodbye.
 
-use crate::fixtures::{FakeClaims, Node, config, eventually};
+use crate::fixtures::{FakeClaims, Node, config, eventually, free_port};
 use crate::{Config, Identity, clock};
 use polymath_swarm::audit::Evidence;
 use polymath_swarm::identity::Sha256Hash;
@@ -84,9 +84,8 @@ async fn tcp_does_as_well_as_quic() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_seed_that_comes_later_is_found() {
-    // A port that is free now; the seed will listen there.
-    let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let address = format!("/ip4/127.0.0.1/udp/{port}/quic-v1");
+    // The seed will listen there.
+    let address = format!("/ip4/127.0.0.1/udp/{}/quic-v1", free_port());
     let early = Node::start(&[&address]).await;
     early.announce("early", 1).await;
     let config = Config { listen: vec![address], ..config(&[]) };
@@ -98,9 +97,8 @@ async fn a_seed_that_comes_later_is_found() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_is_its_own_seed_keeps_its_experts() {
-    let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let identity = Identity::ephemeral();
-    let address = format!("/ip4/127.0.0.1/udp/{port}/quic-v1");
+    let address = format!("/ip4/127.0.0.1/udp/{}/quic-v1", free_port());
     let named = format!("{address}/p2p/{}", crate::peer_id_text(identity.peer()));
     let config = Config { listen: vec![address.clone()], ..config(&[&address, &named]) };
     let node = Node::start_with(config, identity, FakeClaims::new(true)).await;
@@ -150,7 +148,8 @@ async fn whoever_shuts_down_is_dropped_at_once_and_may_return() {
     let start = Instant::now();
     second.network.shutdown().await;
     first.sees(&[]).await;
-    assert!(start.elapsed() < Duration::from_secs(5), "dropped after {:?}", start.elapsed());
+    // One that dies without a word is dropped after ten; the rest is for a machine that does other things.
+    assert!(start.elapsed() < Duration::from_secs(8), "dropped after {:?}", start.elapsed());
     let again = Node::start_with(config(&[&first.address]), identity, FakeClaims::new(true)).await;
     again.announce("a", 1).await;
     first.sees(&["a"]).await;
@@ -257,8 +256,15 @@ async fn a_node_with_mdns_starts_wherever_it_is() {
 async fn a_lookup_before_anybody_was_met_waits_for_somebody() {
     let expert = Node::start(&[]).await;
     expert.announce("a", 3).await;
-    let newcomer = Node::start(&[&expert.address]).await;
     let cells = crate::fixtures::codebook().lookups(&crate::fixtures::vector(3), 1);
-    newcomer.network.find(cells).await.unwrap();
-    assert_eq!(newcomer.experts(), ["a"]);
+    // A lookup is over after three seconds, which a busy machine may take for other things: then it is another newcomer's turn, since this
+    // one has met somebody by now.
+    for newcomers in 1.. {
+        let newcomer = Node::start(&[&expert.address]).await;
+        newcomer.network.find(cells.clone()).await.unwrap();
+        if newcomer.experts() == ["a"] {
+            break;
+        }
+        assert!(newcomers < 5, "{newcomers} newcomers found nobody");
+    }
 }
