@@ -45,7 +45,8 @@ pub const PROTOCOL: &str = "/polymath/task/4";
 /// How long an expert is silent before it says that it is still there. A quarter of [`SILENCE_MAX`], so that
 /// three heartbeats can be late before anybody is called dead.
 const HEARTBEAT: Duration = Duration::from_millis(250);
-/// How long an asker waits for a complete frame: failover has to notice a dead expert within one second.
+/// How long an asker waits for a complete frame: failover has to notice a dead expert within one second. A while in which the asker itself
+/// was held up counts as one heartbeat's time at the most.
 const SILENCE_MAX: Duration = Duration::from_secs(1);
 /// How long an offer may take to cross: 300 KiB at half a megabit a second.
 const OFFER_TIME_MAX: Duration = Duration::from_secs(5);

@@ -9,11 +9,13 @@ use super::frame::{FrameReader, FrameWriter};
 use super::progress::Progress;
 use super::{LAST_WORD_TIME_MAX, Loading, OFFER_TIME_MAX, SILENCE_MAX, Watch};
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite};
+use polymath_proto::v1::TaskFrame;
 use polymath_swarm::identity::{PeerKey, Sha256Hash};
 use polymath_swarm::task::{Backing, Commitment, Ending, Offer, TaskError, TaskEvent, transcript_hash};
 use polymath_swarm::trust::Offence;
 use polymath_wire::frame::FRAME_BYTES_MAX;
 use polymath_wire::task::{Finish, Report, Request, decode_report, encode_request};
+use std::pin::pin;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -24,6 +26,8 @@ use tracing::{Instrument, debug, debug_span};
 /// Prompt tokens an expert may claim: a token for each byte of the largest offer, and as many again for a template.
 const PROMPT_TOKENS_MAX: u32 = 2 * polymath_swarm::task::OFFER_TEXT_BYTES_MAX as u32;
 
+/// Parts in which an expert's silence is waited for, each as long as the time between two heartbeats.
+const SILENCE_PARTS: u32 = 4;
 /// Events that wait for the reader of a [`RemoteTask`]: a second or two of a fast expert's tokens.
 const EVENTS_MAX: usize = 64;
 /// The shortest mean time between heartbeats that is put up with; honest ones are 250 ms apart.
@@ -192,10 +196,7 @@ impl Conversation {
             Err(_) => return Err(TaskError::Unreachable("it does not take the offer".into())),
         }
         loop {
-            let frame = match timeout(SILENCE_MAX, reader.next(FRAME_BYTES_MAX)).await {
-                Ok(frame) => frame?.ok_or_else(|| TaskError::Unreachable("it closed the stream".into()))?,
-                Err(_) => return Err(TaskError::Unreachable("it fell silent".into())),
-            };
+            let frame = heard(reader).await?;
             if let Some(event) = self.check(decode_report(frame)?)? {
                 let done = matches!(event, TaskEvent::Done { .. });
                 // A closed channel ends this future by way of `closed`.
@@ -292,6 +293,21 @@ impl Conversation {
             () = stop.cancelled() => {}
         }
     }
+}
+
+/// The next frame, unless the expert falls silent before.
+///
+/// The silence is waited for in parts. Where this very process is held up for a while (stopped, starved, its machine asleep), one part takes
+/// that long and the others are still to come: what has arrived meanwhile is read before the expert is blamed. Were it one wait, that would
+/// be over at once, though the expert has gone on talking. Nothing that was half read is lost: reading goes on throughout.
+async fn heard<R: AsyncRead + Unpin>(reader: &mut FrameReader<R>) -> Result<TaskFrame, TaskError> {
+    let mut next = pin!(reader.next(FRAME_BYTES_MAX));
+    for _ in 0..SILENCE_PARTS {
+        if let Ok(frame) = timeout(SILENCE_MAX / SILENCE_PARTS, next.as_mut()).await {
+            return frame?.ok_or_else(|| TaskError::Unreachable("it closed the stream".into()));
+        }
+    }
+    Err(TaskError::Unreachable("it fell silent".into()))
 }
 
 /// Tells the expert to stop, if it has not, and closes.

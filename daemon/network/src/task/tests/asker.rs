@@ -189,7 +189,27 @@ async fn a_silent_expert_is_noticed_after_a_second() {
         assert!(cancelled);
     }
     let noticed = began.elapsed();
-    assert!((SILENCE_MAX..SILENCE_MAX * 3).contains(&noticed), "noticed after {noticed:?}");
+    // The rest is for a machine that does other things; the deadline would be later still.
+    assert!((SILENCE_MAX..SILENCE_MAX * 10).contains(&noticed), "noticed after {noticed:?}");
+}
+
+#[tokio::test]
+async fn an_asker_that_was_held_up_itself_blames_nobody() {
+    let (near, far) = pipe(PIPE_BYTES);
+    let mut writer = FrameWriter::new(far);
+    let mut frames = honest().into_iter();
+    within(writer.send(&frames.next().unwrap())).await.unwrap();
+    let asker = Asker::new(CancellationToken::new(), Watch::default());
+    let mut task = within(asker.ask(near, the_expert(), offer(), Loading::default())).await.unwrap();
+    // Holds up whatever this process does: all of it is on this thread.
+    std::thread::sleep(SILENCE_MAX * 3 / 2);
+    // What the expert has said meanwhile comes a little after the asker has woken, as by way of a connection's own task.
+    tokio::time::sleep(HEARTBEAT).await;
+    for frame in frames {
+        within(writer.send(&frame)).await.unwrap();
+    }
+    let (events, error) = rest(&mut task).await;
+    assert_eq!((events.len(), error), (4, None));
 }
 
 #[tokio::test]
@@ -226,7 +246,8 @@ async fn bytes_that_dribble_in_are_silence() {
         Err(error) => Some(error),
     };
     assert!(matches!(error, Some(TaskError::Unreachable(_))), "{error:?}");
-    assert!(began.elapsed() < SILENCE_MAX * 5);
+    // Well before the deadline, which would end it as well.
+    assert!(began.elapsed() < SILENCE_MAX * 10);
     dribble.abort();
 }
 

@@ -94,7 +94,8 @@ async fn dropping_the_task_cancels_the_work_at_once() {
     let began = Instant::now();
     drop(task);
     within(service.dropped.cancelled()).await;
-    assert!(began.elapsed() < SILENCE_MAX, "took {:?}", began.elapsed());
+    // Well before the deadline, which would end it as well.
+    assert!(began.elapsed() < SILENCE_MAX * 10, "took {:?}", began.elapsed());
     assert_eq!(within(serving).await.unwrap(), Served::Cancelled);
 }
 
@@ -133,10 +134,11 @@ async fn heartbeats_carry_a_task_through_a_long_silence() {
 async fn the_deadline_ends_the_work() {
     let service = FakeService::scripted(vec![accepted()], true);
     let began = Instant::now();
-    let (task, _) = asking(&service, Offer { deadline_ms: 300, ..offer() }, PIPE_BYTES).await;
+    // Long enough to be accepted on a machine that does other things.
+    let (task, _) = asking(&service, Offer { deadline_ms: 2_000, ..offer() }, PIPE_BYTES).await;
     let (_, error) = rest(&mut task.unwrap()).await;
     assert!(error.as_ref().is_some_and(failed("deadline")), "{error:?}");
-    assert!(began.elapsed() >= Duration::from_millis(300));
+    assert!(began.elapsed() >= Duration::from_millis(2_000));
     within(service.dropped.cancelled()).await;
 }
 
@@ -157,9 +159,15 @@ async fn a_slow_reader_holds_the_work_back_and_loses_nothing() {
     let mut task = task.unwrap();
     // Longer than the silence that would be held against an expert: a slow reader is not its fault.
     tokio::time::sleep(SILENCE_MAX * 3 / 2).await;
+    let begun = async {
+        while pulled.load(Ordering::SeqCst) < 64 {
+            tokio::time::sleep(HEARTBEAT / 10).await;
+        }
+    };
+    within(begun).await;
     let held = pulled.load(Ordering::SeqCst);
     // 64 packets of 16 tokens wait for the reader, a few more are on their way.
-    assert!((64..2_500).contains(&held), "{held} packets were made for a reader that reads none");
+    assert!(held < 2_500, "{held} packets were made for a reader that reads none");
     let (events, error) = rest(&mut task).await;
     let read = events.iter().map(|e| if let TaskEvent::Tokens { ids, .. } = e { ids.len() } else { 0 });
     assert_eq!((read.sum::<usize>(), error), (PACKETS as usize, None));
@@ -236,9 +244,14 @@ async fn an_asker_that_stops_cancels_its_tasks_and_drains() {
 
 #[tokio::test]
 async fn whoever_waits_for_a_model_hears_how_far_it_is() {
-    let service = FakeService::new(|_| {
-        async {
-            tokio::time::sleep(HEARTBEAT * 2).await;
+    let loading = Loading::default();
+    let heard = loading.subscribe();
+    let told = loading.subscribe();
+    let service = FakeService::new(move |_| {
+        let mut told = told.clone();
+        async move {
+            // As long as it takes until a heartbeat has come through.
+            let _ = told.wait_for(Option::is_some).await;
             Err(TaskError::Busy { retry_after_ms: 5 })
         }
         .boxed()
@@ -246,8 +259,6 @@ async fn whoever_waits_for_a_model_hears_how_far_it_is() {
     let (near, far) = pipe(PIPE_BYTES);
     let _serving = serving(far, &service, &CancellationToken::new());
     let asker = Asker::new(CancellationToken::new(), Watch::default());
-    let loading = Loading::default();
-    let heard = loading.subscribe();
     let error = within(asker.ask(near, the_expert(), offer(), loading)).await.err();
     assert_eq!(error, Some(TaskError::Busy { retry_after_ms: 5 }));
     assert_eq!(*heard.borrow(), Some(43));
