@@ -9,7 +9,7 @@
 //! Every reaction is short and awaits nothing: verification runs in tasks of its own and comes back as an
 //! event, replies go through oneshot channels, task streams are served elsewhere. The reactions are grouped
 //! by what they are about: [`attested`], [`bans`], [`commands`], [`connections`], [`discovery`], [`fetches`], [`gossip`], [`lookups`],
-//! [`own`], [`reach`], [`served`]. The loop ends when it is told to or when the last handle is dropped; either way it says goodbye
+//! [`own`], [`ranks`], [`reach`], [`served`]. The loop ends when it is told to or when the last handle is dropped; either way it says goodbye
 //! for its experts first.
 
 mod attested;
@@ -22,6 +22,7 @@ mod fetches;
 mod gossip;
 mod lookups;
 mod own;
+mod ranks;
 mod reach;
 mod served;
 
@@ -96,6 +97,7 @@ pub(super) struct EventLoop {
     attested: Attested,
     services: Services,
     lookups: Lookups,
+    ranks: ranks::Ranks,
     routing: discovery::Routing,
     probing: connections::Probes,
     suspects: connections::Suspects,
@@ -133,6 +135,7 @@ impl EventLoop {
             attested: Attested::new(book),
             services,
             lookups: Lookups::default(),
+            ranks: ranks::Ranks::default(),
             routing: discovery::Routing::default(),
             probing: connections::Probes::default(),
             suspects: connections::Suspects::default(),

@@ -51,8 +51,10 @@ pub use polymath_wire::advert::{WireError, card_hash};
 pub use reach::{NetworkInfo, RelayInfo, Verdict};
 pub use rules::rules;
 
-/// Providers that one node keeps under one key; of more, a random sample.
+/// Providers that one node keeps under one key.
 pub const PROVIDERS_PER_KEY_MAX: usize = store::PROVIDERS_PER_KEY_MAX;
+/// So many of these are the fittest for the cell of all that were announced to it; the others a random sample.
+pub const FITTEST_PER_KEY: usize = store::FITTEST_PER_KEY;
 /// Providers that the lookup of one cell follows up; of more, a random sample.
 pub const PROVIDERS_PER_LOOKUP_MAX: usize = event_loop::PROVIDERS_PER_LOOKUP_MAX;
 
@@ -182,28 +184,42 @@ impl Network {
         claims: Arc<dyn ClaimCheck>,
         service: Arc<impl task::Service + audit::Service + receipts::Service>,
     ) -> Result<Self, Error> {
+        let shown = if config.private.is_some() { "(private)" } else { &config.namespace };
+        let span = tracing::info_span!("network", peer = %identity.peer_id(), namespace = shown);
+        let listen = parse_listen(&config.listen)?;
+        let (mut event_loop, network) = Self::build(&config, identity, space, codebook, claims, service)?;
+        event_loop.listen(&listen).instrument(span.clone()).await?;
+        tokio::spawn(event_loop.run().instrument(span));
+        Ok(network)
+    }
+
+    /// The loop, which neither listens nor runs yet, and its handle.
+    fn build(
+        config: &Config,
+        identity: Identity,
+        space: SpaceId,
+        codebook: Arc<Codebook>,
+        claims: Arc<dyn ClaimCheck>,
+        service: Arc<impl task::Service + audit::Service + receipts::Service>,
+    ) -> Result<(EventLoop, Self), Error> {
         let namespace = config.private.as_ref().map_or(&config.namespace, |keys| &keys.namespace);
         let names = behaviour::Names::new(namespace, space)?;
-        let listen = parse_listen(&config.listen)?;
         let bootstrap = bootstrap::Bootstrap::new(&config.bootstrap, Instant::now())?;
         let reach = reach::Reach::new(&config.relays, Instant::now())?;
         let (task_streams, incoming) = streams::Behaviour::new();
-        let swarm = behaviour::build(&config, &identity, &names, task_streams)?;
+        let swarm = behaviour::build(config, &identity, &names, task_streams)?;
         let (offended, offences) = mpsc::channel(OFFENCES_MAX);
         let streams = Streams::start(incoming, &identity, service.clone(), offended);
         let counts = OffenceCounts::default();
         let (commands, received) = mpsc::channel(COMMANDS_MAX);
         let (writer, directory) = directory::Writer::new();
         let peer = identity.peer();
-        // A private swarm's name is a secret.
-        let shown = if config.private.is_some() { "(private)" } else { &config.namespace };
-        let span = tracing::info_span!("network", peer = %identity.peer_id(), namespace = shown);
         let checker = checks::Checker::new(space, codebook.dimension(), claims);
         let peers_max = config.peers_max;
         let surroundings = Surroundings { identity, names, space, codebook, checker, peers_max };
         let book = Arc::new(RwLock::new(Book::default()));
         let served = (Services::new(service.clone(), service), book.clone());
-        let mut event_loop = EventLoop::new(
+        let event_loop = EventLoop::new(
             swarm,
             received,
             writer,
@@ -212,9 +228,7 @@ impl Network {
             served,
             (counts.clone(), offences),
         );
-        event_loop.listen(&listen).instrument(span.clone()).await?;
-        tokio::spawn(event_loop.run().instrument(span));
-        Ok(Self { commands, directory, streams, peer, book, counts })
+        Ok((event_loop, Self { commands, directory, streams, peer, book, counts }))
     }
 
     /// This node's key.

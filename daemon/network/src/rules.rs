@@ -1,5 +1,5 @@
 //! The numbers by which this module finds experts, as the simulation of a large swarm takes them: what is changed here is
-//! changed there.
+//! changed there. Not played there: that full keys keep the fittest of the providers (`store`); half of the places are theirs.
 
 use super::behaviour::{CONNECTION_TIMEOUT, IDLE_MAX, PUBLICATION_INTERVAL, QUERY_TIMEOUT};
 use super::event_loop::{EXCHANGES_MAX, LOOKUP_DEADLINE};

@@ -103,6 +103,12 @@ impl Table {
         self.per_peer.contains_key(&peer)
     }
 
+    /// The cards of `peer` that are known.
+    pub(crate) fn cards_of(&self, peer: PeerKey) -> impl Iterator<Item = &Card> {
+        let cards = self.per_peer.get(&peer).into_iter().flatten();
+        cards.filter_map(move |card| Some(&*self.entries.get(&(peer, *card))?.advert.card))
+    }
+
     /// The addresses in the newest status of any expert of `peer`.
     pub(crate) fn addresses_of(&self, peer: PeerKey) -> Vec<String> {
         let cards = self.per_peer.get(&peer).into_iter().flatten();

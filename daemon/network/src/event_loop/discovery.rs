@@ -2,7 +2,7 @@
 
 use super::EventLoop;
 use crate::store::KEY_BYTES;
-use libp2p::kad::{self, ProviderRecord, store::RecordStore as _};
+use libp2p::kad::{self, ProviderRecord};
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::{PeerId, identify, mdns};
 use polymath_swarm::trust::Offence;
@@ -158,7 +158,7 @@ impl EventLoop {
         let addresses = self.locality.worth_dialling(told, self.peers.any_remote_address(record.provider));
         let record = ProviderRecord { addresses, ..record };
         let provider = record.provider;
-        if let Err(error) = self.swarm.behaviour_mut().kad.store_mut().add_provider(record) {
+        if let Err(error) = self.keep_record(record) {
             tracing::debug!(%provider, %error, "a provider record is refused");
             // At a full key it was not drawn, which is nobody's fault.
             if matches!(error, kad::store::Error::MaxProvidedKeys) {

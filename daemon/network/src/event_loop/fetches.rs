@@ -112,6 +112,16 @@ impl Fetches {
         !self.is_unreachable(id, now) && refused.is_none_or(|at| now.duration_since(at) >= REFUSED_PAUSE)
     }
 
+    /// Whether an exchange with `peer` is under way.
+    pub(super) fn is_asking(&self, peer: &PeerId) -> bool {
+        self.active.contains_key(peer)
+    }
+
+    /// Whether there is room for what nobody waits for.
+    pub(super) fn are_idle(&self) -> bool {
+        self.active.len() < ACTIVE_MAX / 2
+    }
+
     /// Takes one of this second's dials to peers that only a status tells of.
     pub(super) fn may_dial_stranger(&mut self) -> bool {
         let now = Instant::now();
@@ -154,10 +164,11 @@ impl EventLoop {
         if known && self.fetches.was_asked(peer, Some(key)) {
             return None;
         }
-        if !known {
+        let is_asked = self.fetch_wanted(peer, Wanted { cards: Vec::new(), keys: vec![key] });
+        if is_asked && !known {
             self.fetches.met.put(peer, Instant::now());
         }
-        Some(self.fetch_wanted(peer, Wanted { cards: Vec::new(), keys: vec![key] }))
+        Some(is_asked)
     }
 
     /// Asks a peer that has made itself known for everything, unless a lookup has just met it: then that is all that is wanted, and its other
@@ -256,9 +267,12 @@ impl EventLoop {
                 let Some(peer) = self.fetches.requests.remove(&request_id) else { return };
                 tracing::debug!(%peer, %error, "no adverts");
                 self.fetches.unreachable.put(peer, Instant::now());
-                // Of its cards that says nothing.
+                // Of its cards that says nothing, and what it has under a key is not known.
                 if let Some(active) = self.fetches.active.get_mut(&peer) {
                     active.wanted.cards.clear();
+                    for key in active.wanted.keys.drain(..) {
+                        self.fetches.asked.pop(&(peer, Some(key)));
+                    }
                 }
                 self.settled(peer);
             }
@@ -298,6 +312,7 @@ impl EventLoop {
             }
         }
         let Some(key) = key_of(&peer) else { return };
+        self.ranks.come(peer, checked.adverts.iter().map(|(card, _)| &**card));
         for (card, status) in checked.adverts {
             let (id, hash) = (card.id.clone(), status.card);
             let inserted = self.directory.write(|table| {
@@ -331,14 +346,20 @@ impl EventLoop {
                 return;
             }
         }
-        self.lookups.settled(peer);
+        self.nothing_more_of(peer);
         while self.fetches.active.len() < ACTIVE_MAX {
             let Some((peer, wanted)) = self.fetches.queue.pop_front() else { break };
             if !self.fetch_wanted(peer, wanted) {
                 // It became unreachable while it waited: whoever waits for it shall not wait on.
-                self.lookups.settled(peer);
+                self.nothing_more_of(peer);
             }
         }
+    }
+
+    /// Nothing more is to be expected of `peer`.
+    fn nothing_more_of(&mut self, peer: PeerId) {
+        self.lookups.settled(peer);
+        self.rank(peer);
     }
 
     /// Asks connected peers that gossip does not reach for their statuses before silence drops them.

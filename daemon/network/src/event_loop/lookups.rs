@@ -3,6 +3,7 @@
 use super::EventLoop;
 use crate::Error;
 use crate::behaviour::KAD_PROTOCOL;
+use crate::store::PROVIDERS_PER_KEY_MAX;
 use libp2p::PeerId;
 use libp2p::kad::{QueryId, RecordKey};
 use libp2p::swarm::dial_opts::DialOpts;
@@ -14,8 +15,8 @@ use tokio::sync::oneshot;
 
 /// Lookups under way at once; a node asks one for each task of a question.
 const ACTIVE_MAX: usize = 32;
-/// Providers followed up for one cell, as the design says: a crowded cell gives a sample.
-pub(crate) const PROVIDERS_PER_LOOKUP_MAX: usize = 60;
+/// Providers followed up for one cell: as many as one node keeps for it, though all who hold the key together have more.
+pub(crate) const PROVIDERS_PER_LOOKUP_MAX: usize = PROVIDERS_PER_KEY_MAX;
 /// A user is waiting.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(3);
 
@@ -157,7 +158,7 @@ mod tests {
     use libp2p::identity::Keypair;
 
     #[test]
-    fn a_cell_gives_sixty_and_a_provider_is_asked_once_for_it() {
+    fn a_cell_gives_so_many_and_a_provider_is_asked_once_for_it() {
         // Kademlia makes no query ids for others, so they come from a behaviour of its own.
         let local = Keypair::generate_ed25519().public().to_peer_id();
         let mut kad = libp2p::kad::Behaviour::new(local, libp2p::kad::store::MemoryStore::new(local));
@@ -172,16 +173,17 @@ mod tests {
             deadline: Instant::now(),
             reply: None,
         };
-        let peers: Vec<PeerId> = (0..70).map(|_| PeerId::random()).collect();
+        let most = PROVIDERS_PER_LOOKUP_MAX;
+        let peers: Vec<PeerId> = (0..most + 10).map(|_| PeerId::random()).collect();
         let taken = |lookup: &mut Lookup, query, peers: &[PeerId]| {
             peers.iter().filter_map(|peer| lookup.take(query, *peer)).collect::<Vec<_>>()
         };
-        assert_eq!(taken(&mut lookup, first, &peers), vec![keys[0]; PROVIDERS_PER_LOOKUP_MAX]);
+        assert_eq!(taken(&mut lookup, first, &peers), vec![keys[0]; most]);
         assert!(taken(&mut lookup, first, &peers).is_empty(), "a provider is asked once for a cell");
-        // The other cell gives its own sixty, some of them the same.
-        assert_eq!(taken(&mut lookup, second, &peers[40..]), vec![keys[1]; 30]);
-        let others: Vec<PeerId> = (0..70).map(|_| PeerId::random()).collect();
-        assert_eq!(taken(&mut lookup, second, &others).len(), 30);
+        // The other cell gives as many of its own, some of them the same.
+        assert_eq!(taken(&mut lookup, second, &peers[most - 20..]), vec![keys[1]; 30]);
+        let others: Vec<PeerId> = (0..most).map(|_| PeerId::random()).collect();
+        assert_eq!(taken(&mut lookup, second, &others).len(), most - 30);
         assert_eq!(lookup.take(strange, PeerId::random()), None);
     }
 }

@@ -2,7 +2,6 @@
 
 use super::*;
 use proptest::prelude::*;
-use std::time::Instant;
 
 fn key(n: u64) -> RecordKey {
     let mut bytes = [0; KEY_BYTES];
@@ -20,8 +19,8 @@ fn check(store: &ProviderStore) {
     assert_eq!(store.sources.values().sum::<usize>(), held);
     for (key, providers) in &store.keys {
         assert!(!providers.records.is_empty() && providers.records.len() <= PROVIDERS_PER_KEY_MAX);
-        for (record, position) in &providers.records {
-            assert_eq!(store.places[*position], (key.clone(), record.provider));
+        for Held { record, place, .. } in &providers.records {
+            assert_eq!(store.places[*place], (key.clone(), record.provider));
         }
     }
     assert!(store.sources.values().all(|count| *count <= RECORDS_PER_SOURCE_MAX));
@@ -57,10 +56,88 @@ fn at_a_full_key_everybody_has_the_same_chance() {
         late += usize::from(store.providers(&key(1)).iter().any(|r| r.provider == peers[255]));
         check(&store);
     }
-    // A quarter is expected: 50 of 200, standard deviation 6.
+    // 72 of 256 are expected: 56 of 200, standard deviation 6.
     for count in [early, late] {
         assert!((20..=80).contains(&count), "{count} of {rounds}");
     }
+}
+
+#[test]
+fn a_full_key_keeps_the_fittest_and_some_by_chance() {
+    let mut by_chance = [0usize; 4];
+    let rounds = 100;
+    for seed in 0..rounds {
+        let mut store = ProviderStore::new(PeerId::random(), seed);
+        let peers: Vec<PeerId> = (0..256).map(|_| PeerId::random()).collect();
+        // Fits are known of the odd ones alone; the last of them fit best.
+        for (n, peer) in (0u16..).zip(&peers) {
+            let _ = store.offer(record(1, *peer), (n % 2 == 1).then(|| f32::from(n)), true);
+            check(&store);
+        }
+        let kept: Vec<PeerId> = store.providers(&key(1)).into_iter().map(|record| record.provider).collect();
+        assert_eq!(kept.len(), PROVIDERS_PER_KEY_MAX);
+        let fittest = peers.iter().rev().step_by(2).take(FITTEST_PER_KEY);
+        assert!(fittest.clone().all(|peer| kept.contains(peer)));
+        for (quarter, count) in peers.chunks(64).zip(&mut by_chance) {
+            *count += quarter.iter().step_by(2).filter(|peer| kept.contains(peer)).count();
+        }
+    }
+    // 36 places are left in each of 100 rounds, and of all others 32 in each quarter are unknown.
+    assert!(by_chance.iter().all(|count| (300..1_000).contains(count)), "{by_chance:?}");
+}
+
+#[test]
+fn who_is_renewed_keeps_his_fit_and_equals_leave_places_to_chance() {
+    let mut store = ProviderStore::new(PeerId::random(), 6);
+    let first = PeerId::random();
+    store.offer(record(1, first), Some(2.0), true).unwrap();
+    store.add_provider(record(1, first)).unwrap();
+    let accepted =
+        (0..2_000).filter(|_| store.offer(record(1, PeerId::random()), Some(1.0), true).is_ok()).count();
+    assert!(store.is_full(&key(1)) && !store.is_full(&key(2)));
+    assert!(store.providers(&key(1)).iter().any(|record| record.provider == first));
+    assert!(accepted > PROVIDERS_PER_KEY_MAX, "late ones have a chance");
+    check(&store);
+}
+
+#[test]
+fn who_may_not_draw_is_kept_for_its_fit_alone_and_nobody_for_ever() {
+    let mut store = ProviderStore::new(PeerId::random(), 7);
+    for n in 0..PROVIDERS_PER_KEY_MAX {
+        store.offer(record(1, PeerId::random()), (n % 2 == 0).then_some(1.0), true).unwrap();
+    }
+    let late = PeerId::random();
+    for fit in [None, Some(0.5), Some(1.0)] {
+        assert!((0..1_000).all(|_| store.offer(record(1, late), fit, false).is_err()));
+    }
+    store.offer(record(1, late), Some(2.0), false).unwrap();
+    check(&store);
+    // One after another those who come for their fit take the places of others, never his.
+    for _ in 0..1_000 {
+        let _ = store.offer(record(1, PeerId::random()), Some(1.5), true);
+    }
+    assert!(store.providers(&key(1)).iter().any(|record| record.provider == late));
+    store.sweep(Instant::now() + FIT_KEPT);
+    let fits =
+        |store: &ProviderStore| store.keys[&key(1)].records.iter().filter(|held| held.fit.is_some()).count();
+    assert_eq!(fits(&store), 0, "what nobody has found out again is not known any more");
+}
+
+#[test]
+fn an_answer_of_twenty_holds_more_of_the_fittest_than_of_others() {
+    let mut store = ProviderStore::new(PeerId::random(), 8);
+    let peers: Vec<PeerId> = (0..PROVIDERS_PER_KEY_MAX).map(|_| PeerId::random()).collect();
+    for (n, peer) in peers.iter().enumerate() {
+        store.offer(record(1, *peer), (n < FITTEST_PER_KEY).then_some(1.0), true).unwrap();
+    }
+    let mut answers = std::collections::HashSet::new();
+    for _ in 0..20 {
+        let answer: Vec<PeerId> = store.providers(&key(1)).iter().map(|record| record.provider).collect();
+        assert_eq!(answer.len(), PROVIDERS_PER_KEY_MAX);
+        assert_eq!(answer[..20].iter().filter(|peer| peers[..FITTEST_PER_KEY].contains(peer)).count(), 14);
+        answers.insert(answer);
+    }
+    assert_eq!(answers.len(), 20);
 }
 
 #[test]

@@ -124,20 +124,11 @@ pub(super) async fn run(arguments: Arguments, context: &Context) -> anyhow::Resu
 /// The share of queries that some expert fits, and every method's figures; with `frontier` more settings of each.
 fn measure(world: &World, codebook: &Codebook, frontier: bool) -> (f64, Vec<FindingReport>) {
     let both = LOOKUPS_MAX + LOOKUPS_FURTHER;
-    let mut placements = vec![
-        Placement::by_codebook("cells", world, codebook, LOOKUPS_MAX),
-        Placement::by_codebook(&format!("cells, {both} lookups"), world, codebook, both),
-    ];
-    if frontier {
-        for lookups in [1, 2, 4, 6] {
-            placements.push(Placement::by_codebook(
-                &format!("cells, {lookups} lookups"),
-                world,
-                codebook,
-                lookups,
-            ));
-        }
-    }
+    let cells = Placement::by_codebook("cells", world, codebook, LOOKUPS_MAX);
+    let further = if frontier { &[both, 1, 2, 4, 6][..] } else { &[both] };
+    let further: Vec<Placement> = further.iter().map(|n| cells.with_lookups(world, codebook, *n)).collect();
+    let mut placements = vec![cells];
+    placements.extend(further);
     let any = Directions::any();
     let principal = Directions::principal(&world.pool, COMPONENTS);
     let bits: &[(usize, usize)] =
@@ -148,9 +139,13 @@ fn measure(world: &World, codebook: &Codebook, frontier: bool) -> (f64, Vec<Find
             placements.push(Placement::by_hyperplanes(&format!("{kind} {bits} x {tables}"), world, &planes));
         }
     }
-    let caps = Caps { kept: network::PROVIDERS_PER_KEY_MAX, returned: network::PROVIDERS_PER_LOOKUP_MAX };
-    let mut reports =
-        simulate(world, &placements[..1], Caps { kept: usize::MAX, returned: usize::MAX }, SEED);
+    let caps = Caps {
+        kept: network::PROVIDERS_PER_KEY_MAX,
+        fittest: network::FITTEST_PER_KEY,
+        returned: network::PROVIDERS_PER_LOOKUP_MAX,
+    };
+    let none = Caps { kept: usize::MAX, fittest: usize::MAX, returned: usize::MAX };
+    let mut reports = simulate(world, &placements[..1], none, SEED);
     for report in &mut reports {
         report.method = "cells, nothing capped".to_owned();
     }

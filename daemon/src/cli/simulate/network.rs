@@ -196,7 +196,7 @@ fn layout(made: &World, codebook: &Codebook, space: SpaceId) -> Layout {
     };
     Layout {
         keys: (0..codebook.len() as u32).map(key).collect(),
-        cards: placement.announced,
+        cards: placement.announced.iter().map(|keys| keys.iter().map(|(key, _)| *key).collect()).collect(),
         prompts: placement.looked_up,
     }
 }

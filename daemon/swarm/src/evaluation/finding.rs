@@ -14,7 +14,7 @@ mod hyperplanes;
 pub use draw::Draw;
 pub use hyperplanes::{Directions, Hyperplanes};
 
-use crate::cells::{self, CellId, Codebook, LOOKUPS_MAX};
+use crate::cells::{Codebook, LOOKUPS_MAX};
 use crate::embedding::{Embedding, dot};
 use crate::score::{competence, fits, similarity_of};
 
@@ -62,8 +62,10 @@ impl World {
 /// What the record store and the network allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caps {
-    /// Providers kept under one key; of more, a random sample.
+    /// Providers kept under one key.
     pub kept: usize,
+    /// So many of these are the fittest of all that were announced; the others a random sample.
+    pub fittest: usize,
     /// Providers that one lookup returns; of more, a random sample.
     pub returned: usize,
 }
@@ -73,8 +75,9 @@ pub struct Caps {
 pub struct Placement {
     /// What it is called in tables.
     pub name: String,
-    /// Keys of each expert, in the order of [`World::cards`], each key once.
-    pub announced: Vec<Vec<u32>>,
+    /// Keys of each expert, in the order of [`World::cards`], each key once, and how well the expert fits there. Where fits are
+    /// equal, chance decides.
+    pub announced: Vec<Vec<(u32, f32)>>,
     /// Keys of each query, in the order of [`World::queries`].
     pub looked_up: Vec<Vec<u32>>,
 }
@@ -82,24 +85,29 @@ pub struct Placement {
 impl Placement {
     /// By the cells of a codebook: experts as [`Codebook::cells_of`] says, queries as [`Codebook::lookups`].
     pub fn by_codebook(name: &str, world: &World, book: &Codebook, lookups: usize) -> Self {
-        let nearest: Vec<Option<CellId>> =
-            world.pool.iter().map(|own| book.nearest(own, 1).first().copied()).collect();
+        // 32 KiB a text: cards share them, and a codebook is long.
+        let rows: Vec<Vec<f32>> = world.pool.iter().map(|own| book.similarities(own)).collect();
         let announced = world.cards.iter().map(|card| {
-            let own = || std::iter::once(&card.description).chain(&card.exemplars);
-            let texts: Vec<Embedding> = own().filter_map(|at| world.pool.get(*at).cloned()).collect();
-            let nearest: Vec<CellId> = own().filter_map(|at| *nearest.get(*at)?).collect();
-            let cells = cells::announced(&nearest, &book.around(&texts));
-            cells.into_iter().map(|cell| cell.index).collect()
+            let own = std::iter::once(&card.description).chain(&card.exemplars);
+            let rows: Vec<&[f32]> = own.filter_map(|at| rows.get(*at).map(Vec::as_slice)).collect();
+            book.announced(&rows)
         });
+        Self { name: name.to_owned(), announced: announced.collect(), looked_up: Vec::new() }
+            .looking(world, book, lookups)
+    }
+
+    /// The same experts, found by so many lookups.
+    pub fn with_lookups(&self, world: &World, book: &Codebook, lookups: usize) -> Self {
+        Self { name: format!("{}, {lookups} lookups", self.name), ..self.clone() }
+            .looking(world, book, lookups)
+    }
+
+    fn looking(self, world: &World, book: &Codebook, lookups: usize) -> Self {
         let looked_up = |at: &usize| {
             let cells = world.pool.get(*at).map_or_else(Vec::new, |query| book.lookups(query, lookups));
             cells.into_iter().map(|cell| cell.index).collect()
         };
-        Self {
-            name: name.to_owned(),
-            announced: announced.collect(),
-            looked_up: world.queries.iter().map(looked_up).collect(),
-        }
+        Self { looked_up: world.queries.iter().map(looked_up).collect(), ..self }
     }
 
     /// By hyperplanes: an expert in the bucket of each of its vectors in each table, a query in the likeliest buckets
@@ -111,7 +119,7 @@ impl Placement {
             let mut keys: Vec<u32> = own.filter_map(|at| buckets.get(*at)).flatten().copied().collect();
             keys.sort_unstable();
             keys.dedup();
-            keys
+            keys.into_iter().map(|key| (key, 0.0)).collect()
         };
         let looked_up =
             |at: &usize| world.pool.get(*at).map_or_else(Vec::new, |query| planes.probes(query, LOOKUPS_MAX));
@@ -192,6 +200,18 @@ fn scores(world: &World, query: usize) -> Vec<f32> {
         .collect()
 }
 
+/// Those of `offers` that a key keeps.
+fn keep(mut offers: Vec<(u32, f32)>, caps: Caps, draw: &mut Draw) -> Vec<u32> {
+    if offers.len() > caps.kept {
+        draw.shuffle(&mut offers);
+        offers.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let mut others = offers.split_off(caps.fittest.min(caps.kept));
+        draw.sample(&mut others, caps.kept - offers.len());
+        offers.extend(others);
+    }
+    offers.into_iter().map(|(expert, _)| expert).collect()
+}
+
 fn three_best(scores: &[f32]) -> [f32; 3] {
     let mut best = [f32::NEG_INFINITY; 3];
     for score in scores {
@@ -223,19 +243,17 @@ struct Tally {
 
 impl Tally {
     fn new(placement: &Placement, caps: Caps, draw: &mut Draw) -> Self {
-        let keys = placement.announced.iter().chain(&placement.looked_up).flatten().max();
-        let mut kept: Vec<Vec<u32>> = vec![Vec::new(); keys.map_or(0, |last| *last as usize + 1)];
+        let announced = placement.announced.iter().flatten().map(|(key, _)| *key);
+        let keys = announced.chain(placement.looked_up.iter().flatten().copied()).max();
+        let mut offers: Vec<Vec<(u32, f32)>> = vec![Vec::new(); keys.map_or(0, |last| last as usize + 1)];
         for (expert, keys) in (0u32..).zip(&placement.announced) {
-            for key in keys {
-                kept[*key as usize].push(expert);
+            for (key, fit) in keys {
+                offers[*key as usize].push((expert, *fit));
             }
         }
-        let offered = kept.iter().map(Vec::len).collect();
-        for providers in &mut kept {
-            draw.sample(providers, caps.kept);
-        }
+        let offered = offers.iter().map(Vec::len).collect();
         Self {
-            kept,
+            kept: offers.into_iter().map(|offers| keep(offers, caps, draw)).collect(),
             offered,
             seen: vec![0; placement.announced.len()],
             queries: 0,

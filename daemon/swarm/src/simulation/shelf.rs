@@ -1,7 +1,7 @@
 //! The provider records that one node keeps under one key, by the rules of a real node's store: a cap, half an
 //! hour to live, and where the key is full a reservoir (Vitter 1985), so that early birds have no advantage.
 //!
-//! The store's caps for a source and for the whole are not played: with [`super::Report::records_per_node`] one sees how far
+//! That half of a full key's places are for the fittest is not played, nor are the store's caps for a source and for the whole: with [`super::Report::records_per_node`] one sees how far
 //! they are.
 
 use crate::evaluation::finding::Draw;

@@ -39,14 +39,23 @@ impl Draw {
 
     /// Leaves `most` of `items`, drawn at random without replacement; all of them if there are no more.
     pub fn sample<T>(&mut self, items: &mut Vec<T>, most: usize) {
-        if items.len() <= most {
-            return;
+        if items.len() > most {
+            self.draw_first(items, most);
+            items.truncate(most);
         }
-        for place in 0..most {
+    }
+
+    /// Puts `items` in random order.
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        self.draw_first(items, items.len());
+    }
+
+    /// The first `count` places are drawn at random (Fisher & Yates 1938).
+    fn draw_first<T>(&mut self, items: &mut [T], count: usize) {
+        for place in 0..count {
             let other = place + self.below(items.len() - place);
             items.swap(place, other);
         }
-        items.truncate(most);
     }
 }
 

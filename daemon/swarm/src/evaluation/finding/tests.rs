@@ -17,12 +17,14 @@ fn world() -> World {
 fn placement(announced: impl Fn(u32) -> Vec<u32>, looked_up: [Vec<u32>; 2]) -> Placement {
     Placement {
         name: "by hand".to_owned(),
-        announced: (0..100).map(announced).collect(),
+        announced: (0..100)
+            .map(|expert| announced(expert).into_iter().map(|key| (key, 0.0)).collect())
+            .collect(),
         looked_up: looked_up.into(),
     }
 }
 
-const UNCAPPED: Caps = Caps { kept: usize::MAX, returned: usize::MAX };
+const UNCAPPED: Caps = Caps { kept: usize::MAX, fittest: usize::MAX, returned: usize::MAX };
 
 #[test]
 fn what_lies_in_the_cells_is_found_and_counted() {
@@ -48,7 +50,7 @@ fn an_expert_of_two_cells_is_examined_once() {
 
 #[test]
 fn full_keys_keep_and_return_a_sample() {
-    let caps = Caps { kept: 40, returned: 10 };
+    let caps = Caps { kept: 40, fittest: 20, returned: 10 };
     let placement = placement(|_| vec![0], [vec![0], vec![0]]);
     let found: Vec<FindingReport> = (0..200)
         .map(|seed| simulate(&world(), std::slice::from_ref(&placement), caps, seed).remove(0))
@@ -59,6 +61,24 @@ fn full_keys_keep_and_return_a_sample() {
         (0.06..0.14).contains(&mean),
         "a tenth of the experts finds the best a tenth of the time: {mean}"
     );
+}
+
+#[test]
+fn full_keys_keep_the_fittest_and_a_sample() {
+    let caps = Caps { kept: 12, fittest: 10, returned: 12 };
+    let mut placement = placement(|_| vec![0], [vec![0], vec![0]]);
+    for (expert, keys) in (0u8..).zip(&mut placement.announced) {
+        keys[0].1 = f32::from(expert);
+    }
+    // The best for the first query, 20, is not among the ten fittest, 90 to 99: chance alone keeps it, for two places in ninety.
+    let found: Vec<f64> = (0..200)
+        .map(|seed| simulate(&world(), std::slice::from_ref(&placement), caps, seed)[0].recall_at_1)
+        .collect();
+    let mean = found.iter().sum::<f64>() / 200.0;
+    assert!((0.002..0.06).contains(&mean), "{mean}");
+    placement.announced[20][0].1 = 1_000.0;
+    placement.announced[70][0].1 = 1_000.0;
+    assert_eq!(simulate(&world(), &[placement], caps, 1)[0].recall_at_1, 1.0);
 }
 
 #[test]
