@@ -284,6 +284,35 @@ fn one_request_with_a_tail_or_a_story_stays_whole() {
 }
 
 #[test]
+fn how_to_answer_is_no_task() {
+    for manner in [
+        "Round to one decimal.",
+        "please round up",
+        "Use British spelling.",
+        "Please use short words.",
+        "Answer in one word.",
+        "Reply in French.",
+        "Be brief, please.",
+        "Answer with a single number.",
+        "Use metric units.",
+        "Please be precise.",
+    ] {
+        assert!(!stands_alone(manner), "{manner}");
+    }
+    for task in [
+        "Round 3.14159 to two decimals.",
+        "Use the quadratic formula on x^2 = 4.",
+        "Answer the letter below.",
+        "Answer with the capital of France.",
+        "Round 17 to tens.",
+        "Round it to the nearest ten.",
+        "Reply to my landlord about the leak.",
+    ] {
+        assert!(stands_alone(task), "{task}");
+    }
+}
+
+#[test]
 fn results_are_handed_on() {
     type Case<'a> = (&'a str, &'a [&'a str], &'a [(u32, u32)]);
     let cases: &[Case<'_>] = &[

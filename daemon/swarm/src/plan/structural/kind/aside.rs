@@ -173,6 +173,9 @@ pub(super) fn is_follow_on(text: &str, found: &[Word], question: bool) -> bool {
     if bare_answer && first.is_in(&["give", "tell", "show", "answer", "write"]) && head.len() <= 5 {
         return !head.iter().any(|w| w.is_number() || w.lower == "of");
     }
+    if !question && is_manner(head) {
+        return true;
+    }
     // "Give an example.", "Tell me the answer."
     let last = head.last().unwrap_or(first);
     if first.is_in(&["give", "tell", "show"])
@@ -204,6 +207,48 @@ pub(super) fn is_follow_on(text: &str, found: &[Word], question: bool) -> bool {
         && !head.iter().any(|w| w.is_in(VERBS))
         && !head.iter().skip(1).any(|w| w.capital && w.lower != "i")
         && !is_definition(head)
+}
+
+/// "Round to one decimal.", "Use British spelling.", "Answer in one word.", "Be brief.": how to answer, not what.
+fn is_manner(head: &[Word]) -> bool {
+    const MANNER_WORDS_MAX: usize = 8;
+    let [first, second, ..] = head else { return false };
+    let last = &head[head.len() - 1];
+    // "Round 3.14159 to two decimals" has its own number, "round it to tens" needs a result; "round to 2 decimals" says neither.
+    let bare = head.iter().all(|w| !w.is_number() || w.lower.len() == 1);
+    let manner = match first.lower.as_str() {
+        "round" => bare && second.is_in(&["to", "up", "down", "off"]),
+        "use" => {
+            bare && last.is_in(&[
+                "spelling",
+                "units",
+                "notation",
+                "format",
+                "english",
+                "words",
+                "digits",
+                "numerals",
+                "symbols",
+                "style",
+                "tone",
+                "letters",
+                "capitals",
+                "bullets",
+                "abbreviations",
+                "sentences",
+            ])
+        }
+        "answer" | "reply" | "respond" => {
+            let with = second.lower == "with"
+                && head.get(2).is_some_and(|w| w.is_in(&["a", "one", "just", "only", "yes"]));
+            bare && (with || second.is_in(&["in", "briefly", "shortly", "only"]))
+        }
+        "be" => {
+            second.is_in(&["brief", "concise", "short", "precise", "exact", "specific", "clear", "quick"])
+        }
+        _ => false,
+    };
+    manner && head.len() <= MANNER_WORDS_MAX
 }
 
 /// "What is pi?": short words that are nouns all the same.
