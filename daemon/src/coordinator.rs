@@ -25,6 +25,7 @@ mod hedge;
 mod host;
 mod intents;
 mod ledger;
+mod named;
 mod opinions;
 mod owner;
 mod planner;
@@ -411,43 +412,6 @@ impl Coordinator {
     async fn queries(&self, texts: Vec<String>) -> Result<Vec<Query>, Error> {
         let embeddings = self.inner.encoder.embed(texts.clone()).await?;
         Ok(texts.iter().zip(embeddings).map(|(text, embedding)| Query::new(text, embedding)).collect())
-    }
-
-    fn named(
-        &self,
-        name: &str,
-        plan: Plan,
-        filter: &Filter,
-        plan_time: Duration,
-    ) -> Result<(Plan, Planned), Error> {
-        let started = Instant::now();
-        let candidates = self.inner.router.named(name, filter);
-        if candidates.is_empty() {
-            let mut ids: Vec<String> = self.experts().iter().map(|e| e.card.id.clone()).collect();
-            ids.sort();
-            ids.dedup();
-            let known = if ids.contains(&name.to_owned()) {
-                let unmet = self.inner.router.unmet_by(name, filter).join(", ");
-                format!("the ones of that name do not meet the conditions ({unmet})")
-            } else if ids.is_empty() {
-                "no expert is known at all".to_owned()
-            } else {
-                format!("there are {}", ids.join(", "))
-            };
-            return Err(Error::UnknownExpert { name: name.to_owned(), known });
-        }
-        let tasks = plan
-            .tasks()
-            .map(|task| PlannedTask {
-                task: task.clone(),
-                reading: None,
-                candidates: candidates.clone(),
-                shown: None,
-            })
-            .collect();
-        let (embed, route) = (Duration::ZERO, started.elapsed());
-        let planned = Planned { tasks, embed, plan: plan_time, route, veil: None, no_expert: None };
-        Ok((plan, planned))
     }
 
     async fn answer(

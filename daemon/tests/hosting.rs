@@ -6,6 +6,7 @@
 #[expect(dead_code, reason = "each test program uses a part of it")]
 mod sandbox;
 
+use futures::StreamExt as _;
 use polymath::config::{Config, ServiceAddress};
 use polymath::coordinator::{Error, Question, Target};
 use polymath::node::Node;
@@ -193,6 +194,63 @@ async fn a_server_of_the_owners_is_an_expert() {
     node.knows(&["sums"]).await;
     assert_eq!(node.ask("What is 17 times 4?").await.unwrap().answer.text.trim(), "68");
     drop(again);
+}
+
+/// A server that says the same to everybody, in these pieces, and gives no log-probabilities.
+async fn fake_server(pieces: &'static [&'static str]) -> SocketAddr {
+    use axum::response::IntoResponse as _;
+    use axum::response::sse::{Event, Sse};
+    use serde_json::{Value, json};
+    let usage =
+        json!({"prompt_tokens": 3, "completion_tokens": pieces.len(), "total_tokens": 3 + pieces.len()});
+    let chat = move |axum::Json(request): axum::Json<Value>| async move {
+        let known = |kind: &str| json!({"id": "x", "object": kind, "created": 1, "model": "m"});
+        let with = |mut reply: Value, choice: Value| {
+            (reply["choices"], reply["usage"]) = (json!([choice]), usage);
+            reply
+        };
+        if request["stream"] != json!(true) {
+            let message = json!({"role": "assistant", "content": pieces.concat()});
+            let choice = json!({"index": 0, "message": message, "finish_reason": "stop"});
+            return axum::Json(with(known("chat.completion"), choice)).into_response();
+        }
+        let chunk = |choice: Value| {
+            let mut chunk = known("chat.completion.chunk");
+            chunk["choices"] = json!([choice]);
+            chunk
+        };
+        let said = pieces
+            .iter()
+            .map(|text| chunk(json!({"index": 0, "delta": {"content": text}, "finish_reason": null})));
+        let end = chunk(json!({"index": 0, "delta": {}, "finish_reason": "stop"}));
+        let lines: Vec<String> =
+            said.chain([end]).map(|chunk| chunk.to_string()).chain(["[DONE]".to_owned()]).collect();
+        // Each piece on its own, as a slow model sends them.
+        let events = futures::stream::iter(lines).then(async |line| {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            Ok::<_, std::convert::Infallible>(Event::default().data(line))
+        });
+        Sse::new(events).into_response()
+    };
+    let routes = axum::Router::new().route("/v1/chat/completions", axum::routing::post(chat));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_log_probabilities_gives_opinions_and_its_words_stay_whole() {
+    let server = fake_server(&["می", "\u{200c}", "خواهم 👩", "\u{200d}", "💻\r", "\nو"]).await;
+    let node = fronting(server, "m").await.unwrap();
+    let said = "می\u{200c}خواهم 👩\u{200d}💻\nو";
+    let asked = node.ask_with(to("sums", "What is 17 times 4?")).await.unwrap();
+    assert_eq!((asked.answer.text.as_str(), asked.streamed.as_str()), (said, said));
+    let several = Question { experts: Some(2), ..Question::new("What is 17 times 4?") };
+    let asked = node.ask_with(several).await.unwrap();
+    // Its card says that it works on paper first: the last line is the result.
+    assert_eq!((asked.results[0].answer.as_str(), asked.answer.text.as_str()), (said, "و"));
+    assert_eq!(asked.results[0].logprob_mean, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

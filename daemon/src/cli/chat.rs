@@ -220,10 +220,10 @@ impl Chat {
     async fn answer(&mut self, question: &str, context: &Context) -> anyhow::Result<()> {
         let request = unless_stopped(context, self.live, self.request(question)).await??;
         let (live, style) = (self.live, self.style);
-        let mut printed = String::new();
+        let (mut printed, mut cleaner) = (String::new(), sanitise::Cleaner::default());
         let asking = ask(&self.session, request, |body, _| match body {
             Body::Answering(text) if live => {
-                let clean = sanitise::output(text);
+                let clean = cleaner.push(text);
                 printed.push_str(&clean);
                 Ok(terminal::say(&clean)?)
             }

@@ -12,8 +12,10 @@ use crate::network::task::Loading;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use polymath_swarm::sampling::Settings;
-use polymath_swarm::sanitise;
-use polymath_swarm::task::{CONTINUES_MAX, FinishReason, Message, Offer, TaskError, TaskEvent};
+use polymath_swarm::sanitise::Cleaner;
+use polymath_swarm::task::{
+    CONTINUES_MAX, FinishReason, Message, Offer, TaskError, TaskEvent, TokenLogprobs,
+};
 use std::time::Instant;
 
 /// Others that are asked to go on: whoever has waited for two dead ones does not wait for a third.
@@ -43,6 +45,7 @@ impl TaskResult {
     pub(super) fn begin_anew(&mut self) {
         self.answer.clear();
         self.ids.clear();
+        *self.cleaner = Cleaner::default();
     }
 }
 
@@ -59,13 +62,15 @@ impl Run<'_> {
         result.dropped_messages = 0;
         loop {
             match self.attempt(result, candidate, messages.clone(), how).await {
-                Err(TaskError::Refused { code, .. })
-                    if code == TOO_LONG
+                Err(refused @ TaskError::Refused { .. })
+                    if matches!(&refused, TaskError::Refused { code, .. } if code == TOO_LONG)
                         && result.ids.is_empty()
-                        && !self.question.complete
-                        && conversation::drop_oldest(&mut messages) =>
+                        && !self.question.complete =>
                 {
-                    result.dropped_messages += 1;
+                    match conversation::drop_oldest(&mut messages) {
+                        0 => return Err(refused),
+                        dropped => result.dropped_messages += dropped,
+                    }
                 }
                 outcome => return outcome,
             }
@@ -140,19 +145,21 @@ impl Run<'_> {
                     }
                     result.ids.extend(ids);
                     result.first_token.get_or_insert_with(|| self.arrived.elapsed());
-                    let text = sanitise::output(&text);
+                    let text = result.cleaner.push(&text);
                     result.answer.push_str(&text);
                     sureness.take(&logprobs);
-                    if show != Show::All || discretion.is_some() {
-                        continue;
+                    if show == Show::All && discretion.is_none() {
+                        self.tell(result.id, text, logprobs, scratchpad).await;
                     }
-                    let more = if scratchpad { String::new() } else { self.composer.text(result.id, &text) };
-                    let _ = self.events.send(Ok(Event::Text { id: result.id, text, logprobs })).await;
-                    self.answering(more).await;
                 }
                 TaskEvent::Done { finish_reason, prompt_tokens, .. } => {
                     let completion_tokens = result.ids.len() as u32;
                     result.usage = Usage { prompt_tokens, completion_tokens };
+                    let text = result.cleaner.finish();
+                    result.answer.push_str(&text);
+                    if show == Show::All && discretion.is_none() && !text.is_empty() {
+                        self.tell(result.id, text, Vec::new(), scratchpad).await;
+                    }
                     if scratchpad && finish_reason == FinishReason::Length {
                         // Its last line is some step of the working, not a result.
                         return Err(failed(
@@ -163,7 +170,7 @@ impl Run<'_> {
                     if let Some(discretion) = discretion {
                         result.answer = discretion.lifted(peer, result.id, &result.answer);
                         if show == Show::All {
-                            self.tell(result, scratchpad).await;
+                            self.tell(result.id, result.answer.clone(), Vec::new(), scratchpad).await;
                         }
                     }
                     result.finish_reason = Some(finish_reason);
@@ -241,12 +248,11 @@ impl Run<'_> {
         }
     }
 
-    /// Tells a whole answer at once.
-    async fn tell(&self, result: &TaskResult, scratchpad: bool) {
-        let text = result.answer.clone();
-        let more = if scratchpad { String::new() } else { self.composer.text(result.id, &text) };
+    /// Tells more of an answer.
+    async fn tell(&self, id: u32, text: String, logprobs: Vec<TokenLogprobs>, scratchpad: bool) {
+        let more = if scratchpad { String::new() } else { self.composer.text(id, &text) };
         // A reader that left is noticed by `ask`.
-        let _ = self.events.send(Ok(Event::Text { id: result.id, text, logprobs: Vec::new() })).await;
+        let _ = self.events.send(Ok(Event::Text { id, text, logprobs })).await;
         self.answering(more).await;
     }
 
@@ -270,8 +276,12 @@ impl Run<'_> {
             deadline_ms: u32::try_from(left.as_millis()).unwrap_or(u32::MAX).max(1),
             price_micro_max: candidate.advert.status.price_micro,
             stop: wishes.stop.clone(),
-            // An opinion is weighed by how sure its model was.
-            top_logprobs: if show == Show::All { wishes.top_logprobs } else { wishes.top_logprobs.max(1) },
+            // An opinion is weighed by how sure its model was. Of somebody's server that is asked only where the question asks for it: not all tell.
+            top_logprobs: if show == Show::All || !candidate.advert.card.kind.is_verifiable() {
+                wishes.top_logprobs
+            } else {
+                wishes.top_logprobs.max(1)
+            },
             grammar: wishes.grammar.clone(),
             private: self.discretion.is_some(),
             continues: Vec::new(),

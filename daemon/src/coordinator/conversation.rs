@@ -6,7 +6,7 @@
 
 use super::{Error, Question, opinions};
 use polymath_swarm::plan::{self, Plan};
-use polymath_swarm::sanitise;
+use polymath_swarm::sanitise::{self, PROMPT_BYTES_MAX, SanitiseError};
 use polymath_swarm::task::{MESSAGES_MAX, Message, OFFER_TEXT_BYTES_MAX};
 
 /// The ability of experts that read earlier turns and system messages.
@@ -34,13 +34,35 @@ pub(super) fn checked(question: Question) -> Result<Question, Error> {
         if !matches!(message.role.as_str(), "system" | "user" | "assistant") {
             return Err(invalid("roles are system, user and assistant"));
         }
+        let content = match sanitise::prompt(&message.content) {
+            Err(SanitiseError::TooLarge { .. }) => cleaned(&message.content),
+            prompt => prompt.ok(),
+        };
         // An empty turn says nothing; a model's template might stumble over it.
-        if let Ok(content) = sanitise::prompt(&message.content) {
-            clean.push(Message { role: message.role.clone(), content });
-        }
+        clean.extend(content.map(|content| Message { role: message.role.clone(), content }));
     }
     clean.push(Message { role: last.role.clone(), content: asked.unwrap_or_default() });
     Ok(Question { messages: clean, ..question })
+}
+
+/// An earlier turn as [`sanitise::prompt`] lets one in, but longer: only all turns together have a limit. `None` if it says nothing.
+fn cleaned(turn: &str) -> Option<String> {
+    let (mut clean, mut says_something) = (String::with_capacity(turn.len()), false);
+    let mut rest = turn;
+    while !rest.is_empty() {
+        let mut end = rest.floor_char_boundary(PROMPT_BYTES_MAX - 2);
+        // The two characters of a line's end stay together.
+        if rest[..end].ends_with('\r') && rest[end..].starts_with('\n') {
+            end -= 1;
+        }
+        let (piece, more) = rest.split_at(end);
+        says_something |= sanitise::prompt(piece).is_ok();
+        // Between bars no piece is empty, and blanks at a seam surround nothing.
+        let barred = sanitise::prompt(&format!("|{piece}|")).ok()?;
+        clean.push_str(barred.strip_prefix('|')?.strip_suffix('|')?);
+        rest = more;
+    }
+    says_something.then(|| clean.trim().to_owned())
 }
 
 /// The plan of the last turn.
@@ -77,15 +99,20 @@ pub(super) fn messages(
     messages
 }
 
-/// Drops the oldest turn that is neither a system message nor the last; false if there is none.
-pub(super) fn drop_oldest(messages: &mut Vec<Message>) -> bool {
-    let turns = messages.len().saturating_sub(1);
-    match messages.iter().take(turns).position(|m| m.role != "system") {
-        Some(oldest) => {
-            messages.remove(oldest);
-            true
+/// Drops the oldest turn that is neither a system message nor the last, and those after it up to the user's next: many templates refuse a
+/// conversation that begins with an answer. Returns how many there were.
+pub(super) fn drop_oldest(messages: &mut Vec<Message>) -> u32 {
+    let mut dropped = 0;
+    loop {
+        let turns = messages.len().saturating_sub(1);
+        let oldest = messages.iter().take(turns).position(|m| m.role != "system");
+        match oldest.filter(|oldest| dropped == 0 || messages[*oldest].role != "user") {
+            Some(oldest) => {
+                messages.remove(oldest);
+                dropped += 1;
+            }
+            None => return dropped,
         }
-        None => false,
     }
 }
 
@@ -127,10 +154,37 @@ mod tests {
     #[test]
     fn the_oldest_turns_go_first_and_the_last_stays() {
         let mut messages = talk().messages;
-        assert!(drop_oldest(&mut messages) && drop_oldest(&mut messages));
+        assert_eq!(drop_oldest(&mut messages), 2);
         let left: Vec<&str> = messages.iter().map(|m| m.role.as_str()).collect();
         assert_eq!(left, ["system", "user"]);
-        assert!(!drop_oldest(&mut messages));
+        assert_eq!(drop_oldest(&mut messages), 0);
+    }
+
+    #[test]
+    fn what_is_left_of_a_conversation_begins_with_the_user() {
+        let turns = ["user", "assistant", "user", "assistant", "system", "assistant", "user", "user"];
+        let mut messages: Vec<Message> = turns.iter().map(|role| message(role, "x")).collect();
+        let dropped: Vec<u32> = (0..4).map(|_| drop_oldest(&mut messages)).collect();
+        assert_eq!(dropped, [2, 3, 1, 0]);
+        assert_eq!(messages, [message("system", "x"), message("user", "x")]);
+    }
+
+    #[test]
+    fn an_earlier_turn_longer_than_a_prompt_is_kept_whole() {
+        let line = |end: &str| format!("\u{1}Größe \t{end}");
+        let (raw, clean) = (line("\r\n").repeat(6_000), line("\n").replace('\u{1}', "").repeat(6_000));
+        assert!(raw.len() > 70 * 1024, "{}", raw.len());
+        // Wherever the seam falls.
+        for shift in 0..14 {
+            let before = "x".repeat(shift);
+            let messages = vec![message("system", &format!("{before}{raw}")), message("user", "Hi")];
+            let question = checked(Question { messages, ..Question::default() }).unwrap();
+            let whole = format!("{before}{clean}");
+            assert_eq!(question.messages, [message("system", whole.trim()), message("user", "Hi")]);
+        }
+        let nothing = vec![message("system", &" ".repeat(70 * 1024)), message("user", "Hi")];
+        let question = checked(Question { messages: nothing, ..Question::default() }).unwrap();
+        assert_eq!(question.messages, [message("user", "Hi")]);
     }
 
     #[test]

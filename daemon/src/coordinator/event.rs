@@ -5,6 +5,7 @@ use super::experience::TaskId;
 use polymath_swarm::aggregate::Method;
 use polymath_swarm::plan;
 use polymath_swarm::plan::intent::Reading;
+use polymath_swarm::sanitise::Cleaner;
 use polymath_swarm::task::{FinishReason, TokenLogprobs};
 use polymath_swarm::veil::Veil;
 use std::time::Duration;
@@ -119,6 +120,8 @@ pub struct TaskResult {
     pub first_token: Option<Duration>,
     /// The answer's tokens so far.
     pub(super) ids: Vec<u32>,
+    /// Where its text is, between two pieces.
+    pub(super) cleaner: Box<Cleaner>,
     /// Whether an expert has broken off in the midst of it.
     pub(super) broke_off: bool,
     /// From the task's start to its end.
@@ -145,6 +148,7 @@ impl TaskResult {
             consensus: None,
             first_token: None,
             ids: Vec::new(),
+            cleaner: Box::default(),
             broke_off: false,
             total: Duration::ZERO,
         }

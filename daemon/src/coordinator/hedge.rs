@@ -39,6 +39,11 @@ impl Hedges {
         *saved -= if has_one { 1.0 } else { 0.0 };
         has_one
     }
+
+    /// Takes one for this expert, if the question may use it: who is not asked costs neither.
+    fn take_for(&self, id: &str, chosen: &Chosen) -> bool {
+        chosen.take_if(id, || self.take()) == Some(true)
+    }
 }
 
 /// Two experts at one task.
@@ -94,8 +99,9 @@ impl Run<'_> {
             // Whoever may see this part of a private question is chosen with care, and one by one.
             let mut backups = backups.iter().filter(|_| self.discretion.is_none());
             let is_elsewhere = |c: &&&Candidate| c.advert.peer != candidate.advert.peer;
-            let backup = backups.find(is_elsewhere).filter(|c| chosen.take(&c.advert.card.id));
-            let Some(backup) = backup.filter(|_| self.inner.hedges.take()) else {
+            let backup = backups.find(is_elsewhere);
+            let Some(backup) = backup.filter(|c| self.inner.hedges.take_for(&c.advert.card.id, chosen))
+            else {
                 return (candidate, first.await);
             };
             tracing::info!(task = other.id, expert = %backup.advert.card.id, "the first is late: a backup is asked");
@@ -150,5 +156,19 @@ mod tests {
         (0..100).for_each(|_| hedges.earn());
         let taken = (0..20).filter(|_| hedges.take()).count();
         assert!((9..=10).contains(&taken), "{taken}");
+    }
+
+    #[test]
+    fn a_backup_that_is_not_asked_uses_up_nothing() {
+        let (hedges, chosen) = (Hedges::default(), Chosen::new(1, 0));
+        let saved = (0..20).filter(|_| hedges.take_for("a", &chosen)).count();
+        assert_eq!(saved, 10);
+        let fresh = Chosen::new(1, 0);
+        assert!(!hedges.take_for("b", &fresh));
+        assert_eq!(fresh.left(), 1, "an expert that was not asked");
+        (0..100).for_each(|_| hedges.earn());
+        assert!(!hedges.take_for("b", &chosen), "the question may use one expert");
+        let left = (0..20).filter(|_| hedges.take()).count();
+        assert!((9..=10).contains(&left), "{left}");
     }
 }

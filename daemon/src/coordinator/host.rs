@@ -283,7 +283,8 @@ fn to_task_error(error: inference::Error) -> TaskError {
         error @ inference::Error::TooLong { .. } => {
             TaskError::Refused { code: "too_long".to_owned(), message: error.to_string() }
         }
-        error @ inference::Error::Invalid(_) => {
+        // A template refuses conversations that it does not know: no fault of the expert's.
+        error @ (inference::Error::Invalid(_) | inference::Error::Template(_)) => {
             TaskError::Refused { code: "invalid".to_owned(), message: error.to_string() }
         }
         inference::Error::Deadline => {
@@ -297,5 +298,18 @@ fn to_task_error(error: inference::Error) -> TaskError {
                 message: "the expert could not finish".to_owned(),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conversation_that_the_template_refuses_is_no_failure_of_the_expert() {
+        let refused = to_task_error(inference::Error::Template("turns must alternate".to_owned()));
+        let TaskError::Refused { code, message } = refused else { panic!("{refused:?}") };
+        assert_eq!(code, "invalid");
+        assert!(message.contains("turns must alternate"), "{message}");
     }
 }

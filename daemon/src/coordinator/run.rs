@@ -130,13 +130,27 @@ pub(super) struct Chosen {
 const RETRIES: (u32, u32) = (4, 2);
 
 impl Chosen {
+    pub(super) fn new(most: usize, retries: u32) -> Self {
+        Self { ids: Mutex::default(), most, retries: AtomicU32::new(retries) }
+    }
+
     /// Takes the expert if the question may still use it.
     pub(super) fn take(&self, id: &str) -> bool {
+        self.take_if(id, || true).is_some()
+    }
+
+    /// Takes the expert if the question may still use it and `lets` does: that may use up something, so it is asked only then, and an expert
+    /// that is not asked is not used up. `None` if the question may not, else whether `lets` did.
+    pub(super) fn take_if(&self, id: &str, lets: impl FnOnce() -> bool) -> Option<bool> {
         let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
-        if ids.contains(id) {
-            return true;
+        if !ids.contains(id) && ids.len() >= self.most {
+            return None;
         }
-        ids.len() < self.most && ids.insert(id.to_owned())
+        let is_taken = lets();
+        if is_taken {
+            ids.insert(id.to_owned());
+        }
+        Some(is_taken)
     }
 
     /// Takes one of the question's retries, if there is one left.
@@ -167,8 +181,7 @@ impl Run<'_> {
         // One more for each task, if it matters much.
         let twice = if self.question.high_priority { self.plan.len() } else { 0 };
         let retries = RETRIES.0 + RETRIES.1 * u32::try_from(self.plan.len()).unwrap_or_default();
-        let (ids, retries) = (Mutex::default(), AtomicU32::new(retries));
-        let chosen = Chosen { ids, most: self.limits.experts + twice, retries };
+        let chosen = Chosen::new(self.limits.experts + twice, retries);
         self.choose_ahead(&chosen);
         let mut opinions = opinions::Opinions::of(self, &chosen);
         let mut results: BTreeMap<u32, TaskResult> = BTreeMap::new();
@@ -297,14 +310,15 @@ impl Run<'_> {
                 else {
                     break;
                 };
-                if !is_last && !self.inner.breakers.lets(candidate.advert.peer) {
-                    left_alone.get_or_insert(candidate);
-                    continue;
+                let lets = || is_last || self.inner.breakers.lets(candidate.advert.peer);
+                match chosen.take_if(&candidate.advert.card.id, lets) {
+                    None => continue,
+                    Some(false) => {
+                        left_alone.get_or_insert(candidate);
+                        continue;
+                    }
+                    Some(true) => asked = true,
                 }
-                if !chosen.take(&candidate.advert.card.id) {
-                    continue;
-                }
-                asked = true;
                 if withheld_from.is_some_and(|id| id != candidate.advert.card.id) {
                     continue;
                 }
@@ -385,4 +399,20 @@ pub(super) fn note_failure(result: &mut TaskResult, candidate: &Candidate, error
     };
     result.detail = error.to_string();
     result.expert = Some(candidate.clone());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_asked_to_let_an_expert_that_the_question_may_not_use() {
+        let chosen = Chosen::new(1, 0);
+        assert_eq!((chosen.take_if("a", || false), chosen.left()), (Some(false), 1));
+        assert_eq!((chosen.take_if("a", || true), chosen.left()), (Some(true), 0));
+        // A node that is left alone would have had its one try.
+        let mut is_tried = false;
+        assert_eq!(chosen.take_if("b", || std::mem::replace(&mut is_tried, true)), None);
+        assert!(!is_tried && chosen.take("a") && !chosen.take("b"));
+    }
 }

@@ -329,6 +329,16 @@ async fn what_does_not_fit_is_refused_before_it_starts() {
 }
 
 #[tokio::test]
+async fn grammars_that_come_at_once_wait_for_each_other() {
+    let worker = worker(1, 0).await;
+    // The first of them has the vocabulary read, which all wait for.
+    let compiling = (0..8).map(|_| worker.grammar("start: /[a-z]+/\n".to_owned()));
+    for compiled in timeout(PATIENCE, futures::future::join_all(compiling)).await.unwrap() {
+        assert!(compiled.is_ok(), "{:?}", compiled.err());
+    }
+}
+
+#[tokio::test]
 async fn control_tokens_in_a_message_do_not_end_its_turn() {
     let worker = worker(1, 0).await;
     let message = |content: &str| vec![Message { role: "user".into(), content: content.into() }];

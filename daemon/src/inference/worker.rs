@@ -27,7 +27,7 @@ use seats::Seats;
 
 /// Requests for prompts alone that may wait; they take microseconds.
 const PROMPTS_MAX: usize = 16;
-/// Grammars compiled at once for one model: they come from others and each may keep a core busy for a while.
+/// Grammars compiled at once for one model, the others wait: they come from others and each may keep a core busy for a while.
 const COMPILING_MAX: usize = 2;
 
 /// What the thread is asked to do.
@@ -209,9 +209,8 @@ impl Worker {
 
     /// Compiles a grammar (llguidance's Lark dialect) for this model's vocabulary, on a blocking thread.
     pub async fn grammar(&self, text: String) -> Result<Grammar, Error> {
-        let permit = Arc::clone(&self.shared.compiling).try_acquire_owned();
-        let permit = permit.map_err(|_| Error::Busy { retry_after_ms: RETRY_MS_MIN })?;
         let compiler = self.shared.compiler.get_or_try_init(|| self.compiler()).await?.clone();
+        let permit = Arc::clone(&self.shared.compiling).acquire_owned().await.map_err(|_| Error::Stopped)?;
         let compiled = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             compiler.compile(&text)

@@ -5,7 +5,7 @@
 
 mod output;
 
-pub use output::{OUTPUT_BYTES_MAX, output};
+pub use output::{Cleaner, OUTPUT_BYTES_MAX, output};
 
 /// Bytes of a prompt: about 16,000 tokens of English, more than the context of most small experts, and a
 /// quarter of what an offer may carry.

@@ -283,11 +283,12 @@ impl Tokens {
     /// Appends the tokens that are ready by now: a stream slower than the work carries more of them a packet,
     /// instead of falling behind. Returns the event that came after them, if one was ready too.
     fn gather(&mut self, job: &mut Job) -> Option<Result<Option<TaskEvent>, TaskError>> {
-        // A packet's text is that of its tokens: no more of them than fit with their log-probabilities.
-        let most = if self.logprobs.is_empty() { GATHERED_TOKENS_MAX } else { PACKET_LOGPROBS_MAX };
-        while self.ids.len() < most {
+        while self.ids.len() < GATHERED_TOKENS_MAX.min(packet_tokens(&self.logprobs)) {
             match job.events.next().now_or_never()?.transpose() {
-                Ok(Some(TaskEvent::Tokens { sequence, ids, text, logprobs })) if sequence == self.end() => {
+                // A packet's text is that of its tokens: no more of them than it takes.
+                Ok(Some(TaskEvent::Tokens { sequence, ids, text, logprobs }))
+                    if sequence == self.end() && self.ids.len() + ids.len() <= packet_tokens(&logprobs) =>
+                {
                     self.ids.extend(ids);
                     self.text.push_str(&text);
                     self.logprobs.extend(logprobs);
@@ -308,8 +309,7 @@ impl Tokens {
         if self.ids.is_empty() && self.text.is_empty() {
             return None;
         }
-        let most = if self.logprobs.is_empty() { PACKET_TOKENS_MAX } else { PACKET_LOGPROBS_MAX };
-        let tokens = self.ids.len().min(most);
+        let tokens = self.ids.len().min(packet_tokens(&self.logprobs));
         let logprobs = self.logprobs.len().min(tokens);
         let text = self.text.floor_char_boundary(PACKET_TEXT_BYTES_MAX);
         let sequence = self.sequence;
@@ -321,6 +321,11 @@ impl Tokens {
             logprobs: self.logprobs.drain(..logprobs).collect(),
         })
     }
+}
+
+/// Tokens that one packet takes, with these log-probabilities or with none.
+fn packet_tokens(logprobs: &[TokenLogprobs]) -> usize {
+    if logprobs.is_empty() { PACKET_TOKENS_MAX } else { PACKET_LOGPROBS_MAX }
 }
 
 fn stopping() -> Served {

@@ -102,6 +102,7 @@ impl CompletionRequest {
             return Err(Fault::field("prompt", "1 to 16 prompts, and with n at most 16 texts in all"));
         }
         let stop = self.stop.map(OneOrMany::into_vec).unwrap_or_default();
+        let high_priority = wishes::is_high(self.polymath.as_ref());
         let filter = wishes::filter(self.polymath);
         let mut questions = Vec::new();
         for prompt in prompts {
@@ -118,6 +119,7 @@ impl CompletionRequest {
                     presence_penalty: self.presence_penalty,
                     seed: wishes::seed(self.seed, index),
                     stop: stop.clone(),
+                    high_priority,
                     filter: filter.clone(),
                     top_logprobs: self.logprobs.map_or(0, |n| n.max(1)),
                     ..Question::new(prompt.clone())
@@ -167,4 +169,21 @@ pub(super) async fn completions(
             Some((futures::stream::iter(events), (course, writer, ended)))
         });
     Ok(super::sse(futures::StreamExt::flatten(stream)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_high_priority_is_passed_on() {
+        let high = |wishes: Value| {
+            let request = json!({"model": "swarm", "prompt": ["x", "y"], "polymath": wishes});
+            let wanted = serde_json::from_value::<CompletionRequest>(request).unwrap().wanted().unwrap();
+            wanted.questions.iter().map(|q| q.high_priority).collect::<Vec<_>>()
+        };
+        assert_eq!(high(json!({"priority": "high"})), [true, true]);
+        assert_eq!(high(json!({})), [false, false]);
+    }
 }

@@ -39,6 +39,16 @@ pub(super) struct Wanted {
     pub(super) names: Vec<(&'static str, &'static str)>,
 }
 
+impl Wanted {
+    /// Which field the grammar was made of, which an expert may refuse; none where there is no grammar.
+    fn grammar_field(&self) -> Option<String> {
+        self.questions.iter().find(|question| question.grammar.is_some())?;
+        let inside = if self.tools.is_some() { "tools" } else { "response_format" };
+        let named = self.names.iter().find(|(name, _)| *name == inside);
+        Some(named.map_or(inside, |(_, outside)| outside).to_owned())
+    }
+}
+
 /// Why a choice ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Finish {
@@ -115,6 +125,7 @@ pub(super) struct Course {
     usage: Usage,
     copies: u32,
     names: Vec<(&'static str, &'static str)>,
+    grammar_field: Option<String>,
     api: Api,
     in_flight: InFlight,
     over: bool,
@@ -124,6 +135,7 @@ impl Course {
     /// Asks.
     pub(super) fn begin(api: &Api, wanted: Wanted) -> Self {
         let in_flight = api.metrics.question();
+        let grammar_field = wanted.grammar_field();
         let mut events = SelectAll::new();
         let mut choices = Vec::with_capacity(wanted.questions.len());
         for (index, question) in wanted.questions.into_iter().enumerate() {
@@ -147,6 +159,7 @@ impl Course {
             usage: Usage::default(),
             copies: wanted.copies.max(1),
             names: wanted.names,
+            grammar_field,
             api: api.clone(),
             in_flight,
             over: false,
@@ -213,7 +226,7 @@ impl Course {
                 tracing::info!(%error, "a question got no answer");
                 let fault = renamed(Fault::from(&error), &self.names);
                 let fault = match (&error, fault.field.is_none()) {
-                    (Error::Refused(_), true) => Fault { field: self.grammar_field(), ..fault },
+                    (Error::Refused(_), true) => Fault { field: self.grammar_field.clone(), ..fault },
                     _ => fault,
                 };
                 return Err(self.fail(fault));
@@ -269,17 +282,27 @@ impl Course {
         }
     }
 
-    /// Which field the grammar was made of.
-    fn grammar_field(&self) -> Option<String> {
-        let inside = if self.choices.iter().any(Choice::has_tools) { "tools" } else { "response_format" };
-        let named = self.names.iter().find(|(name, _)| *name == inside);
-        Some(named.map_or(inside, |(_, outside)| outside).to_owned())
-    }
-
     fn fail(&mut self, fault: Fault) -> Fault {
         self.in_flight.ends("failed");
         // The other choices are of no use now.
         self.events.clear();
         fault
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_a_field_only_where_there_is_a_grammar() {
+        let wanted = |grammar: Option<&str>, names| {
+            let question = Question { grammar: grammar.map(str::to_owned), ..Question::new("x") };
+            Wanted { questions: vec![question], copies: 1, tools: None, alternatives: 0, names }
+        };
+        assert_eq!(wanted(None, vec![("response_format", "text.format")]).grammar_field(), None);
+        let field = |names| wanted(Some("start: \"x\""), names).grammar_field().unwrap();
+        assert_eq!(field(vec![]), "response_format");
+        assert_eq!(field(vec![("response_format", "text.format")]), "text.format");
     }
 }

@@ -28,9 +28,16 @@ pub(in crate::cli) struct Human {
     stream: bool,
     explain: bool,
     /// Streamed text not yet printed, by task.
-    held: BTreeMap<u32, String>,
+    held: BTreeMap<u32, Held>,
     /// What a lone task has written to the terminal already.
     streamed: String,
+}
+
+/// A task's text that comes in pieces.
+#[derive(Default)]
+struct Held {
+    cleaner: sanitise::Cleaner,
+    text: String,
 }
 
 impl Human {
@@ -158,12 +165,12 @@ impl Human {
     }
 
     fn text(&mut self, text: &wire::TaskText, transcript: &Transcript) -> String {
-        let clean = sanitise::output(&text.text);
+        let Held { cleaner, text: held } = self.held.entry(text.id).or_default();
+        let clean = cleaner.push(&text.text);
         if transcript.tasks.len() == 1 {
             self.streamed.push_str(&clean);
             return clean;
         }
-        let held = self.held.entry(text.id).or_default();
         held.push_str(&clean);
         let whole = match held.rfind('\n') {
             Some(end) => held.drain(..=end).collect::<String>(),
@@ -175,7 +182,12 @@ impl Human {
 
     fn finished(&mut self, finished: &wire::TaskFinished, transcript: &Transcript) -> String {
         let Some(task) = transcript.task(finished.id) else { return String::new() };
-        let held = self.held.remove(&finished.id).unwrap_or_default();
+        let Held { mut cleaner, text: mut held } = self.held.remove(&finished.id).unwrap_or_default();
+        let rest = cleaner.finish();
+        // Of one task alone what was not streamed is printed at the end.
+        if transcript.tasks.len() > 1 {
+            held.push_str(&rest);
+        }
         let mut out = self.labelled(task, &held);
         if finished.status != "done" && (self.stream || self.explain) {
             let why = sanitise::output(&finished.detail);

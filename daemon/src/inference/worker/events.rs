@@ -15,6 +15,8 @@ const EVENTS_MAX: usize = 16;
 const PACE: Duration = Duration::from_millis(3);
 /// Tokens of one event: what the fastest models draw meanwhile, and few for a slow reader to leave unread.
 const TOKENS_MAX: usize = 24;
+/// Of these with log-probabilities: what one packet takes (`polymath_wire::task::PACKET_LOGPROBS_MAX`), so that text and tokens travel together.
+const LOGPROBS_MAX: usize = 4;
 
 type Event = Result<TaskEvent, Error>;
 
@@ -74,7 +76,8 @@ impl Events {
         kept.ids.extend(piece.id);
         kept.text.push_str(&piece.text);
         kept.logprobs.extend(piece.logprobs);
-        let is_long = kept.ids.len() >= TOKENS_MAX;
+        let most = if kept.logprobs.is_empty() { TOKENS_MAX } else { LOGPROBS_MAX };
+        let is_long = kept.ids.len() >= most;
         self.tell(now, is_long);
     }
 
@@ -171,6 +174,20 @@ mod tests {
         let start = Instant::now();
         (0..100).for_each(|id| events.say(id, token(id), start));
         assert_eq!(all(&mut receiver).iter().map(tokens).max(), Some(TOKENS_MAX));
+    }
+
+    #[test]
+    fn an_event_with_log_probabilities_fits_one_packet() {
+        assert_eq!(LOGPROBS_MAX, polymath_wire::task::PACKET_LOGPROBS_MAX);
+        let (mut events, mut receiver) = Events::channel();
+        let start = Instant::now();
+        for id in 0..41 {
+            let logprobs = TokenLogprobs { logprob: -0.5, top: Vec::new(), pieces: Vec::new() };
+            events.say(id, Piece { logprobs: Some(logprobs), ..token(id) }, start);
+        }
+        let told = all(&mut receiver);
+        assert_eq!(told.iter().map(tokens).max(), Some(LOGPROBS_MAX));
+        assert_eq!(told.iter().map(tokens).sum::<usize>(), 41);
     }
 
     #[test]

@@ -19,45 +19,180 @@ const SEQUENCE_CHARACTERS_MAX: usize = 4_096;
 /// overrides, invisible characters (joiners that scripts and emoji need stay between visible characters), and
 /// what repeats or runs on beyond reason. Line ends become `\n`.
 ///
-/// Works on whole answers; a stream is cleaned by cleaning what has arrived so far.
+/// For whole texts; a stream is cleaned by a [`Cleaner`].
 pub fn output(text: &str) -> String {
-    let plain = without_sequences(text);
-    let mut clean = String::with_capacity(plain.len().min(OUTPUT_BYTES_MAX));
-    let (mut last, mut run, mut marks) = (None, 0usize, 0usize);
-    let mut characters = plain.chars().peekable();
-    while let Some(c) = characters.next() {
-        let c = match c {
-            '\r' => {
-                characters.next_if_eq(&'\n');
-                '\n'
-            }
-            '\u{85}' | '\u{2028}' | '\u{2029}' => '\n',
-            c => c,
-        };
-        let joins = is_joiner(c)
-            && last.is_some_and(is_visible)
-            && characters.peek().copied().is_some_and(is_visible);
-        if !(c == '\n'
-            || c == '\t'
-            || c == ' '
-            || joins
-            || is_visible(c)
-            || c.is_whitespace() && !c.is_control())
-        {
-            continue;
-        }
-        marks = if is_mark(c) { marks + 1 } else { 0 };
-        run = if last == Some(c) { run + 1 } else { 1 };
-        last = Some(c);
-        if run > RUN_MAX || marks > MARKS_MAX {
-            continue;
-        }
-        if clean.len() + c.len_utf8() > OUTPUT_BYTES_MAX {
-            break;
-        }
-        clean.push(c);
+    let mut cleaner = Cleaner::default();
+    let mut clean = cleaner.push(text);
+    clean.push_str(&cleaner.finish());
+    clean
+}
+
+/// Cleans a text that comes in pieces as [`output`] cleans the whole: what it gives, put together, is the same wherever the text was cut. It holds
+/// back no more than a joiner whose neighbour has not come, and a line that may be one repetition too many.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cleaner {
+    sequence: Sequence,
+    /// A carriage return was the last thing that came: a line feed belongs to it.
+    after_return: bool,
+    joiner: Option<char>,
+    last: Option<char>,
+    run: usize,
+    marks: usize,
+    bytes: usize,
+    lines: Lines,
+}
+
+/// Where in an ECMA-48 control sequence the text is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Sequence {
+    /// In none.
+    #[default]
+    Outside,
+    /// After ESC.
+    Escape,
+    /// After ESC and intermediate bytes: one final byte ends it (character sets and the like).
+    Intermediate,
+    /// After CSI: parameters and intermediates, then one final byte.
+    Control,
+    /// After OSC, DCS and their like, for so many characters: up to BEL or the string terminator. An unterminated one ends at its line's end.
+    String(usize),
+    /// After ESC in one of those: a backslash ends it.
+    StringEscape,
+}
+
+impl Cleaner {
+    /// Takes more of the text; what of it, and of what was held back, can be shown.
+    pub fn push(&mut self, text: &str) -> String {
+        let mut clean = String::with_capacity(text.len());
+        text.chars().for_each(|c| self.take(c, &mut clean));
+        clean
     }
-    without_repeated_lines(&clean)
+
+    /// Takes the end; what was held back and is to be shown.
+    pub fn finish(&mut self) -> String {
+        let rest = self.lines.finish();
+        *self = Self::default();
+        rest
+    }
+
+    /// Removes control sequences, whole.
+    fn take(&mut self, c: char, clean: &mut String) {
+        let outside = Sequence::Outside;
+        self.sequence = match (self.sequence, c) {
+            (Sequence::Outside | Sequence::Escape, '\u{1b}') => Sequence::Escape,
+            (Sequence::Outside, '\u{9b}') | (Sequence::Escape, '[') => Sequence::Control,
+            (Sequence::Outside, '\u{90}' | '\u{98}' | '\u{9d}'..='\u{9f}')
+            | (Sequence::Escape, 'P' | 'X' | ']' | '^' | '_') => Sequence::String(0),
+            (Sequence::Escape | Sequence::Intermediate, ' '..='/') => Sequence::Intermediate,
+            (Sequence::Escape | Sequence::Intermediate, '0'..='~') => outside,
+            (Sequence::Control, ' '..='?') => Sequence::Control,
+            (Sequence::Control, '@'..='~') => outside,
+            (Sequence::String(_), '\u{7}' | '\u{9c}') | (Sequence::StringEscape, '\\') => outside,
+            (Sequence::String(_), '\u{1b}') => Sequence::StringEscape,
+            (Sequence::String(count), c) if c != '\n' && c != '\r' && count < SEQUENCE_CHARACTERS_MAX => {
+                Sequence::String(count + 1)
+            }
+            (Sequence::Outside, c) => {
+                self.show(c, clean);
+                outside
+            }
+            // What cannot be in such a sequence ends it, and is what it is outside; after ESC in a string, what it is after ESC.
+            (broken, c) => {
+                self.sequence = if broken == Sequence::StringEscape { Sequence::Escape } else { outside };
+                return self.take(c, clean);
+            }
+        };
+    }
+
+    /// Removes what hides or reorders.
+    fn show(&mut self, c: char, clean: &mut String) {
+        let is_second = std::mem::take(&mut self.after_return) && c == '\n';
+        let joiner = self.joiner.take().filter(|_| is_visible(c));
+        if let Some(joiner) = joiner {
+            self.count(joiner, clean);
+        }
+        if is_second {
+            return;
+        }
+        self.after_return = c == '\r';
+        let c = if matches!(c, '\r' | '\u{85}' | '\u{2028}' | '\u{2029}') { '\n' } else { c };
+        if is_joiner(c) {
+            self.joiner = self.last.is_some_and(is_visible).then_some(c);
+        } else if c == '\n' || c == '\t' || is_visible(c) || c.is_whitespace() && !c.is_control() {
+            self.count(c, clean);
+        }
+    }
+
+    /// Ends what never ends.
+    fn count(&mut self, c: char, clean: &mut String) {
+        self.marks = if is_mark(c) { self.marks + 1 } else { 0 };
+        self.run = if self.last == Some(c) { self.run + 1 } else { 1 };
+        self.last = Some(c);
+        if self.run > RUN_MAX || self.marks > MARKS_MAX {
+            return;
+        }
+        self.bytes = self.bytes.saturating_add(c.len_utf8());
+        if self.bytes <= OUTPUT_BYTES_MAX {
+            self.lines.push(c, clean);
+        } else {
+            // Nothing shorter comes after it either.
+            self.bytes = usize::MAX;
+        }
+    }
+}
+
+/// The line that comes, and how often the one before it has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Lines {
+    line: String,
+    before: String,
+    repeats: usize,
+    /// Whether this one, after as many as may be alike, differs from them.
+    differs: bool,
+}
+
+impl Lines {
+    fn push(&mut self, c: char, clean: &mut String) {
+        self.line.push(c);
+        let is_held = self.is_held();
+        if !is_held {
+            clean.push(c);
+        }
+        if c != '\n' {
+            if is_held && !self.may_repeat() {
+                self.differs = true;
+                clean.push_str(&self.line);
+            }
+            return;
+        }
+        let line = std::mem::take(&mut self.line);
+        if line.trim() == self.before {
+            self.repeats += 1;
+        } else {
+            if is_held {
+                clean.push_str(&line);
+            }
+            self.repeats = 1;
+            line.trim().clone_into(&mut self.before);
+        }
+        self.differs = false;
+    }
+
+    /// Whether nothing of this line is shown yet.
+    fn is_held(&self) -> bool {
+        self.repeats >= LINE_REPEATS_MAX && !self.differs
+    }
+
+    /// Whether it may still become what the one before it was.
+    fn may_repeat(&self) -> bool {
+        let begun = self.line.trim_start();
+        self.before.starts_with(begun) || begun.trim_end() == self.before
+    }
+
+    fn finish(&mut self) -> String {
+        let is_shown = self.is_held() && self.line.trim() != self.before;
+        if is_shown { std::mem::take(&mut self.line) } else { String::new() }
+    }
 }
 
 /// Whether a person would see something (or the character shapes a visible neighbour).
@@ -88,78 +223,6 @@ fn is_hidden(c: char) -> bool {
 fn is_mark(c: char) -> bool {
     matches!(c, '\u{300}'..='\u{36f}' | '\u{483}'..='\u{489}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}'
         | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}')
-}
-
-/// Removes ECMA-48 control sequences, whole.
-fn without_sequences(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let after = &rest[c.len_utf8()..];
-        rest = match c {
-            '\u{1b}' => after_escape(after),
-            '\u{9b}' => after_csi(after),
-            '\u{90}' | '\u{98}' | '\u{9d}'..='\u{9f}' => after_string(after),
-            c => {
-                out.push(c);
-                after
-            }
-        };
-    }
-    out
-}
-
-/// What follows ESC and its sequence.
-fn after_escape(text: &str) -> &str {
-    let Some(kind) = text.chars().next() else {
-        return text;
-    };
-    let after = &text[kind.len_utf8()..];
-    match kind {
-        '[' => after_csi(after),
-        'P' | 'X' | ']' | '^' | '_' => after_string(after),
-        // Intermediate bytes, then one final byte: character sets and the like.
-        ' '..='/' => {
-            let tail = after.trim_start_matches(|c| matches!(c, ' '..='/'));
-            tail.strip_prefix(|c: char| matches!(c, '0'..='~')).unwrap_or(tail)
-        }
-        '0'..='~' => after,
-        _ => text,
-    }
-}
-
-/// Parameters and intermediates, then one final byte.
-fn after_csi(text: &str) -> &str {
-    let tail = text.trim_start_matches(|c| matches!(c, ' '..='?'));
-    tail.strip_prefix(|c: char| matches!(c, '@'..='~')).unwrap_or(tail)
-}
-
-/// Up to BEL or the string terminator; an unterminated one ends at its line's end.
-fn after_string(text: &str) -> &str {
-    for (index, (at, c)) in text.char_indices().enumerate() {
-        match c {
-            '\u{7}' | '\u{9c}' => return &text[at + c.len_utf8()..],
-            '\u{1b}' => return text[at + 1..].strip_prefix('\\').unwrap_or(&text[at..]),
-            '\n' | '\r' => return &text[at..],
-            _ if index >= SEQUENCE_CHARACTERS_MAX => return &text[at..],
-            _ => {}
-        }
-    }
-    ""
-}
-
-fn without_repeated_lines(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let (mut last, mut repeats) = ("", 0usize);
-    for line in text.split_inclusive('\n') {
-        let bare = line.trim();
-        repeats = if bare == last { repeats + 1 } else { 1 };
-        last = bare;
-        if repeats <= LINE_REPEATS_MAX {
-            out.push_str(line);
-        }
-    }
-    out
 }
 
 #[cfg(test)]
@@ -200,7 +263,32 @@ mod tests {
         assert!(output(&long).len() <= OUTPUT_BYTES_MAX);
     }
 
+    #[test]
+    fn a_line_that_may_be_one_too_many_waits_for_its_end() {
+        let mut cleaner = Cleaner::default();
+        assert_eq!(cleaner.push(&"again\n".repeat(LINE_REPEATS_MAX)).lines().count(), LINE_REPEATS_MAX);
+        assert_eq!(cleaner.push("aga"), "");
+        assert_eq!(cleaner.push("in\nag"), "");
+        assert_eq!(cleaner.push("es"), "ages");
+        assert_eq!(cleaner.push(" ago\na") + &cleaner.finish(), " ago\na");
+    }
+
     proptest! {
+        #[test]
+        fn wherever_a_text_is_cut_it_is_cleaned_alike(
+            pieces in prop::collection::vec(
+                "([ab\\n]|again\n|\\PC|[\\x1b\\[\\]\\x07;0-9mP\\\\\\r\\n\\u{9b}\\u{9d}\\u{9c}\\u{202e}\\u{200d}\\u{301}\\u{2028}]){0,12}",
+                0..12,
+            ),
+            times in 1usize..40,
+        ) {
+            let whole = pieces.concat().repeat(times);
+            let mut cleaner = Cleaner::default();
+            let mut clean: String = (0..times).flat_map(|_| &pieces).map(|piece| cleaner.push(piece)).collect();
+            clean.push_str(&cleaner.finish());
+            prop_assert_eq!(clean, output(&whole));
+        }
+
         #[test]
         fn what_comes_out_is_harmless(
             text in "(\\PC|[\\x1b\\[\\]\\x07;0-9mP\\\\\\r\\n\\u{9b}\\u{9d}\\u{202e}\\u{200d}]){0,60}"

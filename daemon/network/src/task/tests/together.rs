@@ -50,6 +50,25 @@ async fn what_backs_an_answer_is_kept_by_the_expert_and_signed_for_the_asker() {
     assert_eq!(*service.committed.lock().unwrap(), [(**signed, evidence)]);
 }
 
+#[tokio::test]
+async fn text_does_not_run_ahead_of_its_tokens() {
+    let event = |sequence: u32, ids: &[u32], text: &str| {
+        let of = |_| TokenLogprobs { logprob: -0.5, top: vec![], pieces: pieces(1) };
+        let logprobs = ids.iter().map(of).collect();
+        Ok(TaskEvent::Tokens { sequence, ids: ids.to_vec(), text: text.into(), logprobs })
+    };
+    let script = vec![accepted(), event(0, &[1, 2, 3], "abc"), event(3, &[4, 5, 6], "def"), done(6)];
+    let service = FakeService::scripted(script, false);
+    let (task, _) = asking(&service, Offer { top_logprobs: 1, ..offer() }, PIPE_BYTES).await;
+    let (events, error) = rest(&mut task.unwrap()).await;
+    assert_eq!(error, None);
+    let told = events.iter().filter_map(|event| match event {
+        TaskEvent::Tokens { ids, text, logprobs, .. } => Some((ids.len(), text.len(), logprobs.len())),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [(3, 3, 3), (3, 3, 3)]);
+}
+
 fn last_packet() -> TaskEvent {
     let logprobs = vec![TokenLogprobs { logprob: -1.5, top: vec![], pieces: pieces(1) }];
     TaskEvent::Tokens { sequence: 2, ids: vec![10], text: "ris".into(), logprobs }

@@ -34,10 +34,6 @@ impl Choice {
         self.ended
     }
 
-    pub(super) fn has_tools(&self) -> bool {
-        self.reader.is_some()
-    }
-
     /// An expert begins; what one before it drew without saying anything is void.
     pub(super) fn started(&mut self) {
         self.waiting.clear();
@@ -71,6 +67,10 @@ impl Choice {
         let pieces = self.reader.as_mut().map(Reader::finish).unwrap_or_default();
         let mut steps = self.read(pieces);
         let calls = self.reader.as_ref().map_or(0, Reader::calls);
+        // Tokens of a text that came before them. Those of a stop string begin where the text ends.
+        if calls == 0 && self.begins_in_text() {
+            steps.push(self.say(String::new()));
+        }
         let finish = if calls > 0 && finish == Finish::Stop { Finish::ToolCalls } else { finish };
         self.ended = true;
         steps.push(Step::Ended { choice: self.number, finish });
@@ -101,10 +101,15 @@ impl Choice {
     fn say(&mut self, text: String) -> Step {
         self.said += text.len();
         let mut tokens = Vec::new();
-        while self.waiting.front().is_some_and(|(start, _)| *start < self.said) {
+        while self.begins_in_text() {
             tokens.extend(self.waiting.pop_front().map(|(_, token)| token));
         }
         Step::Text { choice: self.number, text, tokens }
+    }
+
+    /// Whether the next token begins in what has been said.
+    fn begins_in_text(&self) -> bool {
+        self.waiting.front().is_some_and(|(start, _)| *start < self.said)
     }
 }
 
@@ -132,6 +137,17 @@ mod tests {
         choice.tokens(vec![token("END")]);
         let steps = choice.end(Finish::Stop);
         assert!(matches!(steps[..], [Step::Ended { finish: Finish::Stop, .. }]), "{steps:?}");
+    }
+
+    #[test]
+    fn tokens_that_come_after_their_text_are_told_at_the_end() {
+        let mut choice = Choice::new(0, None, 0);
+        choice.tokens(vec![token("Par")]);
+        assert_eq!(pieces(&choice.text("Paris")[0]).1, ["Par"]);
+        choice.tokens(vec![token("is"), token("END")]);
+        let steps = choice.end(Finish::Stop);
+        assert_eq!(pieces(&steps[0]), (String::new(), vec!["is".to_owned()]));
+        assert!(matches!(steps[1..], [Step::Ended { finish: Finish::Stop, .. }]), "{steps:?}");
     }
 
     #[test]

@@ -233,6 +233,7 @@ impl ResponseRequest {
             // Zero would mean no log-probabilities at all.
             top_logprobs: alternatives.map_or(0, |n| n.max(1)),
             grammar,
+            high_priority: wishes::is_high(self.polymath.as_ref()),
             filter: wishes::filter(self.polymath),
             ..Question::default()
         };
@@ -370,6 +371,13 @@ mod tests {
         let roles: Vec<&str> = question.messages.iter().map(|m| m.role.as_str()).collect();
         assert_eq!(roles, ["system", "user", "assistant", "user"]);
         assert_eq!(question.topic.as_deref(), Some("What now?"));
+    }
+
+    #[test]
+    fn a_high_priority_is_passed_on() {
+        let high = |wishes: Value| wanted(json!({"polymath": wishes})).unwrap().questions[0].high_priority;
+        assert!(high(json!({"priority": "high"})));
+        assert!(!high(json!({})));
     }
 
     #[test]
