@@ -85,19 +85,31 @@ impl Locality {
     }
 }
 
-/// The addresses a node tells others, at most [`ADDRESSES_MAX`]: those at which others have reached it, then those that it listens
-/// on, beyond loopback if there are any, and at least one that leads through a relay if it has some.
+/// Whether an address that others say they reach could be this node's own: what it listens on, at an IP address that they see. Its port
+/// is ours too: libp2p's identify puts ours into what others see before that is tried, and UPnP opens the same.
+pub(super) fn may_be_own<'a>(
+    address: &Multiaddr,
+    mut listening: impl Iterator<Item = &'a Multiaddr>,
+) -> bool {
+    let is_alike = |own: &Multiaddr| own.iter().skip(1).eq(address.iter().skip(1));
+    ip(address).is_some() && !is_circuit(address) && listening.any(is_alike)
+}
+
+/// The addresses a node tells others, at most [`ADDRESSES_MAX`] and none longer than others read: those at which others have reached it,
+/// then those that it listens on, beyond loopback if there are any, and at least one that leads through a relay if it has some.
 pub(super) fn to_announce<'a>(
     listening: impl Iterator<Item = &'a Multiaddr>,
     confirmed: impl Iterator<Item = &'a Multiaddr>,
 ) -> Vec<Multiaddr> {
-    let mut all: Vec<&Multiaddr> = listening.collect();
+    let mut all: Vec<&Multiaddr> = listening.filter(|a| a.len() <= ADDRESS_BYTES_MAX).collect();
     all.sort();
     all.dedup();
     let is_beyond = |a: &&Multiaddr| ip(a).is_none_or(|ip| !ip.is_loopback());
     if all.iter().any(is_beyond) {
         all.retain(is_beyond);
     }
+    // Strangers have a say in what is confirmed: it must not push out what this node knows by itself.
+    let confirmed = confirmed.take(if all.is_empty() { ADDRESSES_MAX } else { ADDRESSES_MAX / 2 });
     let (circuits, direct): (Vec<&Multiaddr>, Vec<_>) = all.into_iter().partition(|a| is_circuit(a));
     let mut announced: Vec<Multiaddr> = Vec::new();
     let room = ADDRESSES_MAX - usize::from(!circuits.is_empty());
@@ -248,6 +260,52 @@ mod tests {
         assert_eq!(announced.len(), ADDRESSES_MAX);
         assert_eq!((announced.first(), announced.last()), (Some(&confirmed), Some(&circuit)));
         assert_eq!(to_announce([&loopback].into_iter(), [].into_iter()), std::slice::from_ref(&loopback));
+    }
+
+    #[test]
+    fn what_is_announced_leaves_half_the_places_to_what_a_node_knows_by_itself() {
+        let at = |ip: &str| -> Vec<Multiaddr> {
+            (1..20).map(|port| format!("/ip4/{ip}/tcp/{port}").parse().unwrap()).collect()
+        };
+        let (own, confirmed) = (at("10.0.0.1"), at("9.9.9.9"));
+        let announced = to_announce(own.iter(), confirmed.iter());
+        assert_eq!(announced[..ADDRESSES_MAX / 2], confirmed[..ADDRESSES_MAX / 2]);
+        assert_eq!(announced[ADDRESSES_MAX / 2..], own[..ADDRESSES_MAX / 2]);
+        assert_eq!(to_announce([].into_iter(), confirmed.iter()), confirmed[..ADDRESSES_MAX]);
+    }
+
+    #[test]
+    fn what_others_would_not_read_is_not_announced() {
+        let [relay, own] = [PeerId::random(), PeerId::random()];
+        let name = "a".repeat(60);
+        let long: Multiaddr =
+            format!("/dns4/{name}/tcp/9/p2p/{relay}/p2p-circuit/p2p/{own}").parse().unwrap();
+        let short: Multiaddr = "/ip4/10.0.0.1/tcp/7".parse().unwrap();
+        assert!(long.len() > ADDRESS_BYTES_MAX);
+        assert_eq!(to_announce([&long, &short].into_iter(), [].into_iter()), [short]);
+    }
+
+    #[test]
+    fn an_address_may_be_ours_if_we_listen_on_it_at_another_ip() {
+        let relay = PeerId::random();
+        let circuit = format!("/ip4/8.8.8.8/tcp/9/p2p/{relay}/p2p-circuit");
+        let listening = ["/ip4/10.0.0.1/udp/4820/quic-v1", "/ip6/::1/tcp/4821", &circuit];
+        let listening = listening.map(|address| address.parse::<Multiaddr>().unwrap());
+        let table = [
+            ("/ip4/10.0.0.1/udp/4820/quic-v1", true),
+            ("/ip4/9.9.9.9/udp/4820/quic-v1", true),
+            ("/ip6/2001:db8::7/tcp/4821", true),
+            ("/ip4/9.9.9.9/udp/4821/quic-v1", false),
+            ("/ip4/9.9.9.9/udp/4820", false),
+            ("/ip4/9.9.9.9/tcp/4820", false),
+            ("/dns4/example.org/tcp/4821", false),
+            (&format!("/dns4/{}/tcp/4821", "a".repeat(150)), false),
+            (&format!("/ip4/9.9.9.9/tcp/4821/p2p/{relay}"), false),
+            (&circuit, false),
+        ];
+        for (address, expected) in table {
+            assert_eq!(may_be_own(&address.parse().unwrap(), listening.iter()), expected, "{address}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use libp2p::core::transport::ListenerId;
 use libp2p::multiaddr::Protocol;
 use lru::LruCache;
 use serde::Serialize;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
@@ -104,6 +105,10 @@ pub(super) struct Relay {
 struct Tried {
     reached: bool,
     failures: u32,
+    /// Whether the router has opened it: it says so once, so that it would soon be the oldest.
+    mapped: bool,
+    /// Grows with every word on any address: the latest has the highest.
+    heard: u64,
 }
 
 /// A relay that this node's owner named.
@@ -122,7 +127,7 @@ pub struct NetworkInfo {
     pub listening: Vec<String>,
     /// Addresses that lead to it through relays.
     pub circuits: Vec<String>,
-    /// Addresses at which others have reached it.
+    /// Addresses at which others have reached it, the latest first.
     pub confirmed: Vec<String>,
     /// Whether others reach it without a relay.
     pub verdict: Verdict,
@@ -164,6 +169,8 @@ impl Default for Unpunched {
 #[derive(Debug, Default)]
 pub(super) struct Reach {
     tried: BTreeMap<Multiaddr, Tried>,
+    /// Words heard on addresses.
+    heard: u64,
     /// When addresses are to be tried once more, if nobody has come through by then.
     again: Option<Instant>,
     pub(super) router: Router,
@@ -276,22 +283,40 @@ impl Reach {
     /// A peer has tried one of this node's addresses. Says whether that makes it one to announce, or one no more.
     pub(super) fn tried(&mut self, address: &Multiaddr, reached: bool) -> bool {
         if !self.tried.contains_key(address) && self.tried.len() >= TRIED_MAX {
-            // Whoever is told wrongly where we are, again and again, must not fill it for ever.
-            let Some(unreached) = self.tried.iter().find(|(_, tried)| !tried.reached).map(|(a, _)| a.clone())
-            else {
-                return false;
-            };
-            self.tried.remove(&unreached);
+            // Whoever is told wrongly where we are, again and again, must not fill it for ever; nor does one that is not reached take the
+            // place of one that is.
+            let may_go = |(_, tried): &(&Multiaddr, &Tried)| reached || !tried.reached;
+            let worth = |(_, tried): &(&Multiaddr, &Tried)| (tried.mapped, tried.reached, tried.heard);
+            let oldest = self.tried.iter().filter(may_go).min_by_key(worth).map(|(oldest, _)| oldest.clone());
+            let Some(oldest) = oldest else { return false };
+            self.tried.remove(&oldest);
         }
+        self.heard += 1;
         let tried = self.tried.entry(address.clone()).or_default();
+        tried.heard = self.heard;
         let was = std::mem::replace(&mut tried.reached, reached);
         tried.failures = if reached { 0 } else { tried.failures.saturating_add(1) };
         was != reached
     }
 
-    /// The addresses at which others have reached this node.
+    /// The router has opened a port, or closed it.
+    pub(super) fn mapped(&mut self, address: &Multiaddr, open: bool) {
+        self.tried(address, open);
+        if let Some(tried) = self.tried.get_mut(address) {
+            tried.mapped = open;
+        }
+    }
+
+    /// This node has left an address: that it was reached there says nothing any more.
+    pub(super) fn forget(&mut self, address: &Multiaddr) {
+        self.tried.remove(address);
+    }
+
+    /// The addresses at which others have reached this node: those that its router has opened, then the others, the latest first.
     pub(super) fn confirmed(&self) -> impl Iterator<Item = &Multiaddr> {
-        self.tried.iter().filter(|(_, tried)| tried.reached).map(|(address, _)| address)
+        let mut confirmed: Vec<_> = self.tried.iter().filter(|(_, tried)| tried.reached).collect();
+        confirmed.sort_unstable_by_key(|(_, tried)| Reverse((tried.mapped, tried.heard)));
+        confirmed.into_iter().map(|(address, _)| address)
     }
 
     pub(super) fn verdict(&self) -> Verdict {
@@ -329,6 +354,36 @@ mod tests {
             reach.tried(&format!("/ip4/9.9.9.9/tcp/{port}").parse().unwrap(), port == 5);
         }
         assert!(reach.tried.len() <= TRIED_MAX && reach.confirmed().count() == 1);
+    }
+
+    #[test]
+    fn the_latest_that_was_reached_comes_first_and_the_oldest_makes_way() {
+        let mut reach = Reach::default();
+        let address = |n: u8| format!("/ip4/9.9.9.{n}/tcp/7").parse::<Multiaddr>().unwrap();
+        for n in 1..=20 {
+            assert!(reach.tried(&address(n), true));
+        }
+        let latest: Vec<Multiaddr> = (5..=20).rev().map(address).collect();
+        assert!(reach.confirmed().eq(&latest));
+        assert!(!reach.tried(&address(5), true), "it was known");
+        assert_eq!(reach.confirmed().next(), Some(&address(5)), "and is heard of anew");
+        assert!(!reach.tried(&address(99), false));
+        assert_eq!(reach.confirmed().count(), TRIED_MAX, "one that nobody reaches takes nobody's place");
+        reach.forget(&address(5));
+        assert_eq!(reach.confirmed().next(), Some(&address(20)));
+    }
+
+    #[test]
+    fn what_the_router_has_opened_stays_whatever_others_say_of_other_addresses() {
+        let mut reach = Reach::default();
+        let address = |n: u8| format!("/ip4/9.9.9.{n}/tcp/7").parse::<Multiaddr>().unwrap();
+        reach.mapped(&address(1), true);
+        for n in 2..=100 {
+            reach.tried(&address(n), true);
+        }
+        assert!(reach.confirmed().take(2).eq(&[address(1), address(100)]));
+        reach.mapped(&address(1), false);
+        assert!(!reach.confirmed().any(|confirmed| *confirmed == address(1)));
     }
 
     #[test]

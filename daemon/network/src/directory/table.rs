@@ -152,8 +152,12 @@ impl Table {
     pub(crate) fn update(&mut self, peer: PeerKey, status: Status, (now, now_ms): (Instant, u64)) -> Insert {
         let name = (peer, status.card);
         let known = self.entries.get_mut(&name);
-        let newest = known.as_ref().map(|entry| entry.advert.status.sequence);
-        let newest = newest.or_else(|| self.departed.get(&name).copied());
+        let newest = match &known {
+            // What this node says itself comes in order; its sequence begins again if its clock is set right.
+            Some(entry) if entry.own => None,
+            Some(entry) => Some(entry.advert.status.sequence),
+            None => self.departed.get(&name).copied(),
+        };
         if let Err(refusal) = status.check(name.1, newest, now_ms) {
             return Insert::Refused(refusal);
         }
@@ -268,6 +272,18 @@ mod tests {
         // The same card on another node is another expert.
         assert_eq!(table.insert(peer(2), card, fresh(hash(1), 1), false, now), Insert::Added);
         assert_eq!(table.len(), 2);
+    }
+
+    #[test]
+    fn our_own_status_replaces_one_of_a_clock_that_was_ahead() {
+        let (mut table, now) = (Table::default(), (Instant::now(), NOW_MS));
+        let card = Arc::new(card("a", 1));
+        table.insert(peer(1), card.clone(), fresh(hash(1), 500), true, now);
+        table.insert(peer(2), card, fresh(hash(1), 500), false, now);
+        assert_eq!(table.update(peer(1), fresh(hash(1), 5), now), Insert::Updated);
+        assert_eq!(table.get(peer(1), hash(1)).unwrap().status.sequence, 5);
+        let other = table.update(peer(2), fresh(hash(1), 5), now);
+        assert_eq!(other, Insert::Refused(Refusal::OutOfSequence));
     }
 
     #[test]

@@ -92,6 +92,7 @@ impl EventLoop {
 
     pub(super) fn on_not_listening(&mut self, address: &Multiaddr) {
         tracing::info!(%address, "not listening any more");
+        self.reach.forget(address);
         self.own.addresses_changed();
         self.swarm.remove_external_address(address);
         self.relocate();
@@ -111,6 +112,11 @@ impl EventLoop {
         for address in announced {
             self.swarm.add_external_address(address);
         }
+    }
+
+    /// Whether this node has nothing to do with a peer, for a time or because its owner says so.
+    pub(super) fn is_shut_out(&self, peer: &PeerId) -> bool {
+        self.swarm.behaviour().shut_out.blocked_peers().contains(peer)
     }
 
     pub(super) fn on_connected(&mut self, peer: PeerId, connection: ConnectionId, endpoint: &ConnectedPoint) {

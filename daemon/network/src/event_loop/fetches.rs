@@ -311,6 +311,10 @@ impl EventLoop {
                 self.offended(peer, Offence::FalseClaim);
             }
         }
+        if self.is_shut_out(&peer) {
+            // For what was found just now, or while it was checked; its experts were dropped then, and must not come back.
+            return self.settled(peer);
+        }
         let Some(key) = key_of(&peer) else { return };
         self.ranks.come(peer, checked.adverts.iter().map(|(card, _)| &**card));
         for (card, status) in checked.adverts {
@@ -369,5 +373,58 @@ impl EventLoop {
                 self.fetch(peer, Vec::new());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{BusyService, FakeClaims, card, codebook, config, space, status};
+    use crate::{Identity, Network};
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    /// A loop that does not run, and a peer that has been asked for its adverts.
+    fn asking() -> (EventLoop, PeerKey, PeerId) {
+        let (claims, service) = (FakeClaims::new(true), Arc::new(BusyService));
+        let (mut this, _) =
+            Network::build(&config(&[]), Identity::ephemeral(), space(), codebook(), claims, service)
+                .unwrap();
+        let key = Identity::ephemeral().peer();
+        let peer = id_of(key).unwrap();
+        assert!(this.fetch(peer, Vec::new()));
+        (this, key, peer)
+    }
+
+    /// A card that is believed.
+    fn believed() -> Checked {
+        let now = clock::now().1;
+        let status = status(Sha256Hash::of(b"card"), now, now + 60_000);
+        Checked { adverts: vec![(Arc::new(card("believed", 3)), status)], ..Checked::default() }
+    }
+
+    fn knows(this: &EventLoop, key: PeerKey) -> bool {
+        this.directory.read(|table| table.knows(key))
+    }
+
+    #[tokio::test]
+    async fn of_who_is_shut_out_for_a_response_nothing_in_it_is_taken() {
+        let (mut this, key, peer) = asking();
+        this.offended(peer, Offence::FalseClaim);
+        this.offended(peer, Offence::FalseClaim);
+        this.on_checked(Ok((peer, Checked { refused: 1, lies: 1, ..believed() })));
+        assert!(this.is_shut_out(&peer) && !knows(&this, key));
+        assert!(!this.fetches.is_asking(&peer), "nobody waits for it");
+    }
+
+    #[tokio::test]
+    async fn who_is_blocked_while_its_response_is_checked_stays_away() {
+        let (mut this, key, peer) = asking();
+        this.set_blocked(&BTreeSet::from([key]));
+        this.on_checked(Ok((peer, believed())));
+        assert!(!knows(&this, key) && !this.fetches.is_asking(&peer));
+        this.set_blocked(&BTreeSet::new());
+        this.on_checked(Ok((peer, believed())));
+        assert!(knows(&this, key), "let in again");
     }
 }

@@ -36,22 +36,20 @@ impl EventLoop {
     }
 
     fn on_status(&mut self, from: PeerId, bytes: &[u8]) -> MessageAcceptance {
-        match self.on_gossiped(bytes) {
-            Ok(()) => MessageAcceptance::Accept,
-            Err(error) => {
-                tracing::debug!(%from, %error, "a gossiped status is refused");
-                acceptance(&error)
-            }
-        }
+        self.on_gossiped(bytes).unwrap_or_else(|error| {
+            tracing::debug!(%from, %error, "a gossiped status is refused");
+            acceptance(&error)
+        })
     }
 
-    fn on_gossiped(&mut self, bytes: &[u8]) -> Result<(), WireError> {
+    fn on_gossiped(&mut self, bytes: &[u8]) -> Result<MessageAcceptance, WireError> {
         let envelope = decode_gossip(bytes)?;
         let status = decode_status(&envelope.payload)?;
         let signer = envelope.signer;
-        if signer == self.surroundings.identity.peer() {
-            // Our own words of before a restart: nothing to learn, nothing to spread.
-            return Err(Refusal::OutOfSequence.into());
+        // Our own words of before a restart: nothing to learn, nothing to spread. As little of those with whom this node has nothing to do.
+        let is_own = signer == self.surroundings.identity.peer();
+        if is_own || id_of(signer).is_some_and(|peer| self.is_shut_out(&peer)) {
+            return Ok(MessageAcceptance::Ignore);
         }
         let outcome = self.directory.write(|table| {
             let outcome = table.update(signer, status.clone(), clock::now());
@@ -61,9 +59,9 @@ impl EventLoop {
             Insert::Refused(refusal) => Err(refusal.into()),
             Insert::UnknownCard if !status.leaving => {
                 self.fetch_unknown(signer, &status);
-                Ok(())
+                Ok(MessageAcceptance::Accept)
             }
-            _ => Ok(()),
+            _ => Ok(MessageAcceptance::Accept),
         }
     }
 
@@ -91,5 +89,35 @@ fn acceptance(error: &WireError) -> MessageAcceptance {
             MessageAcceptance::Ignore
         }
         _ => MessageAcceptance::Reject,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{BusyService, FakeClaims, codebook, config, space, status};
+    use crate::{Identity, Network};
+    use polymath_swarm::identity::{Domain, Envelope, Sha256Hash};
+    use polymath_wire::advert::{encode_gossip, encode_status};
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn a_status_of_who_is_blocked_is_neither_followed_up_nor_passed_on() {
+        let (claims, service) = (FakeClaims::new(true), Arc::new(BusyService));
+        let (mut this, _) =
+            Network::build(&config(&[]), Identity::ephemeral(), space(), codebook(), claims, service)
+                .unwrap();
+        let (signer, from, now) = (Identity::ephemeral(), PeerId::random(), clock::now().1);
+        let peer = id_of(signer.peer()).unwrap();
+        let status = encode_status(&status(Sha256Hash::of(b"card"), now, now + 60_000));
+        let bytes = encode_gossip(&Envelope::seal(signer.signing_key(), Domain::Status, status));
+
+        this.set_blocked(&BTreeSet::from([signer.peer()]));
+        assert_eq!(this.on_status(from, &bytes), MessageAcceptance::Ignore);
+        assert!(!this.fetches.is_asking(&peer));
+        this.set_blocked(&BTreeSet::new());
+        assert_eq!(this.on_status(from, &bytes), MessageAcceptance::Accept);
+        assert!(this.fetches.is_asking(&peer));
     }
 }

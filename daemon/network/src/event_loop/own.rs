@@ -6,7 +6,7 @@ use crate::directory::ADVERTS_PER_PEER_MAX;
 use crate::{Error, ExpertState, SlotUse, clock};
 use libp2p::gossipsub::PublishError;
 use libp2p::kad::RecordKey;
-use polymath_swarm::capability::{Card, Status};
+use polymath_swarm::capability::{Card, SKEW_MS_MAX, Status};
 use polymath_swarm::embedding::Embedding;
 use polymath_swarm::identity::{Domain, Envelope, Sha256Hash};
 use polymath_wire::advert::{
@@ -235,8 +235,7 @@ impl EventLoop {
             free_slots: slots.free.min(slots.slots),
             tokens_per_second: if speed.is_finite() { speed.max(0.0) } else { 0.0 },
             price_micro: announcement.price_micro,
-            // Unix time, so that a restarted node goes on where it was.
-            sequence: now_ms.max(sequence + 1),
+            sequence: next_sequence(sequence, now_ms),
             expires: now_ms + STATUS_LIFETIME_MS,
             leaving,
             cold: !is_loaded,
@@ -244,5 +243,65 @@ impl EventLoop {
         let key = self.surroundings.identity.signing_key();
         let signed = Envelope::seal(key, Domain::Status, encode_status(&status));
         (status, signed)
+    }
+}
+
+/// Unix time, so that a restarted node goes on where it was. If the clock was ahead and has been set right, it begins again: nobody whose clock
+/// is right believed what was too far ahead, nor would believe more of it until that time has come.
+fn next_sequence(last: u64, now_ms: u64) -> u64 {
+    let next = now_ms.max(last + 1);
+    if next > now_ms + SKEW_MS_MAX { now_ms } else { next }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::Insert;
+    use crate::fixtures::{BusyService, FakeClaims, card, codebook, config, space};
+    use crate::{Identity, Network};
+
+    const HOUR_MS: u64 = 60 * 60 * 1_000;
+
+    #[test]
+    fn a_sequence_grows_unless_nobody_would_believe_it() {
+        let now = 1_000_000_000;
+        assert_eq!(next_sequence(0, now), now);
+        assert_eq!(next_sequence(now, now), now + 1);
+        assert_eq!(next_sequence(now + SKEW_MS_MAX - 1, now), now + SKEW_MS_MAX);
+        assert_eq!(next_sequence(now + SKEW_MS_MAX, now), now);
+        assert_eq!(next_sequence(now + HOUR_MS, now), now);
+    }
+
+    #[tokio::test]
+    async fn an_expert_stays_known_when_a_clock_that_was_ahead_is_set_right() {
+        let (claims, service) = (FakeClaims::new(true), Arc::new(BusyService));
+        let (mut this, _) =
+            Network::build(&config(&[]), Identity::ephemeral(), space(), codebook(), claims, service)
+                .unwrap();
+        let slots = watch::Sender::new(SlotUse { slots: 2, free: 2, queued: 0 });
+        let state = || ExpertState { tokens_per_second: 10.0, is_loaded: true };
+        let announcement = Announcement {
+            card: card("a", 1),
+            price_micro: 0,
+            slots: slots.subscribe(),
+            state: Box::new(state),
+        };
+        let hash = this.announce(announcement).unwrap();
+        // As if the clock had been an hour ahead when the last status was signed.
+        let own = this.surroundings.identity.peer();
+        let ahead = clock::unix_ms() + HOUR_MS;
+        let status = &mut this.own.experts[0].status;
+        (status.sequence, status.expires) = (ahead, ahead + STATUS_LIFETIME_MS);
+        let status = status.clone();
+        let put = this.directory.write(|table| (true, table.update(own, status, (Instant::now(), ahead))));
+        assert_eq!(put, Insert::Updated);
+
+        slots.send_modify(|slots| slots.free = 1);
+        this.publish_due(Instant::now());
+        let held = this.directory.read(|table| table.get(own, hash)).unwrap();
+        assert_eq!(held.status.free_slots, 1, "our own directory has the new one");
+        let signed = &this.own.experts[0].status;
+        assert_eq!(signed.sequence, held.status.sequence);
+        assert_eq!(signed.check(hash, None, clock::unix_ms()), Ok(()), "others believe it");
     }
 }

@@ -1,7 +1,7 @@
 //! Acts on what tells whether others reach this node: tries of its addresses, its router, its relays, holes punched.
 
 use super::EventLoop;
-use crate::addresses::{is_circuit, is_global};
+use crate::addresses::{is_circuit, is_global, may_be_own};
 use crate::reach::{Router, without_peer};
 use crate::{NetworkInfo, RelayInfo};
 use libp2p::core::transport::ListenerId;
@@ -77,17 +77,15 @@ impl EventLoop {
     /// A peer has dialled back, or says that it could not.
     pub(super) fn on_probed(&mut self, event: autonat::v2::client::Event) {
         let autonat::v2::client::Event { tested_addr: address, server, result, .. } = event;
-        // That a relay is reached says nothing of us.
-        if is_circuit(&address) {
-            return;
-        }
         let address = without_peer(address);
         tracing::debug!(%address, %server, ?result, "an address of this node was tried");
-        if self.reach.tried(&address, result.is_ok()) {
+        // One peer may have both named the address and tried it, so only what can be ours counts; that a relay is reached says nothing of us.
+        if may_be_own(&address, self.swarm.listeners()) && self.reach.tried(&address, result.is_ok()) {
             tracing::info!(%address, reached = result.is_ok(), "what is known of an address from outside");
             self.own.addresses_changed();
-            self.relocate();
         }
+        // libp2p itself takes whatever was reached for an external address, and tells others of it.
+        self.relocate();
     }
 
     pub(super) fn on_router(&mut self, event: upnp::Event) {
@@ -95,11 +93,11 @@ impl EventLoop {
             upnp::Event::NewExternalAddr { external_addr, .. } => {
                 tracing::info!(address = %external_addr, "the router has opened a port");
                 self.reach.router = Router::Open;
-                self.reach.tried(&external_addr, true);
+                self.reach.mapped(&external_addr, true);
             }
             upnp::Event::ExpiredExternalAddr { external_addr, .. } => {
                 tracing::info!(address = %external_addr, "the router has closed a port");
-                self.reach.tried(&external_addr, false);
+                self.reach.mapped(&external_addr, false);
             }
             upnp::Event::GatewayNotFound => self.reach.router = Router::None,
             upnp::Event::NonRoutableGateway => self.reach.router = Router::Behind,
@@ -158,5 +156,64 @@ impl EventLoop {
                 .collect(),
             blocked: self.bans.blocked().map(|peer| peer.to_string()).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{BusyService, FakeClaims, codebook, config, space};
+    use crate::{Identity, Network};
+    use libp2p::PeerId;
+    use libp2p::multiaddr::Protocol;
+    use std::sync::Arc;
+
+    /// A loop that listens on this address of loopback, and does not run.
+    async fn listening() -> (EventLoop, Multiaddr) {
+        let (claims, service) = (FakeClaims::new(true), Arc::new(BusyService));
+        let (mut this, _) =
+            Network::build(&config(&[]), Identity::ephemeral(), space(), codebook(), claims, service)
+                .unwrap();
+        let listen = "/ip4/127.0.0.1/udp/0/quic-v1";
+        this.listen(&[(listen.to_owned(), listen.parse().unwrap())]).await.unwrap();
+        let own = this.swarm.listeners().next().unwrap().clone();
+        (this, own)
+    }
+
+    /// A peer has come through to this address, as libp2p tells it: first it takes it for an external one itself.
+    fn reached(this: &mut EventLoop, address: &Multiaddr) {
+        this.swarm.add_external_address(address.clone());
+        this.on_probed(autonat::v2::client::Event {
+            tested_addr: address.clone(),
+            bytes_sent: 0,
+            server: PeerId::random(),
+            result: Ok(()),
+        });
+    }
+
+    #[tokio::test]
+    async fn a_stranger_does_not_decide_what_is_announced() {
+        let (mut this, own) = listening().await;
+        let name = Protocol::Dns4("a".repeat(150).into());
+        let named = own.replace(0, |_| Some(name)).unwrap();
+        let seen = own.replace(0, |_| Some(Protocol::Ip4([9, 9, 9, 9].into()))).unwrap();
+        let elsewhere: Multiaddr = "/ip4/9.9.9.9/udp/1/quic-v1".parse().unwrap();
+        for strange in [named, elsewhere] {
+            reached(&mut this, &strange);
+            assert_eq!(this.reach.confirmed().next(), None, "{strange}");
+            assert!(this.swarm.external_addresses().all(|address| *address != strange), "{strange}");
+        }
+        reached(&mut this, &seen);
+        assert!(this.reach.confirmed().eq([&seen]));
+        assert!(this.swarm.external_addresses().any(|address| *address == seen));
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_left_is_reached_no_more() {
+        let (mut this, own) = listening().await;
+        reached(&mut this, &own);
+        assert!(this.reach.confirmed().eq([&own]));
+        this.on_not_listening(&own);
+        assert_eq!(this.reach.confirmed().next(), None);
     }
 }

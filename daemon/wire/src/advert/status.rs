@@ -7,12 +7,12 @@ use polymath_proto::v1 as pb;
 use polymath_swarm::capability::{ADDRESSES_MAX, Refusal, STATUS_BYTES_MAX, Status};
 use prost::Message as _;
 
-/// Encodes a status; addresses that do not parse are left out.
+/// Encodes a status. Addresses that do not parse are left out, and those that [`decode_status`] would refuse the status for: one that is
+/// too long, or one too many.
 pub fn encode_status(status: &Status) -> Vec<u8> {
-    let addresses = status.addresses.iter().filter_map(|a| a.parse::<Multiaddr>().ok()).map(|a| a.to_vec());
-    pb::Status {
+    let mut message = pb::Status {
         card_sha256: status.card.0.to_vec(),
-        addresses: addresses.collect(),
+        addresses: Vec::new(),
         slots: status.slots,
         free_slots: status.free_slots,
         tokens_per_second: status.tokens_per_second,
@@ -21,8 +21,16 @@ pub fn encode_status(status: &Status) -> Vec<u8> {
         expires: status.expires,
         leaving: status.leaving,
         cold: status.cold,
+    };
+    let addresses = status.addresses.iter().filter_map(|a| a.parse::<Multiaddr>().ok()).map(|a| a.to_vec());
+    for address in addresses.filter(|address| address.len() <= ADDRESS_BYTES_MAX) {
+        // Tag and length take at most three bytes. Eight of the longest are more than a status may have.
+        let fits = message.encoded_len() + address.len() + 3 <= STATUS_BYTES_MAX;
+        if fits && message.addresses.len() < ADDRESSES_MAX {
+            message.addresses.push(address);
+        }
     }
-    .encode_to_vec()
+    message.encode_to_vec()
 }
 
 /// Decodes a status. Whether it may be believed now is [`Status::check`]'s business.

@@ -3,6 +3,7 @@
 use super::*;
 use crate::fixtures::{card, status};
 use ed25519_dalek::SigningKey;
+use polymath_swarm::capability::ADDRESSES_MAX;
 use proptest::prelude::*;
 
 fn sealed() -> SignedAdvert {
@@ -43,6 +44,24 @@ fn an_address_is_what_its_text_says() {
     let dot = smuggled.windows(4).position(|w| w == b".org").unwrap();
     smuggled[dot] = b'/';
     assert!(matches!(decode_status(&smuggled), Err(WireError::Field("addresses"))));
+}
+
+#[test]
+fn addresses_that_others_refuse_are_left_out() {
+    let mut status = status(Sha256Hash::of(b"card"), 5, 10);
+    let mut read = |addresses: Vec<String>| {
+        status.addresses = addresses;
+        decode_status(&encode_status(&status)).unwrap().addresses
+    };
+    let short = "/ip4/127.0.0.1/udp/4001/quic-v1".to_owned();
+    let long = format!("/dns4/{}/tcp/4001", "a".repeat(150));
+    assert_eq!(read(vec![long, short.clone()]), [short]);
+    let many: Vec<String> = (1..20).map(|port| format!("/ip4/127.0.0.1/tcp/{port}")).collect();
+    assert_eq!(read(many.clone()), many[..ADDRESSES_MAX]);
+    let longest: Vec<String> =
+        (0..ADDRESSES_MAX).map(|n| format!("/dns4/{n}{}/tcp/4001", "a".repeat(122))).collect();
+    assert_eq!(longest[0].parse::<multiaddr::Multiaddr>().unwrap().len(), ADDRESS_BYTES_MAX);
+    assert_eq!(read(longest.clone()), longest[..ADDRESSES_MAX - 1], "eight of them are too many bytes");
 }
 
 #[test]
