@@ -1,7 +1,7 @@
 //! Models brought to this machine: from Hugging Face or a mirror that speaks its protocol, from Ollama's store, from a file.
 //!
 //! Whatever arrives is written beside its place, hashed, and moved there once it is whole and is what it should be; a transfer that
-//! broke off is taken up where it ended. Nothing is overwritten that is already right.
+//! broke off is taken up where it ended. No other file of its name is overwritten, unless this very one was asked for by its hash.
 
 mod hub;
 mod ollama;
@@ -20,6 +20,8 @@ use std::sync::Arc;
 
 /// Bytes that stay free on the disk.
 const ROOM_BYTES: u64 = 64 << 20;
+/// The first bytes of a GGUF file.
+const SIGNATURE: [u8; 4] = *b"GGUF";
 /// Bytes copied at a time.
 const CHUNK_BYTES: usize = 1 << 20;
 
@@ -122,6 +124,17 @@ pub enum Error {
         /// Where it was to go.
         path: PathBuf,
     },
+    /// Another file of its name is there.
+    #[error(
+        "{}: another file of this name is there, and was kept: move it away, choose another place with --to, or say --sha256 {coming} to replace it",
+        path.display()
+    )]
+    Another {
+        /// The file that is there.
+        path: PathBuf,
+        /// The hash of the one that was to come.
+        coming: Sha256Hash,
+    },
     /// The disk is too small.
     #[error("{} has {free} bytes free, {needed} are needed; choose another place with --to", path.display())]
     NoRoom {
@@ -219,26 +232,50 @@ pub struct Fetched {
     pub was_there: bool,
 }
 
+/// What a file must hash to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Expected {
+    /// As its source states it.
+    pub stated: Option<Sha256Hash>,
+    /// As whoever fetches it asked for it: then it may take the place of another file.
+    pub asked: Option<Sha256Hash>,
+}
+
+impl Expected {
+    fn sha256(self) -> Option<Sha256Hash> {
+        self.asked.or(self.stated)
+    }
+}
+
 /// Told how many bytes of how many are there.
 pub type Progress<'p> = &'p (dyn Fn(u64, u64) + Send + Sync);
 
 /// Copies a file of this machine into `folder`.
 ///
 /// # Errors
-/// [`Error::Mismatch`] if it is not what `wanted` says, [`Error::NoRoom`], [`Error::Io`].
+/// [`Error::Mismatch`] if it is not what is `expected`, [`Error::NotGguf`], [`Error::Another`], [`Error::NoRoom`], [`Error::Io`].
 pub fn copy(
     from: &Path,
     folder: &Path,
     name: &str,
-    wanted: Option<Sha256Hash>,
+    expected: Expected,
     progress: Progress<'_>,
 ) -> Result<Fetched, Error> {
     let mut source = File::open(from).map_err(Error::io(from))?;
     let bytes = source.metadata().map_err(Error::io(from))?.len();
-    let place = Place::prepare(folder, name, "copy", bytes)?;
-    if let (Some(there), Some(_)) = (place.if_right(wanted)?, wanted) {
-        return Ok(there);
+    let place = Place::prepare(folder, name, "copy")?;
+    if place.path.exists() {
+        // It may be the very file that it is copied from.
+        let coming = match expected.sha256() {
+            Some(promised) => promised,
+            None => hash(from)?.sha256,
+        };
+        if let Some(there) = place.if_right(coming)? {
+            return Ok(there);
+        }
+        place.spare(coming, expected)?;
     }
+    place.check_room(bytes)?;
     let mut part = File::create(&place.part).map_err(Error::io(&place.part))?;
     let mut chunk = vec![0; CHUNK_BYTES];
     let mut copied = 0;
@@ -251,7 +288,7 @@ pub fn copy(
         copied += read as u64;
         progress(copied, bytes);
     }
-    place.take(wanted)
+    place.take(expected)
 }
 
 /// Where a model goes, and where it is while it comes.
@@ -259,13 +296,14 @@ pub fn copy(
 struct Place {
     path: PathBuf,
     part: PathBuf,
+    folder: PathBuf,
     /// The folder, which nobody else writes to meanwhile.
     _lock: Arc<File>,
 }
 
 impl Place {
-    /// Makes the folder, and sees that there is room for so many bytes more. What came before under the same `version` is taken up.
-    fn prepare(folder: &Path, name: &str, version: &str, bytes: u64) -> Result<Self, Error> {
+    /// Makes the folder, which nobody else may write to meanwhile. What came before under the same `version` is taken up.
+    fn prepare(folder: &Path, name: &str, version: &str) -> Result<Self, Error> {
         fs::create_dir_all(folder).map_err(Error::io(folder))?;
         let lock = File::open(folder).map_err(Error::io(folder))?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
@@ -273,39 +311,80 @@ impl Place {
             locked => locked.map_err(|errno| Error::io(folder)(errno.into()))?,
         }
         let part = folder.join(format!("{name}.{version}.part"));
-        let place = Self { path: folder.join(name), part, _lock: Arc::new(lock) };
-        let there = fs::metadata(&place.part).map_or(0, |about| about.len());
-        let about = rustix::fs::statvfs(folder).map_err(|errno| Error::io(folder)(errno.into()))?;
-        let free = about.f_bavail.saturating_mul(about.f_frsize);
-        let needed = bytes.saturating_sub(there).saturating_add(ROOM_BYTES);
-        if free < needed && !place.path.exists() {
-            return Err(Error::NoRoom { path: folder.to_owned(), free, needed });
-        }
-        Ok(place)
+        Ok(Self { path: folder.join(name), part, folder: folder.to_owned(), _lock: Arc::new(lock) })
     }
 
-    /// The file, if it is there already and is what it should be.
-    fn if_right(&self, wanted: Option<Sha256Hash>) -> Result<Option<Fetched>, Error> {
+    /// Sees that there is room for what is missing of so many bytes.
+    fn check_room(&self, bytes: u64) -> Result<(), Error> {
+        let there = fs::metadata(&self.part).map_or(0, |about| about.len());
+        let about = rustix::fs::statvfs(&self.folder);
+        let about = about.map_err(|errno| Error::io(&self.folder)(errno.into()))?;
+        let free = about.f_bavail.saturating_mul(about.f_frsize);
+        let needed = bytes.saturating_sub(there).saturating_add(ROOM_BYTES);
+        if free < needed {
+            return Err(Error::NoRoom { path: self.folder.clone(), free, needed });
+        }
+        Ok(())
+    }
+
+    /// The file, if it is there already and is the one that is wanted.
+    fn if_right(&self, wanted: Sha256Hash) -> Result<Option<Fetched>, Error> {
         if !self.path.exists() {
             return Ok(None);
         }
         let Verified { sha256, bytes } = hash(&self.path)?;
-        let is_right = wanted.is_none_or(|wanted| wanted == sha256);
+        let is_right = wanted == sha256;
         Ok(is_right.then(|| Fetched { path: self.path.clone(), bytes, sha256, was_there: true }))
     }
 
-    /// Moves what has come to its place, if it is what it should be; else it is removed.
-    fn take(self, wanted: Option<Sha256Hash>) -> Result<Fetched, Error> {
+    /// Refuses to put anything in the place of another file, unless it was asked for by its hash.
+    fn spare(&self, coming: Sha256Hash, expected: Expected) -> Result<(), Error> {
+        if expected.asked.is_none() && self.path.exists() {
+            return Err(Error::Another { path: self.path.clone(), coming });
+        }
+        Ok(())
+    }
+
+    /// Moves what has come to its place, if it is what it should be and the place is free; else it is removed.
+    fn take(self, expected: Expected) -> Result<Fetched, Error> {
         let Verified { sha256, bytes } = hash(&self.part)?;
-        if let Some(wanted) = wanted.filter(|wanted| *wanted != sha256) {
+        let there = self.check(sha256, expected);
+        if !matches!(there, Ok(None)) {
             fs::remove_file(&self.part).map_err(Error::io(&self.part))?;
-            return Err(Error::Mismatch { path: self.path, found: sha256, wanted });
+            // The folder was made for it, and stays if there is more in it.
+            let _ = fs::remove_dir(&self.folder);
+        }
+        if let Some(there) = there? {
+            return Ok(there);
         }
         let written = File::open(&self.part).and_then(|part| part.sync_all());
         written.map_err(Error::io(&self.part))?;
         fs::rename(&self.part, &self.path).map_err(Error::io(&self.path))?;
         Ok(Fetched { path: self.path, bytes, sha256, was_there: false })
     }
+
+    /// Whether what has come may go to its place; says if the same is there already.
+    fn check(&self, found: Sha256Hash, expected: Expected) -> Result<Option<Fetched>, Error> {
+        if let Some(wanted) = expected.sha256().filter(|wanted| *wanted != found) {
+            return Err(Error::Mismatch { path: self.path.clone(), found, wanted });
+        }
+        if !is_signed(&self.part)? {
+            return Err(Error::NotGguf { path: self.path.clone() });
+        }
+        let there = self.if_right(found)?;
+        if there.is_none() {
+            self.spare(found, expected)?;
+        }
+        Ok(there)
+    }
+}
+
+/// Whether it begins as every GGUF file does.
+fn is_signed(path: &Path) -> Result<bool, Error> {
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(SIGNATURE.len() as u64).read_to_end(&mut start));
+    read.map_err(Error::io(path))?;
+    Ok(start == SIGNATURE)
 }
 
 fn hash(path: &Path) -> Result<Verified, Error> {

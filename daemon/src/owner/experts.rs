@@ -6,6 +6,7 @@
 mod added;
 
 pub use added::Added;
+use added::is_card_of;
 
 use super::hosting::{self, Announced, Loaded, Stage};
 use super::{Error, chain};
@@ -113,10 +114,13 @@ impl Experts {
                 )));
             }
             let loaded = hosting::load_one(&config, &this.inner.encoder, &this.inner.budget, true).await?;
+            // What is listed and did not load stays listed, but for one of this id: there is one of each.
+            let before = this.inner.added.cards()?;
+            let others = before.iter().filter(|other| **other != card && !is_card_of(other, &id));
             // First: what is acknowledged comes back after a crash.
-            this.inner.added.keep(&this.added_but(&id).into_iter().chain([card]).collect::<Vec<_>>())?;
+            this.inner.added.keep(&others.chain([&card]).cloned().collect::<Vec<_>>())?;
             if let Err(error) = this.announce(loaded).await {
-                this.inner.added.keep(&this.added_but(&id))?;
+                this.inner.added.keep(&before)?;
                 return Err(error);
             }
             Ok(id)
@@ -124,20 +128,33 @@ impl Experts {
         .await
     }
 
-    /// Serves an expert no more.
+    /// Serves an expert no more, now and after a restart; one that is listed and did not load is taken off the list.
     ///
     /// # Errors
     /// [`Error::Conflict`] if the settings name it; [`Error::Unknown`].
     pub async fn remove(&self, id: &str) -> Result<(), Error> {
         let (this, id) = (self.clone(), id.to_owned());
         self.apart(async move {
-            if !this.of(&id)?.is_added {
+            let served = this.of(&id).ok();
+            if served.as_ref().is_some_and(|served| !served.is_added) {
                 let how = format!("the settings or the command line name `{id}`: take it out there");
                 return Err(Error::Conflict(how));
             }
-            this.inner.added.keep(&this.added_but(&id))?;
-            let Some(serving) = this.served().remove(&id) else { return Err(unknown(&id)) };
-            serving.announced.end().await;
+            let mut cards = this.inner.added.cards()?;
+            let listed = cards.len();
+            // By its path where it is served: what is in the card may have changed since.
+            cards.retain(|card| match &served {
+                Some(served) => served.card.as_ref() != Some(card),
+                None => !is_card_of(card, &id),
+            });
+            if served.is_none() && cards.len() == listed {
+                return Err(unknown(&id));
+            }
+            this.inner.added.keep(&cards)?;
+            let serving = this.served().remove(&id);
+            if let Some(serving) = serving {
+                serving.announced.end().await;
+            }
             Ok(())
         })
         .await
@@ -226,13 +243,6 @@ impl Experts {
             stop.run_until_cancelled_owned(change).await.unwrap_or(Err(Error::Broken))
         });
         changing.await.unwrap_or(Err(Error::Broken))
-    }
-
-    /// The cards of those that were added, but for this one's.
-    fn added_but(&self, id: &str) -> Vec<PathBuf> {
-        let served = self.served();
-        let others = served.iter().filter(|(other, serving)| *other != id && serving.is_added);
-        others.filter_map(|(_, serving)| serving.config.source.card.clone()).collect()
     }
 
     fn served(&self) -> MutexGuard<'_, BTreeMap<String, Serving>> {

@@ -6,13 +6,12 @@ mod jobs;
 pub use jobs::{Pull, Pulls, State};
 
 use super::Error;
-use crate::catalog::pull::{self, Fetched, Hub, Source, Stored};
+use crate::catalog::pull::{self, Expected, Fetched, Hub, Source, Stored};
 use crate::catalog::{self, Known};
 use crate::config::{Environment as _, ProcessEnvironment};
 use crate::inference;
 use polymath_swarm::identity::Sha256Hash;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The hub where no mirror is named.
@@ -66,17 +65,13 @@ pub struct Pulled {
 /// Fetches a model, and puts a card beside one of the catalogue. What broke off is taken up where it ended.
 ///
 /// # Errors
-/// [`Error::Pull`] if it does not come, is another, or is no GGUF file, which is not kept; [`Error::Unservable`] if it came and
-/// cannot be served.
+/// [`Error::Pull`] if it does not come, is another, is no GGUF file, or another file has its place: then it is not kept;
+/// [`Error::Unservable`] if it came and cannot be served.
 pub async fn bring(wanted: &Wanted, catalogue: &[Known], told: Telling) -> Result<Pulled, Error> {
     let of_catalogue = catalogue.iter().find(|known| known.id == wanted.source);
     let source = match of_catalogue {
         Some(known) => Source::Hub { repo: known.repo.clone(), file: Some(known.file.clone()) },
         None => wanted.source.parse()?,
-    };
-    let given = match &source {
-        Source::File(path) => Some(path.clone()),
-        _ => None,
     };
     let (fetched, licence) = match source {
         Source::Hub { repo, file } => from_hub(wanted, &repo, file.as_deref(), told).await?,
@@ -84,27 +79,12 @@ pub async fn bring(wanted: &Wanted, catalogue: &[Known], told: Telling) -> Resul
         Source::File(path) => from_file(wanted, path, told).await?,
     };
     let model = inference::Config { model_path: fetched.path.clone(), ..inference::Config::default() };
-    let memory_bytes =
-        inference::memory_needed(&model).map_err(|source| unservable(&fetched, given.as_deref(), source))?;
+    let unservable = |source| Error::Unservable { path: fetched.path.clone(), source };
+    let memory_bytes = inference::memory_needed(&model).map_err(unservable)?;
     if let Some(known) = of_catalogue {
         write_card(known, &fetched)?;
     }
     Ok(Pulled { fetched, licence, memory_bytes })
-}
-
-/// Why what came is no use. If it is no GGUF file at all it is taken away again, unless it was here before this fetch.
-fn unservable(fetched: &Fetched, given: Option<&Path>, source: inference::Error) -> Error {
-    let path = &fetched.path;
-    // A file of the models' folder may be copied onto itself.
-    let same = |given: &Path| given.canonicalize().ok() == path.canonicalize().ok();
-    let is_new = !fetched.was_there && !given.is_some_and(same);
-    let is_foreign = matches!(source, inference::Error::NotGguf { .. });
-    if is_new && is_foreign && fs::remove_file(path).is_ok() {
-        // Its folder was made for it, and stays if there is more in it.
-        let _ = path.parent().map(fs::remove_dir);
-        return pull::Error::NotGguf { path: path.clone() }.into();
-    }
-    Error::Unservable { path: path.clone(), source }
 }
 
 impl Pulled {
@@ -142,11 +122,9 @@ async fn from_hub(
     }
     let licence = about.licence.clone();
     told(Told::Found { what: format!("{repo}: {}", file.name), licence: licence.clone() });
-    let mut file = file.clone();
-    file.sha256 = file.sha256.or(wanted.sha256);
     let folder = wanted.folder.join(repo.replace('/', "__"));
     let progress = move |there, all| told(Told::Progress(there, all));
-    Ok((hub.fetch(&about, &file, &folder, &progress).await?, licence))
+    Ok((hub.fetch(&about, file, wanted.sha256, &folder, &progress).await?, licence))
 }
 
 async fn from_ollama(
@@ -165,8 +143,8 @@ async fn from_ollama(
     told(Told::Found { what: format!("{name}:{tag}"), licence: stored.licence.clone() });
     let plain = name.replace('/', "__");
     let folder = wanted.folder.join(format!("ollama__{plain}__{tag}"));
-    let sha256 = Some(wanted.sha256.unwrap_or(stored.sha256));
-    Ok((copied(stored.blob, folder, format!("{plain}-{tag}.gguf"), sha256, told).await?, stored.licence))
+    let expected = Expected { stated: Some(stored.sha256), asked: wanted.sha256 };
+    Ok((copied(stored.blob, folder, format!("{plain}-{tag}.gguf"), expected, told).await?, stored.licence))
 }
 
 async fn from_file(
@@ -179,18 +157,19 @@ async fn from_file(
         return Err(pull::Error::Source(wanted.source.clone()).into());
     };
     told(Told::Found { what: name.clone(), licence: None });
-    Ok((copied(path, wanted.folder.join(stem), name, wanted.sha256, told).await?, None))
+    let expected = Expected { stated: None, asked: wanted.sha256 };
+    Ok((copied(path, wanted.folder.join(stem), name, expected, told).await?, None))
 }
 
 async fn copied(
     from: PathBuf,
     folder: PathBuf,
     name: String,
-    sha256: Option<Sha256Hash>,
+    expected: Expected,
     told: Telling,
 ) -> Result<Fetched, Error> {
     let progress = move |there, all| told(Told::Progress(there, all));
-    let copying = move || pull::copy(&from, &folder, &name, sha256, &progress);
+    let copying = move || pull::copy(&from, &folder, &name, expected, &progress);
     Ok(tokio::task::spawn_blocking(copying).await.map_err(|_| Error::Broken)??)
 }
 
@@ -206,6 +185,8 @@ fn write_card(known: &Known, fetched: &Fetched) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+    use std::path::Path;
 
     async fn brought(file: &Path, folder: &Path) -> Result<Pulled, Error> {
         let wanted = Wanted {
@@ -243,5 +224,26 @@ mod tests {
         let error = brought(&own, home.path()).await.unwrap_err();
         assert!(matches!(error, Error::Unservable { .. }), "{error}");
         assert_eq!(fs::read(&own).unwrap(), b"no model");
+    }
+
+    #[tokio::test]
+    async fn a_model_that_is_here_outlives_what_comes_under_its_name() {
+        let home = tempfile::tempdir().unwrap();
+        let (file, models) = (home.path().join("notes.gguf"), home.path().join("models"));
+        let here = models.join("notes/notes.gguf");
+        fs::create_dir_all(models.join("notes")).unwrap();
+        fs::write(&here, "GGUF, the good one").unwrap();
+        for other in ["no model", "GGUF, another one"] {
+            fs::write(&file, other).unwrap();
+            let error = brought(&file, &models).await.unwrap_err();
+            let Error::Pull(pull::Error::Another { path, coming }) = &error else { panic!("{error}") };
+            assert_eq!((path, *coming), (&here, Sha256Hash::of(other.as_bytes())));
+            assert!(
+                error.to_string().contains("notes.gguf") && error.to_string().contains("--to"),
+                "{error}"
+            );
+            assert_eq!(fs::read(&here).unwrap(), b"GGUF, the good one");
+            assert_eq!(fs::read_dir(models.join("notes")).unwrap().count(), 1, "nothing is left beside it");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Hugging Face's hub, or a mirror: `/api/models/{repo}/revision/{revision}?blobs=true` says what a repository holds,
 //! `/{repo}/resolve/{commit}/{file}` gives it, from any byte on (RFC 9110, range requests).
 
-use super::{Error, Fetched, Place, Progress, is_file_name};
+use super::{Error, Expected, Fetched, Place, Progress, is_file_name};
 use futures::StreamExt as _;
 use polymath_swarm::identity::Sha256Hash;
 use reqwest::header::{CONTENT_RANGE, RANGE};
@@ -148,27 +148,32 @@ impl Hub {
         Ok(About { repo: repo.to_owned(), commit: model.sha, licence, files: files.collect() })
     }
 
-    /// Fetches a file into `folder`, from where an earlier attempt ended.
+    /// Fetches a file into `folder`, from where an earlier attempt ended; `asked` is the hash that it was asked for by.
     ///
     /// # Errors
-    /// [`Error::Missing`], [`Error::NotPublic`] or [`Error::Hub`] if it does not come, [`Error::Mismatch`] if it is another, [`Error::NoRoom`], [`Error::Io`].
+    /// [`Error::Missing`], [`Error::NotPublic`] or [`Error::Hub`] if it does not come, [`Error::Mismatch`] if it is another, [`Error::NotGguf`],
+    /// [`Error::Another`] if its place is taken, [`Error::NoRoom`], [`Error::Io`].
     pub async fn fetch(
         &self,
         about: &About,
         file: &GgufFile,
+        asked: Option<Sha256Hash>,
         folder: &Path,
         progress: Progress<'_>,
     ) -> Result<Fetched, Error> {
         let name = file.name.rsplit('/').next().unwrap_or(&file.name);
-        let version = file.sha256.map_or_else(|| about.commit.clone(), |hash| hash.to_string());
-        let place = Place::prepare(folder, name, &version.chars().take(16).collect::<String>(), file.bytes)?;
-        let wanted = file.sha256;
-        if wanted.is_some() {
+        let expected = Expected { stated: file.sha256, asked };
+        let version = expected.sha256().map_or_else(|| about.commit.clone(), |hash| hash.to_string());
+        let place = Place::prepare(folder, name, &version.chars().take(16).collect::<String>())?;
+        if let Some(wanted) = expected.sha256() {
             let there = place.clone();
             if let Some(there) = blocking(move || there.if_right(wanted)).await? {
                 return Ok(there);
             }
+            // Said now, and not once gigabytes have come.
+            place.spare(wanted, expected)?;
         }
+        place.check_room(file.bytes)?;
         let url = format!("{}/{}/resolve/{}/{}", self.endpoint, about.repo, about.commit, file.name);
         let (mut attempt, mut pause) = (0, PAUSE);
         // A server that knows no ranges begins each time anew: only what it never came to before is progress.
@@ -198,7 +203,7 @@ impl Hub {
                 pause *= 2;
             }
         }
-        blocking(move || place.take(wanted)).await
+        blocking(move || place.take(expected)).await
     }
 
     /// Appends what is missing of the file to `part`.

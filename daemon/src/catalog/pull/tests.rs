@@ -23,7 +23,8 @@ struct FakeHub {
 
 impl FakeHub {
     fn new(breaks_after: usize, knows_ranges: bool) -> Self {
-        let content = (0..300_000u32).map(|i| (i * 7 % 251) as u8).collect();
+        let mut content: Vec<u8> = (0..300_000u32).map(|i| (i * 7 % 251) as u8).collect();
+        content[..SIGNATURE.len()].copy_from_slice(&SIGNATURE);
         Self { content: Arc::new(content), breaks_after, knows_ranges, asked: Arc::default() }
     }
 
@@ -156,11 +157,11 @@ async fn a_model_comes_whole_however_often_it_breaks_off() {
         let file = about.choose(None, None).unwrap();
         let last = std::sync::Mutex::new((0, 0));
         let progress = |there, all| *last.lock().unwrap() = (there, all);
-        let fetched = hub.fetch(&about, file, folder.path(), &progress).await.unwrap();
+        let fetched = hub.fetch(&about, file, None, folder.path(), &progress).await.unwrap();
         assert_eq!(std::fs::read(&fetched.path).unwrap(), *content);
         assert_eq!(*last.lock().unwrap(), (300_000, 300_000));
         assert_eq!((fetched.was_there, count.load(Ordering::SeqCst)), (false, asked));
-        let again = hub.fetch(&about, file, folder.path(), &silent).await.unwrap();
+        let again = hub.fetch(&about, file, None, folder.path(), &silent).await.unwrap();
         assert_eq!(
             (again.was_there, count.load(Ordering::SeqCst)),
             (true, asked),
@@ -186,7 +187,7 @@ async fn what_an_earlier_run_left_is_taken_up() {
         let mut least = least.lock().unwrap();
         *least = (*least).min(there);
     };
-    hub.fetch(&about, file, folder.path(), &progress).await.unwrap();
+    hub.fetch(&about, file, None, folder.path(), &progress).await.unwrap();
     assert!(*least.lock().unwrap() > 120_000, "it did not begin anew");
 }
 
@@ -196,9 +197,9 @@ async fn what_is_not_what_it_should_be_is_not_kept() {
     let folder = tempfile::tempdir().unwrap();
     let about = hub.about("owner/liar", "main").await.unwrap();
     let file = about.choose(None, None).unwrap();
-    let error = hub.fetch(&about, file, folder.path(), &silent).await.unwrap_err();
+    let error = hub.fetch(&about, file, None, folder.path(), &silent).await.unwrap_err();
     assert!(matches!(error, Error::Mismatch { .. }), "{error}");
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert!(!folder.path().exists(), "nothing of it is left");
     for (name, word) in
         [("gated", "HF_TOKEN"), ("missing", "is the name right"), ("strange", "as the hub does")]
     {
@@ -216,7 +217,7 @@ async fn what_is_gone_is_asked_for_once() {
     let hub = fake.start().await;
     let about = hub.about("owner/vanished", "main").await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let gone = hub.fetch(&about, &about.files[1], folder.path(), &silent).await.unwrap_err();
+    let gone = hub.fetch(&about, &about.files[1], None, folder.path(), &silent).await.unwrap_err();
     assert!(matches!(gone, Error::Missing { .. }), "{gone}");
     assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
@@ -231,7 +232,7 @@ async fn the_file_suits_the_machine() {
     assert!(named.contains("model-q8_0.gguf"), "{named}");
     let huge = GgufFile { bytes: u64::MAX / 2, ..about.files[0].clone() };
     let folder = tempfile::tempdir().unwrap();
-    let full = hub.fetch(&about, &huge, folder.path(), &silent).await.unwrap_err();
+    let full = hub.fetch(&about, &huge, None, folder.path(), &silent).await.unwrap_err();
     assert!(matches!(full, Error::NoRoom { .. }), "{full}");
 }
 
@@ -257,12 +258,12 @@ fn ollamas_models_and_files_are_copied_and_compared() {
     let stored = Stored::find(store.path(), "tiny", "1b").unwrap();
     assert_eq!(stored.licence.as_deref(), Some("Some Licence 2.0"));
     let folder = tempfile::tempdir().unwrap();
-    let fetched = copy(&stored.blob, folder.path(), "tiny-1b.gguf", Some(stored.sha256), &silent).unwrap();
+    let stated = Expected { stated: Some(stored.sha256), asked: None };
+    let fetched = copy(&stored.blob, folder.path(), "tiny-1b.gguf", stated, &silent).unwrap();
     assert_eq!((std::fs::read(&fetched.path).unwrap(), fetched.was_there), (model, false));
-    assert!(
-        copy(&stored.blob, folder.path(), "tiny-1b.gguf", Some(stored.sha256), &silent).unwrap().was_there
-    );
-    let other = copy(&stored.blob, folder.path(), "other.gguf", Some(Sha256Hash::of(b"x")), &silent);
+    assert!(copy(&stored.blob, folder.path(), "tiny-1b.gguf", stated, &silent).unwrap().was_there);
+    let wrong = Expected { stated: None, asked: Some(Sha256Hash::of(b"x")) };
+    let other = copy(&stored.blob, folder.path(), "other.gguf", wrong, &silent);
     assert!(matches!(other, Err(Error::Mismatch { .. })));
     for (name, tag) in [("tiny", "7b"), ("../tiny", "1b"), ("tiny", "../1b")] {
         assert!(
@@ -275,9 +276,49 @@ fn ollamas_models_and_files_are_copied_and_compared() {
 #[test]
 fn one_fetch_at_a_time_writes_to_a_folder() {
     let folder = tempfile::tempdir().unwrap();
-    let prepare = || Place::prepare(folder.path(), "a.gguf", "1", 1);
+    let prepare = || Place::prepare(folder.path(), "a.gguf", "1");
     let first = prepare().unwrap();
     assert!(matches!(prepare(), Err(Error::UnderWay { .. })));
     drop(first);
     prepare().unwrap();
+}
+
+#[tokio::test]
+async fn another_file_of_its_name_is_kept_unless_this_one_is_asked_for() {
+    let fake = FakeHub::new(0, true);
+    let (content, asked) = (fake.content.clone(), fake.asked.clone());
+    let hub = fake.start().await;
+    let about = hub.about("owner/name", "main").await.unwrap();
+    let file = about.choose(None, None).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path().join(&file.name);
+    std::fs::write(&here, "GGUF, the one before").unwrap();
+    let taken = hub.fetch(&about, file, None, folder.path(), &silent).await.unwrap_err();
+    assert!(matches!(taken, Error::Another { .. }), "{taken}");
+    assert_eq!(asked.load(Ordering::SeqCst), 0, "it is said before anything comes");
+    // What the hub does not state is known once it is here.
+    let unstated = GgufFile { sha256: None, ..file.clone() };
+    let taken = hub.fetch(&about, &unstated, None, folder.path(), &silent).await.unwrap_err();
+    assert!(matches!(taken, Error::Another { coming, .. } if Some(coming) == file.sha256), "{taken}");
+    assert_eq!(std::fs::read(&here).unwrap(), b"GGUF, the one before");
+    let huge = GgufFile { bytes: u64::MAX / 2, ..file.clone() };
+    let full = hub.fetch(&about, &huge, file.sha256, folder.path(), &silent).await.unwrap_err();
+    assert!(matches!(full, Error::NoRoom { .. }), "{full}");
+    let fetched = hub.fetch(&about, file, file.sha256, folder.path(), &silent).await.unwrap();
+    assert!(!fetched.was_there && std::fs::read(&here).unwrap() == *content);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+}
+
+#[test]
+fn what_is_no_model_takes_nobodys_place() {
+    let home = tempfile::tempdir().unwrap();
+    let (from, folder) = (home.path().join("notes.gguf"), home.path().join("models"));
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(&from, "no model").unwrap();
+    std::fs::write(folder.join("notes.gguf"), "GGUF, a model").unwrap();
+    let expected = Expected { stated: None, asked: Some(Sha256Hash::of(b"no model")) };
+    let error = copy(&from, &folder, "notes.gguf", expected, &silent).unwrap_err();
+    assert!(matches!(error, Error::NotGguf { .. }), "{error}");
+    assert_eq!(std::fs::read(folder.join("notes.gguf")).unwrap(), b"GGUF, a model");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
 }

@@ -1,6 +1,7 @@
 //! The list of experts that were added while a node ran: a file in its state folder.
 
 use super::super::{Error, write_private};
+use crate::catalog;
 use crate::config::ExpertConfig;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read as _};
@@ -37,6 +38,11 @@ impl Added {
     /// # Errors
     /// [`Error::Conflict`] if it is damaged, [`Error::Io`].
     pub fn read(&self) -> Result<Vec<ExpertConfig>, Error> {
+        Ok(self.cards()?.into_iter().map(ExpertConfig::of_card).collect())
+    }
+
+    /// Their cards, whether they are served or did not load.
+    pub(super) fn cards(&self) -> Result<Vec<PathBuf>, Error> {
         let mut text = Vec::new();
         match std::fs::File::open(&self.path).and_then(|file| file.take(BYTES_MAX).read_to_end(&mut text)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -53,7 +59,7 @@ impl Added {
         if form.version != VERSION {
             return Err(damaged(format!("version {}, and this program knows {VERSION}", form.version)));
         }
-        Ok(form.cards.into_iter().map(ExpertConfig::of_card).collect())
+        Ok(form.cards)
     }
 
     /// Puts these into it. They are on disk when this returns.
@@ -61,6 +67,15 @@ impl Added {
         let form = Form { version: VERSION, cards: cards.to_vec() };
         let text = serde_json::to_vec_pretty(&form).unwrap_or_default();
         write_private(&self.path, &text)
+    }
+}
+
+/// Whether this is the card of the expert `id`. One that cannot be read goes by its path, as what is said of it does.
+pub(super) fn is_card_of(card: &Path, id: &str) -> bool {
+    let config = catalog::Config { card: Some(card.to_owned()), ..catalog::Config::default() };
+    match catalog::resolve(&config) {
+        Ok(entry) => entry.id == id,
+        Err(_) => card == Path::new(id),
     }
 }
 
@@ -80,5 +95,17 @@ mod tests {
         assert!(added.read().unwrap_err().to_string().contains("served.json is damaged"));
         std::fs::write(&added.path, r#"{"version": 9, "cards": []}"#).unwrap();
         assert!(added.read().unwrap_err().to_string().contains("version 9"));
+    }
+
+    #[test]
+    fn a_card_is_found_by_its_id_and_a_damaged_one_by_its_path() {
+        let card = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/experts/geography/card.toml");
+        assert!(is_card_of(&card, "geography") && !is_card_of(&card, "chemistry"));
+        let folder = tempfile::tempdir().unwrap();
+        let damaged = folder.path().join("card.toml");
+        std::fs::write(&damaged, "id =").unwrap();
+        for path in [damaged, folder.path().join("gone.toml")] {
+            assert!(is_card_of(&path, path.to_str().unwrap()) && !is_card_of(&path, "geography"));
+        }
     }
 }
