@@ -204,8 +204,6 @@ fn start(cli: Cli) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let telemetry = {
         let _entered = runtime.enter();
-        // The variable is OpenTelemetry's own.
-        let named = || config::Environment::variable(&environment, "OTEL_EXPORTER_OTLP_ENDPOINT");
         telemetry::start(&telemetry::Config {
             filter: config::Environment::variable(&environment, "POLYMATH_LOG"),
             verbosity: cli.globals.verbose,
@@ -215,7 +213,8 @@ fn start(cli: Cli) -> anyhow::Result<()> {
                 Command::Run(arguments) => arguments.log_file.clone(),
                 _ => None,
             },
-            otlp: cli.globals.otlp.clone().or_else(named).filter(|endpoint| !endpoint.is_empty()),
+            otlp: cli.globals.otlp.clone(),
+            otlp_of_environment: config::Environment::variable(&environment, telemetry::OTLP_VARIABLE),
         })?
     };
     program::remember(&cli.globals);

@@ -18,6 +18,9 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{EnvFilter, Layer as _, fmt};
 
+/// OpenTelemetry's own variable.
+pub const OTLP_VARIABLE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+
 /// How much is said, and in which form.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
@@ -29,8 +32,11 @@ pub struct Config {
     pub json: bool,
     /// Whether this process runs a node for others (and not one command).
     pub daemon: bool,
-    /// Where spans go: `http://host:port` of an OpenTelemetry collector's gRPC port.
+    /// Where spans go: `http://host:port` of an OpenTelemetry collector's gRPC port; nowhere if it is empty.
     pub otlp: Option<String>,
+    /// Where they go if that says nothing: what OTEL_EXPORTER_OTLP_ENDPOINT names. It is said to every program of its environment, so what
+    /// this one cannot use is no reason to stop.
+    pub otlp_of_environment: Option<String>,
     /// A file to log to instead of standard error; begun anew at two mebibytes.
     pub file: Option<PathBuf>,
 }
@@ -64,13 +70,8 @@ pub enum Error {
         source: tracing_subscriber::filter::ParseError,
     },
     /// There can be no collector there.
-    #[error("--otlp: `{endpoint}`: {reason}")]
-    Endpoint {
-        /// What was written.
-        endpoint: String,
-        /// What is wrong with it.
-        reason: String,
-    },
+    #[error("--otlp: {0}")]
+    Endpoint(String),
     /// The file cannot be opened.
     #[error("--log-file: cannot write {}", path.display())]
     File {
@@ -90,7 +91,7 @@ pub enum Error {
 /// # Errors
 /// [`Error`] says what to change.
 pub fn start(config: &Config) -> Result<Telemetry, Error> {
-    let exporter = config.otlp.as_deref().map(otlp::Exporter::open).transpose()?;
+    let (exporter, unused) = exporter(config)?;
     let colours = config.file.is_none()
         && std::io::stderr().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
@@ -110,7 +111,22 @@ pub fn start(config: &Config) -> Result<Telemetry, Error> {
     let kept = config.daemon.then(|| fmt::layer().json().with_writer(Tail::of_process()));
     let spans = exporter.as_ref().map(otlp::Exporter::layer);
     tracing_subscriber::registry().with(spans).with(shown).with(kept).with(filter(config)?).try_init()?;
+    if let Some(reason) = unused {
+        tracing::warn!("no spans are sent: {reason}");
+    }
     Ok(Telemetry { exporter })
+}
+
+/// The way to the collector that is named, if one is; and why there is none to that of the environment.
+fn exporter(config: &Config) -> Result<(Option<otlp::Exporter>, Option<String>), Error> {
+    match (config.otlp.as_deref(), config.otlp_of_environment.as_deref()) {
+        (Some(""), _) | (None, None) => Ok((None, None)),
+        (Some(asked), _) => Ok((Some(otlp::Exporter::open(asked).map_err(Error::Endpoint)?), None)),
+        (None, Some(named)) => Ok(match otlp::Exporter::open(named) {
+            Ok(exporter) => (Some(exporter), None),
+            Err(reason) => (None, Some(format!("{OTLP_VARIABLE}: {reason}"))),
+        }),
+    }
 }
 
 fn filter(config: &Config) -> Result<EnvFilter, Error> {
@@ -143,11 +159,28 @@ mod tests {
 
     #[tokio::test]
     async fn a_bad_endpoint_is_told() {
-        for bad in ["", "localhost:4317", "https://collector.example:4317"] {
-            let error = otlp::Exporter::open(bad).unwrap_err().to_string();
+        let of_flag = |endpoint: &str| Config { otlp: Some(endpoint.into()), ..Config::default() };
+        for bad in [" ", "localhost:4317", "https://collector.example:4317"] {
+            let error = exporter(&of_flag(bad)).unwrap_err().to_string();
             assert!(error.starts_with("--otlp: `") && error.contains("http://host:port"), "{error}");
         }
-        otlp::Exporter::open("http://127.0.0.1:4317").unwrap();
+        assert!(exporter(&of_flag("http://127.0.0.1:4317")).unwrap().0.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_bad_endpoint_of_the_environment_stops_nothing() {
+        let of_both = |flag: Option<&str>, variable: &str| {
+            let (otlp, otlp_of_environment) = (flag.map(str::to_owned), Some(variable.to_owned()));
+            exporter(&Config { otlp, otlp_of_environment, ..Config::default() }).unwrap()
+        };
+        let (none, reason) = of_both(None, "https://collector.example:4317");
+        let reason = reason.unwrap();
+        assert!(none.is_none() && !reason.contains("--otlp"), "{reason}");
+        assert!(reason.starts_with("OTEL_EXPORTER_OTLP_ENDPOINT: `https://"), "{reason}");
+        let (some, reason) = of_both(None, "http://127.0.0.1:4317");
+        assert!(some.is_some() && reason.is_none());
+        let (none, reason) = of_both(Some(""), "https://collector.example:4317");
+        assert!(none.is_none() && reason.is_none(), "whoever says nothing by the flag means that");
     }
 
     #[test]

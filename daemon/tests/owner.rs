@@ -123,6 +123,18 @@ impl Owned {
         (status.as_u16(), reply["error"]["code"].as_str().unwrap_or_default().to_owned())
     }
 
+    /// Fetches a bundled model and serves it under this id.
+    async fn serve(&self, expert: &str, id: &str) {
+        let file = models().join(format!("experts/{expert}/{expert}.gguf"));
+        let begun = self.own(Method::POST, "pulls", Some(json!({"source": file}))).await;
+        until("the model", async || {
+            (self.own(Method::GET, "pulls", None).await["data"][0]["state"] == "done").then_some(())
+        })
+        .await;
+        let wish = json!({"pull": begun["id"], "id": id, "description": "Knows a little"});
+        self.own(Method::POST, "models", Some(wish)).await;
+    }
+
     /// Ids of the experts that it serves.
     async fn serves(&self) -> Vec<String> {
         let (_, list) = self.call(None, Method::GET, "models", None).await;
@@ -270,6 +282,39 @@ async fn a_model_is_fetched_served_and_there_again_after_a_restart() {
     let refused =
         failing.refused(Some(&failing.key), Method::POST, "pulls", Some(json!({"source": "no such"})));
     assert_eq!(refused.await, (400, "invalid".to_owned()));
+}
+
+#[tokio::test]
+async fn what_did_not_load_stays_listed_until_it_is_removed() {
+    let home = tempfile::tempdir().unwrap();
+    let (model, aside) = (
+        home.path().join(".local/share/polymath/models/chemistry/chemistry.gguf"),
+        home.path().join("aside.gguf"),
+    );
+    let node = Owned::start(home.path()).await;
+    node.serve("chemistry", "symbols").await;
+    node.stop().await;
+    // Its disk is not there this time.
+    std::fs::rename(&model, &aside).unwrap();
+    let node = Owned::start(home.path()).await;
+    assert_eq!(node.serves().await, ["geography"]);
+    node.serve("numerals", "romans").await;
+    node.stop().await;
+    std::fs::rename(&aside, &model).unwrap();
+    let node = Owned::start(home.path()).await;
+    let mut all = node.serves().await;
+    all.sort();
+    assert_eq!(all, ["geography", "romans", "symbols"], "another was added meanwhile");
+    node.stop().await;
+    std::fs::rename(&model, &aside).unwrap();
+    let node = Owned::start(home.path()).await;
+    node.own(Method::DELETE, "models/symbols", None).await;
+    assert_eq!(node.refused(Some(&node.key), Method::DELETE, "models/symbols", None).await.0, 404);
+    node.stop().await;
+    std::fs::rename(&aside, &model).unwrap();
+    let mut all = Owned::start(home.path()).await.serves().await;
+    all.sort();
+    assert_eq!(all, ["geography", "romans"]);
 }
 
 #[tokio::test]

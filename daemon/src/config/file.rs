@@ -330,12 +330,13 @@ impl File {
         }
     }
 
-    /// Drops what concerns where the node of one swarm is found and whom it finds: the public one's socket, ports, addresses and seeds must
-    /// not become a private one's.
+    /// Drops what concerns where the node of one swarm is found, whom it finds and who may use it: the public one's socket, ports, addresses
+    /// and seeds must not become a private one's, nor whom the public one lets in.
     pub(super) fn forget_public(&mut self) {
         (self.node.listen_address, self.node.bootstrap_nodes) = (None, None);
         (self.api.socket, self.api.rest_address) = (None, None);
         (self.api.grpc_address, self.api.ws_address) = (None, None);
+        (self.api.allowed_hosts, self.api.allowed_origins, self.api.insecure) = (None, None, None);
         (self.network.mdns, self.network.namespace) = (None, None);
         (self.network.relay, self.network.relays) = (None, None);
         self.audit.others = None;

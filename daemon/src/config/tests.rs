@@ -292,19 +292,30 @@ fn what_the_public_node_is_told_does_not_concern_a_private_one() {
     let settings = written(
         "[node]\nlisten_address = \"/ip4/0.0.0.0/udp/4820/quic-v1\"\nbootstrap_nodes = \"/ip4/192.0.2.1/udp/4820/quic-v1\"\n\
          [network]\nmdns = true\n[api]\nsocket = \"/run/public.sock\"\nrest_address = \"127.0.0.1:8080\"\n\
+         insecure = true\nallowed_hosts = \"public.example\"\nallowed_origins = \"https://public.example\"\n\
          [audit]\nothers = true\nrate = 0.5\n",
     );
     let places = Places { config: Some(settings.path().to_owned()), assets: None };
     let mut flags = file::File::default();
     flags.node.state_dir = Some(state.path().to_owned());
     flags.node.swarm = Some("family".to_owned());
-    let environment = FixedEnvironment::new(&[HOME, ("POLYMATH_SOCKET", "/run/other.sock")]);
-    let config = load(&places, flags, &environment).unwrap().config;
+    let environment = FixedEnvironment::new(&[
+        HOME,
+        ("POLYMATH_SOCKET", "/run/other.sock"),
+        ("POLYMATH_INSECURE", "true"),
+        ("POLYMATH_ALLOWED_ORIGINS", "https://other.example"),
+    ]);
+    let config = load(&places, flags.clone(), &environment).unwrap().config;
     assert!(config.api.socket.starts_with(state.path()), "{}", config.api.socket.display());
     assert!(config.api.rest.is_none() && config.network.bootstrap.is_empty() && !config.network.mdns);
     assert!(config.network.private.is_some() && !config.ask.audit.others);
     assert!(config.network.listen.iter().all(|address| !address.contains("4820")));
     assert_eq!(config.ask.audit.rate, 0.5, "what concerns no swarm in particular stays");
+    let access = &config.api.access;
+    assert!(!access.insecure && access.allowed_hosts.is_empty() && access.allowed_origins.is_empty());
+    flags.api.insecure = Some(true);
+    let config = load(&places, flags, &environment).unwrap().config;
+    assert!(config.api.access.insecure, "what is said with the command counts");
 }
 
 /// What takes the place of a value, a key or a piece of the example file.

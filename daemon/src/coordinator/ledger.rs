@@ -247,8 +247,8 @@ impl Ledger {
         reputations.map_or(Tier::Unknown, |reputations| reputations.tier_of(peer))
     }
 
-    /// Whether `peer` may owe for a task that costs so much at the most, besides those under way, and has not used its name before. The
-    /// reservation holds while the task runs.
+    /// Whether `peer` may owe for a task that costs so much at the most, besides those under way, and has not used its name before; of one
+    /// that costs nothing, whether its name is free. The reservation holds while the task runs.
     ///
     /// # Errors
     /// [`TaskError::Refused`] says why not.
@@ -258,14 +258,15 @@ impl Ledger {
         task_id: [u8; 16],
         cost_micro: u64,
     ) -> Result<Option<Reservation>, TaskError> {
-        if cost_micro == 0 {
-            return Ok(None);
-        }
         let refused = |code: &str, message: String| TaskError::Refused { code: code.to_owned(), message };
-        let (account, tier) = (self.account(peer), self.tier_of(peer));
         let Some((reservation, under_way)) = self.reserve(peer, task_id, cost_micro) else {
             return Err(refused("invalid", "another task has this name".to_owned()));
         };
+        if cost_micro == 0 {
+            // It takes nobody's place in the store: the first task of a name counts.
+            return Ok(Some(reservation));
+        }
+        let (account, tier) = (self.account(peer), self.tier_of(peer));
         if !self.shared.credit.allows(&account, tier, cost_micro.saturating_add(under_way)) {
             let limit = self.shared.credit.limit_micro(tier);
             let owed = account.exposure_micro().saturating_add_unsigned(under_way);
@@ -396,13 +397,15 @@ impl Shared {
     fn apply(&self, books: &mut Books<'_>, word: &Word) -> Result<After, StoreFault> {
         match word {
             Word::Own(receipt) => {
-                if books.entry(receipt.id())?.is_some() {
-                    // A name that was used before: the first task of that name counts.
-                    tracing::debug!(task = %receipt.id(), "a task has the name of another and is not counted");
+                let held = books.entry(receipt.id())?;
+                let Some(entry) = Entry::said(held, *receipt, self.identity.signing_key()) else {
+                    // The asker was heard before it, or a task before had its name: the first one counts.
+                    tracing::debug!(task = %receipt.id(), "a task is in the ledger already");
                     return Ok(After::Nothing);
+                };
+                if let State::Disputed { .. } = entry.state {
+                    tracing::info!(task = %receipt.id(), "an asker said something else while its task ran");
                 }
-                let signature = receipt.sign(self.identity.signing_key());
-                let entry = Entry { ours: Version { receipt: *receipt, signature }, state: State::Open };
                 books.put(&entry)?;
                 Ok(if entry.has_given(self.own) { After::Nothing } else { After::Send(entry.ours) })
             }
@@ -470,3 +473,81 @@ impl Shared {
 
 /// The store's own word for its faults.
 type StoreFault = crate::store::Fault;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::receipts::Service as _;
+
+    const TASK: [u8; 16] = [7; 16];
+
+    fn ledger(folder: &tempfile::TempDir) -> Ledger {
+        let store = Store::open(folder.path(), Sha256Hash::default()).unwrap();
+        Ledger::open(Config::default(), Identity::ephemeral(), store).unwrap()
+    }
+
+    fn delivery(tokens: u32, price_micro: u64) -> Delivery {
+        Delivery { task_id: TASK, tokens, price_micro, price_micro_max: 3, ..Delivery::default() }
+    }
+
+    /// What `asker` says that it owes for the task.
+    fn word(asker: &Identity, expert: PeerKey, delivery: Delivery) -> Version {
+        let receipt = receipt(asker.peer(), expert, delivery);
+        Version { receipt, signature: receipt.sign(asker.signing_key()) }
+    }
+
+    #[tokio::test]
+    async fn an_asker_that_settles_early_does_not_get_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ledger, asker) = (ledger(&folder), Identity::ephemeral());
+        let early = word(&asker, ledger.own(), delivery(0, 0));
+        let settled = ledger.settle(asker.peer(), vec![early]).await.unwrap();
+        assert!(
+            matches!(settled[..], [Settlement::Countersigned(_)]),
+            "it may be lost in a crash: {settled:?}"
+        );
+        ledger.gave(asker.peer(), delivery(40, 3));
+        ledger.flush().await;
+        let entries = ledger.entries(u64::MAX, 10).await.unwrap();
+        let [(_, entry)] = entries[..] else { panic!("{entries:?}") };
+        assert_eq!(entry.state, State::Disputed { theirs: early });
+        assert_eq!(entry.verify(ledger.own()), Ok(()));
+        let account = Account { disputed_micro: 120, receipts: 1, ..Account::default() };
+        assert_eq!(ledger.account(asker.peer()), account);
+        assert_eq!(account.exposure_micro(), 120, "it counts against its credit");
+        let again = ledger.settle(asker.peer(), vec![early]).await.unwrap();
+        assert_eq!(again, [Settlement::Disputed(entry.ours)]);
+    }
+
+    #[tokio::test]
+    async fn who_is_heard_before_the_experts_own_word_and_says_the_same_is_settled() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ledger, asker) = (ledger(&folder), Identity::ephemeral());
+        let owed = word(&asker, ledger.own(), delivery(40, 3));
+        ledger.settle(asker.peer(), vec![owed]).await.unwrap();
+        ledger.gave(asker.peer(), delivery(40, 3));
+        // Another task of its name, for nothing.
+        ledger.gave(asker.peer(), delivery(1, 0));
+        ledger.flush().await;
+        let account = Account { given_tokens: 40, given_micro: 120, receipts: 1, ..Account::default() };
+        assert_eq!(ledger.account(asker.peer()), account);
+    }
+
+    #[tokio::test]
+    async fn a_free_task_holds_its_name_and_needs_no_credit() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ledger, asker) = (ledger(&folder), Identity::ephemeral().peer());
+        let code = async |cost_micro| match ledger.admit(asker, TASK, cost_micro).await {
+            Err(TaskError::Refused { code, .. }) => code,
+            Err(error) => panic!("{error}"),
+            Ok(_) => "taken".to_owned(),
+        };
+        let free = ledger.admit(asker, TASK, 0).await.unwrap();
+        assert_eq!(code(120).await, "invalid", "it would be dropped for the free one");
+        assert_eq!(code(0).await, "invalid");
+        drop(free);
+        // What was refused or broke off gives its name back.
+        assert_eq!(code(0).await, "taken");
+        assert_eq!(code(120).await, "no_credit");
+    }
+}

@@ -75,9 +75,11 @@ impl<'t> Books<'t> {
             true => self.unanswered.insert(number, ())?.is_some(),
             false => self.unanswered.remove(number)?.is_some(),
         };
-        if entry.ours.receipt.price_micro == 0 {
-            self.free.insert(number, ())?;
-        }
+        // What turns out to cost something makes way no more.
+        match entry.ours.receipt.price_micro == 0 {
+            true => self.free.insert(number, ())?.is_some(),
+            false => self.free.remove(number)?.is_some(),
+        };
         let own = self.own;
         self.account(other, |account| {
             if let Some(Ok(before)) = before {
@@ -306,10 +308,21 @@ mod tests {
                 (2..9).try_for_each(|task| books.put(&free(task)))
             })
             .unwrap();
-        let kept: Vec<u8> =
-            store.entries(u64::MAX, 10).unwrap().iter().map(|(_, e)| e.ours.receipt.task_id[0]).collect();
-        assert_eq!(kept, [8, 1]);
+        let kept = |store: &Store| -> Vec<u8> {
+            let entries = store.entries(u64::MAX, 10).unwrap();
+            entries.iter().map(|(_, entry)| entry.ours.receipt.task_id[0]).collect()
+        };
+        assert_eq!(kept(&store), [8, 1]);
         assert_eq!(store.unanswered().unwrap().len(), 1);
+        // One that was free by the other's word alone.
+        store
+            .change_ledger(OWN, |books| {
+                books.receipts_max = 2;
+                books.put(&entry(8, 10, SETTLED))?;
+                books.put(&entry(9, 10, SETTLED))
+            })
+            .unwrap();
+        assert_eq!(kept(&store), [9, 8], "the oldest went, which it was not");
     }
 
     #[test]

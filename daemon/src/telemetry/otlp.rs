@@ -3,7 +3,6 @@
 //!
 //! They are sent in batches by a thread of their own, so that nothing waits for a collector; what one does not take is dropped.
 
-use super::Error;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
@@ -26,10 +25,9 @@ pub(super) struct Exporter {
 }
 
 impl Exporter {
-    /// Opens it; nothing is sent yet. Must be called within a tokio runtime.
-    pub(super) fn open(endpoint: &str) -> Result<Self, Error> {
-        let refused =
-            |reason: String| Error::Endpoint { endpoint: endpoint.escape_debug().to_string(), reason };
+    /// Opens it; nothing is sent yet. Must be called within a tokio runtime. Else says why there can be no collector there.
+    pub(super) fn open(endpoint: &str) -> Result<Self, String> {
+        let refused = |reason: String| format!("`{}`: {reason}", endpoint.escape_debug());
         if !endpoint.starts_with("http://") {
             let reason = "write http://host:port of a collector's gRPC port; one elsewhere is reached by way of one here";
             return Err(refused(reason.to_owned()));

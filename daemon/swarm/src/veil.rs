@@ -15,6 +15,7 @@
 mod names;
 
 use crate::plan::intent::Intent;
+use core::net::Ipv6Addr;
 use regex::{Captures, Regex};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -42,6 +43,15 @@ static NUMBERS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     ))
     .ok()
 });
+/// What may be an IPv6 address in its short form, with an IPv4 address at its end or without. Looked for by itself: what it is not must be
+/// free to be part of a number.
+static SHORT_ADDRESSES: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(concat!(
+        r"\b(?:[0-9a-fA-F]{1,4}:){1,7}:",
+        r"(?:[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4}){0,6}(?:(?:\.\d{1,3}){3})?\b)?",
+    ))
+    .ok()
+});
 /// A word, as names are made of.
 static WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\p{L}[\p{L}'’-]*\p{L}|\p{L}").ok());
 
@@ -66,7 +76,8 @@ impl Veil {
 
     /// The text as others may see it, for a task of this kind.
     pub fn cover(&mut self, text: &str, intent: Intent) -> String {
-        let text = self.cover_numbers(text, intent);
+        let text = self.cover_addresses(text);
+        let text = self.cover_numbers(&text, intent);
         if !matches!(intent, Intent::Facts | Intent::Science | Intent::Language | Intent::Code) {
             return self.cover_names(&text);
         }
@@ -93,6 +104,24 @@ impl Veil {
     /// Originals and what stands for them, for people to see.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.shown.iter().map(|(original, shown)| (original.as_str(), shown.as_str()))
+    }
+
+    fn cover_addresses(&mut self, text: &str) -> String {
+        let Some(addresses) = SHORT_ADDRESSES.as_ref() else { return text.to_owned() };
+        let replaced = addresses.replace_all(text, |found: &Captures<'_>| {
+            let original = &found[0];
+            let range = found.get(0).map_or(0..0, |whole| whole.range());
+            let stays = self.hidden.contains_key(original) || !is_short_address(original);
+            // Its stand-in ends in a digit, though it may end in colons itself.
+            let goes_on = text[range.end..].starts_with(char::is_alphanumeric);
+            if stays || goes_on || !stands_alone(text, range) {
+                return original.to_owned();
+            }
+            let number = self.shown.len() + 1;
+            // RFC 3849: addresses for documentation.
+            self.stand_in(original, |turn| format!("2001:db8::{:x}", number + turn))
+        });
+        replaced.into_owned()
     }
 
     fn cover_numbers(&mut self, text: &str, intent: Intent) -> String {
@@ -206,6 +235,13 @@ fn exchanged(text: &str, pairs: &BTreeMap<&str, &str>) -> String {
     out
 }
 
+/// Whether it is an address that a machine may have: with a digit and a group of four, unlike `a[1::2]` and `face::add`.
+fn is_short_address(text: &str) -> bool {
+    text.parse::<Ipv6Addr>().is_ok()
+        && text.bytes().any(|byte| byte.is_ascii_digit())
+        && text.split(':').any(|group| group.len() == 4)
+}
+
 /// Whether this part of the text is no part of a longer word or number: else it could not be found again.
 fn stands_alone(text: &str, part: Range<usize>) -> bool {
     let meets = |a: Option<char>, b: Option<char>| {
@@ -260,6 +296,44 @@ mod tests {
             }
             assert!(shown.contains("@example.org") && shown.contains("192.0.2."), "{shown}");
             assert_eq!(veil.lift(&shown, &shown), text);
+        }
+    }
+
+    #[test]
+    fn short_ipv6_addresses_are_replaced_and_put_back() {
+        for address in [
+            "2001:db8::1",
+            "fe80::1",
+            "2a01:4f8::2",
+            "2001:db8:85a3::8a2e:370:7334",
+            "2A01:4F8:C0C:1::",
+            "fd12:3456:789a:1::1",
+            "64:ff9b::10.11.12.13",
+            "2001:0db8:0:0:0:0:0:2",
+        ] {
+            for form in ["Ping X.", "http://[X]:8080/", "X/64 and X%eth0, X", "(X)"] {
+                let text = form.replace('X', address);
+                for intent in Intent::ALL {
+                    let (shown, veil) = covered(&text, intent);
+                    assert!(!shown.contains(address), "{address} in {shown}");
+                    assert_eq!(veil.lift(&shown, &shown), text);
+                }
+            }
+        }
+        // The numbers beside what only looks like one are replaced as ever.
+        let (shown, _) = covered("12::34, a::030 1234567, 2001::567890123", Intent::Writing);
+        assert!(!shown.contains("1234567") && !shown.contains("567890123"), "{shown}");
+    }
+
+    #[test]
+    fn times_paths_and_slices_are_no_addresses() {
+        for text in [
+            "The train leaves at 12:30:45, not at 9:05:00.",
+            "use std::fmt; crate::add::face(dead::beef, a::b, Vec::<u8>::new())",
+            "x[::2], x[1::2], x[10::3] and x[::]",
+            "From 08:30::09:45, ratio 1:2:3, loopback ::1",
+        ] {
+            assert_eq!(covered(text, Intent::Code).0, text);
         }
     }
 

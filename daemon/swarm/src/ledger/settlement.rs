@@ -19,6 +19,25 @@ pub enum Settlement {
 }
 
 impl Entry {
+    /// As either side: what becomes of what it has of a task when it has its own word to say, signed with its `key`; `None` if that changes
+    /// nothing. What an asker said before, without the expert's word, is held against that.
+    pub fn said(held: Option<Self>, receipt: Receipt, key: &SigningKey) -> Option<Self> {
+        let state = match held {
+            None => State::Open,
+            // What costs nothing has no say: its name may be that of a task before.
+            Some(Self { ours: theirs, state: State::Settled { countersignature } })
+                if receipt.expert == PeerKey(key.verifying_key().to_bytes())
+                    && receipt.amount_micro() > 0
+                    && !receipt.agrees_with(&theirs.receipt) =>
+            {
+                let theirs = Version { receipt: theirs.receipt, signature: countersignature };
+                State::Disputed { theirs }
+            }
+            Some(_) => return None,
+        };
+        Some(Self { ours: Version { receipt, signature: receipt.sign(key) }, state })
+    }
+
     /// As the expert: what becomes of what it has of a task, and what it answers, when the asker says `theirs`. `theirs` is verified by
     /// now. Hearing the same again changes nothing.
     pub fn heard(held: Option<Self>, theirs: Version, key: &SigningKey) -> (Self, Settlement) {
@@ -109,6 +128,48 @@ mod tests {
         let (settled, _) = Entry::heard(None, claimed_by_asker(&asker), &expert);
         let (after, settlement) = Entry::heard(Some(settled), owed.ours, &expert);
         assert_eq!((after, settlement), (settled, Settlement::Disputed(settled.ours)));
+    }
+
+    #[test]
+    fn an_asker_that_speaks_first_does_not_silence_the_expert() {
+        let (asker, expert) = keys();
+        let of = receipt(1);
+        let heard = |of: Receipt| Entry::heard(None, open(of, &asker).ours, &expert).0;
+        for less in [Receipt { tokens: 0, ..of }, Receipt { tokens: 0, price_micro: 0, ..of }] {
+            let entry = Entry::said(Some(heard(less)), of, &expert).unwrap();
+            assert_eq!(
+                (entry.ours, entry.state),
+                (open(of, &expert).ours, State::Disputed { theirs: open(less, &asker).ours })
+            );
+            assert_eq!((entry.agreed(), entry.disputed_micro()), ((0, 0), 120));
+            assert_eq!(entry.verify(of.expert), Ok(()));
+            assert_eq!(Entry::from_bytes(&entry.to_bytes()), Ok(entry));
+            // It stands, whoever says it again.
+            assert_eq!(Entry::said(Some(entry), of, &expert), None);
+            assert_eq!(
+                Entry::heard(Some(entry), open(less, &asker).ours, &expert),
+                (entry, Settlement::Disputed(entry.ours))
+            );
+        }
+        let more = Entry::said(Some(heard(Receipt { tokens: 50, ..of })), of, &expert).unwrap();
+        assert_eq!((more.agreed(), more.disputed_micro()), ((40, 120), 30));
+    }
+
+    #[test]
+    fn the_first_task_of_a_name_counts() {
+        let (asker, expert) = keys();
+        let of = receipt(1);
+        assert_eq!(Entry::said(None, of, &asker), Some(open(of, &asker)));
+        let (settled, _) = Entry::heard(None, claimed_by_asker(&asker), &expert);
+        // The asker was heard first, and says the same; its clock is another one.
+        assert_eq!(Entry::said(Some(settled), Receipt { at_ms: 7, ..of }, &expert), None);
+        // A free task has no say about a priced one before, nor has a second word.
+        assert_eq!(Entry::said(Some(settled), Receipt { price_micro: 0, ..of }, &expert), None);
+        assert_eq!(Entry::said(Some(settled), Receipt { tokens: 0, ..of }, &expert), None);
+        assert_eq!(Entry::said(Some(open(of, &expert)), Receipt { tokens: 9, ..of }, &expert), None);
+        let countersigned = Settlement::Countersigned(of.sign(&expert));
+        let askers = open(of, &asker).answered(&countersigned, of.expert).unwrap();
+        assert_eq!(Entry::said(askers, Receipt { tokens: 9, ..of }, &asker), None);
     }
 
     fn claimed_by_asker(asker: &SigningKey) -> Version {
