@@ -7,6 +7,7 @@ use futures::AsyncWriteExt as _;
 use libp2p::{PeerId, StreamProtocol};
 use polymath_swarm::task::TaskError;
 use rand::RngExt as _;
+use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 
 const PROTOCOLS: [&str; 10] = [
@@ -21,6 +22,8 @@ const PROTOCOLS: [&str; 10] = [
     "/ipfs/id/push/1.0.0",
     "/ipfs/ping/1.0.0",
 ];
+/// How long a stranger tries to get rid of one piece of garbage.
+const SENDING_MAX: Duration = Duration::from_secs(5);
 const SIZES: [usize; 6] = [0, 1, 3, 64, 5_000, 400_000];
 
 fn noise(bytes: usize) -> Vec<u8> {
@@ -53,14 +56,17 @@ async fn garbage_on_every_protocol_leaves_the_node_answering() {
         for size in SIZES {
             for bytes in [noise(size), framed(size)] {
                 let mut control = stranger.control.clone();
-                let Ok(mut stream) = control.open_stream(peer, StreamProtocol::new(protocol)).await else {
-                    continue;
+                let sending = async {
+                    let opened = control.open_stream(peer, StreamProtocol::new(protocol)).await;
+                    let Ok(mut stream) = opened else { return };
+                    sent += 1;
+                    // The node may hang up at any byte.
+                    if stream.write_all(&bytes).await.is_ok() && size % 2 == 0 {
+                        let _ = stream.close().await;
+                    }
                 };
-                sent += 1;
-                // The node may hang up at any byte.
-                if stream.write_all(&bytes).await.is_ok() && size % 2 == 0 {
-                    let _ = stream.close().await;
-                }
+                // Or read no more of it: then the stranger would wait for ever.
+                let _ = tokio::time::timeout(SENDING_MAX, sending).await;
             }
         }
     }
