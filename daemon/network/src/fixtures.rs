@@ -1,6 +1,7 @@
 //! What the tests of this module are made of: cards, statuses, a claim check and a task service that are
 //! plainly fake, and real nodes on loopback.
 
+use super::event_loop::EventLoop;
 use super::task::{Delivery, Job, Service};
 use super::{ClaimCheck, Config, ExpertState, Identity, Network, SlotUse};
 use super::{audit, receipts};
@@ -133,6 +134,12 @@ impl audit::Service for BusyService {
         let computed = Computed { evidence, prompt_tokens: 7, ..Computed::default() };
         async move { Ok(replay.ended.then_some(computed)) }.boxed()
     }
+}
+
+/// An event loop that neither listens nor runs, for what it does when something comes.
+pub(super) fn event_loop() -> EventLoop {
+    let (claims, service) = (FakeClaims::new(true), Arc::new(BusyService));
+    Network::build(&config(&[]), Identity::ephemeral(), space(), codebook(), claims, service).unwrap().0
 }
 
 /// A node on loopback, with the sender of its experts' slots.

@@ -379,17 +379,14 @@ impl EventLoop {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::{BusyService, FakeClaims, card, codebook, config, space, status};
-    use crate::{Identity, Network};
+    use crate::Identity;
+    use crate::fixtures::{card, event_loop, status};
     use std::collections::BTreeSet;
     use std::sync::Arc;
 
     /// A loop that does not run, and a peer that has been asked for its adverts.
     fn asking() -> (EventLoop, PeerKey, PeerId) {
-        let (claims, service) = (FakeClaims::new(true), Arc::new(BusyService));
-        let (mut this, _) =
-            Network::build(&config(&[]), Identity::ephemeral(), space(), codebook(), claims, service)
-                .unwrap();
+        let mut this = event_loop();
         let key = Identity::ephemeral().peer();
         let peer = id_of(key).unwrap();
         assert!(this.fetch(peer, Vec::new()));

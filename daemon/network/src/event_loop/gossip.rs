@@ -95,19 +95,15 @@ fn acceptance(error: &WireError) -> MessageAcceptance {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::{BusyService, FakeClaims, codebook, config, space, status};
-    use crate::{Identity, Network};
+    use crate::Identity;
+    use crate::fixtures::{event_loop, status};
     use polymath_swarm::identity::{Domain, Envelope, Sha256Hash};
     use polymath_wire::advert::{encode_gossip, encode_status};
     use std::collections::BTreeSet;
-    use std::sync::Arc;
 
     #[tokio::test]
     async fn a_status_of_who_is_blocked_is_neither_followed_up_nor_passed_on() {
-        let (claims, service) = (FakeClaims::new(true), Arc::new(BusyService));
-        let (mut this, _) =
-            Network::build(&config(&[]), Identity::ephemeral(), space(), codebook(), claims, service)
-                .unwrap();
+        let mut this = event_loop();
         let (signer, from, now) = (Identity::ephemeral(), PeerId::random(), clock::now().1);
         let peer = id_of(signer.peer()).unwrap();
         let status = encode_status(&status(Sha256Hash::of(b"card"), now, now + 60_000));

@@ -257,8 +257,7 @@ fn next_sequence(last: u64, now_ms: u64) -> u64 {
 mod tests {
     use super::*;
     use crate::directory::Insert;
-    use crate::fixtures::{BusyService, FakeClaims, card, codebook, config, space};
-    use crate::{Identity, Network};
+    use crate::fixtures::{card, event_loop};
 
     const HOUR_MS: u64 = 60 * 60 * 1_000;
 
@@ -274,10 +273,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_expert_stays_known_when_a_clock_that_was_ahead_is_set_right() {
-        let (claims, service) = (FakeClaims::new(true), Arc::new(BusyService));
-        let (mut this, _) =
-            Network::build(&config(&[]), Identity::ephemeral(), space(), codebook(), claims, service)
-                .unwrap();
+        let mut this = event_loop();
         let slots = watch::Sender::new(SlotUse { slots: 2, free: 2, queued: 0 });
         let state = || ExpertState { tokens_per_second: 10.0, is_loaded: true };
         let announcement = Announcement {

@@ -164,21 +164,17 @@ impl EventLoop {
 mod tests {
     use super::*;
     use crate::checks::Checked;
-    use crate::fixtures::{BusyService, FakeClaims, card, codebook, config, space, status};
+    use crate::fixtures::{card, event_loop, status};
     use crate::peers::id_of;
     use crate::store::PROVIDERS_PER_KEY_MAX;
-    use crate::{Identity, Network, clock};
+    use crate::{Identity, clock};
     use libp2p::kad::store::RecordStore as _;
     use polymath_swarm::cells::CellId;
     use std::sync::Arc;
 
     /// A loop that does not run, whose key of a cell is full of others, with many more having come for it.
     fn crowded(cell: u32) -> (EventLoop, RecordKey) {
-        let service = Arc::new(BusyService);
-        let claims = FakeClaims::new(true);
-        let (mut this, _) =
-            Network::build(&config(&[]), Identity::ephemeral(), space(), codebook(), claims, service)
-                .unwrap();
+        let mut this = event_loop();
         let key = this.provider_key(CellId { level: 0, index: cell });
         let store = this.swarm.behaviour_mut().kad.store_mut();
         for _ in 0..PROVIDERS_PER_KEY_MAX {

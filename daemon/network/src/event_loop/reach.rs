@@ -162,18 +162,14 @@ impl EventLoop {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::{BusyService, FakeClaims, codebook, config, space};
-    use crate::{Identity, Network};
+    use crate::fixtures::event_loop;
+
     use libp2p::PeerId;
     use libp2p::multiaddr::Protocol;
-    use std::sync::Arc;
 
     /// A loop that listens on this address of loopback, and does not run.
     async fn listening() -> (EventLoop, Multiaddr) {
-        let (claims, service) = (FakeClaims::new(true), Arc::new(BusyService));
-        let (mut this, _) =
-            Network::build(&config(&[]), Identity::ephemeral(), space(), codebook(), claims, service)
-                .unwrap();
+        let mut this = event_loop();
         let listen = "/ip4/127.0.0.1/udp/0/quic-v1";
         this.listen(&[(listen.to_owned(), listen.parse().unwrap())]).await.unwrap();
         let own = this.swarm.listeners().next().unwrap().clone();
